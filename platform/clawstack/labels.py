@@ -1,0 +1,19 @@
+"""Labels on every resource: one module derives them, policies require them, sweeps look for them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TENANT: Final = "clawstack.dev/tenant"
+PLAN: Final = "clawstack.dev/plan"
+SUBSTRATE: Final = "clawstack.dev/substrate"
+BUNDLE: Final = "clawstack.dev/bundle"
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+
+#: What the policy pack requires on every resource of a cell.
+REQUIRED: Final = (TENANT, PLAN, SUBSTRATE, MANAGED_BY)
+
+
+def cell_labels(*, slug: str, plan: str, substrate: str, bundle: str) -> dict[str, str]:
+    """Labels of every resource that belongs to the cell of tenant `slug`."""
+    return {TENANT: slug, PLAN: plan, SUBSTRATE: substrate, BUNDLE: bundle, MANAGED_BY: "clawstack"}

@@ -1,0 +1,65 @@
+"""Redaction: secrets are struck out of everything that is written down or shown.
+
+Two nets: values that this process knows to be secret (registered as they are loaded), and shapes that are secret by
+their form (this platform's tokens, Stripe keys, Telegram bot tokens, bearer headers, URL passwords).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+MASK: Final = "[secret]"
+_MIN_LENGTH: Final = 8  # shorter values would strike out ordinary words
+
+_SHAPES: Final = re.compile(
+    r"(?P<token>claw(?:op|cu|px|ch)_[0-9a-zA-Z]{12}_)[0-9a-zA-Z]{20,}"
+    r"|(?P<stripe>\b(?:sk|rk)_(?:test|live)_|\bwhsec_)[0-9a-zA-Z_]{6,}"
+    r"|(?P<bot>\b\d{6,12}:)[0-9A-Za-z_-]{30,}"
+    r"|(?P<bearer>\bBearer\s+)[0-9A-Za-z._~+/=-]{8,}"
+    r"|(?P<vendor>\bsk-)[0-9A-Za-z_-]{16,}"
+    r"|(?P<url>://[^\s:/@]+:)[^\s/@]+(?=@)",
+)
+_SENSITIVE_KEY: Final = re.compile(r"(?i)(secret|password|passphrase|token|api_?key|authorization|cookie|master_key)$")
+
+
+class Redactor:
+    """Strikes registered secrets and secret shapes out of text and nested values. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self._lock = threading.Lock()
+
+    def register(self, *values: str) -> None:
+        """Strike these values out from now on; values under eight characters are left to their shape."""
+        fresh = {value for value in values if len(value) >= _MIN_LENGTH} - self._values
+        if not fresh:
+            return
+        with self._lock:
+            self._values |= fresh
+            longest_first = sorted(self._values, key=len, reverse=True)
+            self._pattern = re.compile("|".join(re.escape(value) for value in longest_first))
+
+    def text(self, text: str) -> str:
+        """`text` without secrets."""
+        if self._pattern is not None:
+            text = self._pattern.sub(MASK, text)
+        return _SHAPES.sub(lambda match: f"{match[match.lastgroup or 0]}{MASK}", text)
+
+    def value(self, value: Any) -> Any:
+        """A copy of a JSON-like value without secrets; values under telling keys are struck out whole."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self._member(str(key), member) for key, member in value.items()}
+        if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+            return [self.value(item) for item in value]
+        return value
+
+    def _member(self, key: str, value: Any) -> Any:
+        if isinstance(value, str) and value and _SENSITIVE_KEY.search(key):
+            return MASK
+        return self.value(value)

@@ -1,0 +1,237 @@
+"""Settings: environment variables `CLAWSTACK_*` and `.env`, typed, checked before anything starts, unknown ones refused.
+
+Every field is documented in docs/configuration.md (a test compares the two).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from clawstack.errors import NeedsAttentionError
+
+_PREFIX = "CLAWSTACK_"
+
+
+class Profile(StrEnum):
+    """How strict the platform is with its own surroundings."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+    """Master key from outside, official plugins only, secrets for Stripe and Telegram required."""
+
+
+class Upstream(BaseModel):
+    """A model vendor that the LLM proxy forwards to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str
+    """Up to and including the version: `https://api.openai.com/v1`."""
+    api_key: SecretStr
+
+
+class Settings(BaseSettings):
+    """All settings of one process. Build it with `load_settings`, which turns mistakes into one readable error."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    profile: Profile = Profile.DEVELOPMENT
+    """`development` or `production`."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback is your decision to expose the platform."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port to listen on; 0 picks a free one."""
+    public_url: str | None = None
+    """Where customers' browsers and webhooks reach the platform; default `http://HOST:PORT`."""
+    data_dir: Path = Field(default_factory=lambda: _default_data_dir())
+    """State of this platform: embedded database, Pulumi state, cells, backups, master key in development."""
+    cache_dir: Path | None = None
+    """Pulumi CLI, plugins, Node and OpenClaw; default is the user's cache folder (`/var/cache/clawstack` for root)."""
+
+    database_url: SecretStr | None = None
+    """`postgresql://...`; without it an embedded PostgreSQL is started in the data folder."""
+    master_key: SecretStr | None = None
+    """32 bytes in base64 that wrap every tenant's data key. Required in production."""
+    master_key_file: Path | None = None
+    """A file (mode 0600) that holds the master key; default `DATA_DIR/master.key`, made on first start in development."""
+
+    stripe_api_key: SecretStr | None = None
+    """Stripe secret key (`sk_...` or `rk_...`)."""
+    stripe_webhook_secret: SecretStr | None = None
+    """Signing secret of the webhook endpoint (`whsec_...`). Without it the endpoint refuses everything."""
+    stripe_api_base: str = "https://api.stripe.com"
+    """Where the Stripe API is."""
+    stripe_sweep_interval: timedelta = timedelta(minutes=5)
+    """How often recent events and subscriptions are listed again, to close gaps that lost webhooks leave."""
+
+    telegram_bot_token: SecretStr | None = None
+    """Token of the shared bot."""
+    telegram_bot_username: str | None = None
+    """User name of the shared bot, without @; asked from Telegram when absent."""
+    telegram_api_root: str = "https://api.telegram.org"
+    """Root of the Bot API."""
+    telegram_webhook_secret: SecretStr | None = None
+    """Secret that Telegram repeats in `X-Telegram-Bot-Api-Secret-Token`; derived from the master key when absent."""
+    telegram_intake: Literal["polling", "webhook", "off"] = "polling"
+    """How updates of the shared bot arrive. `webhook` needs a public URL."""
+    telegram_link_base: str = "https://t.me"
+    """Root of deep links; the link is `BASE/BOT?start=CODE`."""
+
+    llm_upstreams: dict[str, Upstream] = Field(default_factory=dict)
+    """JSON: `{"openai": {"base_url": "https://api.openai.com/v1", "api_key": "sk-..."}}`."""
+    llm_reservation_ttl: timedelta = timedelta(minutes=15)
+    """After this time a reservation that no settlement followed is charged as an estimate."""
+    llm_upstream_timeout: timedelta = timedelta(minutes=5)
+    """Longest silence of a model vendor in one request."""
+
+    default_substrate: Literal["process", "namespace", "server"] = "process"
+    """Where new cells run unless their plan forbids it."""
+    pulumi_backend_url: str | None = None
+    """Root of Pulumi state (`file://`, `s3://`, ...); every cell has its own location below; default in the data folder."""
+    policy_pack: Path = Field(default_factory=lambda: _repository_root() / "policies")
+    """Folder of the policy pack that judges every update."""
+    operation_timeout: timedelta = timedelta(minutes=10)
+    """Total time budget of one operation."""
+    operation_grace: timedelta = timedelta(seconds=20)
+    """How long a cancelled operation may take to stop by itself before it is killed."""
+    lease_ttl: timedelta = timedelta(seconds=30)
+    """A worker that has not renewed its lease for this long is taken for dead."""
+    reconcile_interval: timedelta = timedelta(seconds=30)
+    """How often every cell is compared with what it should be."""
+    worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    """Operations that one worker runs at once."""
+    cell_ports: Annotated[str, Field(pattern=r"^\d{4,5}-\d{4,5}$")] = "21000-28999"
+    """Loopback ports given to process cells, first-last."""
+    cell_platform_url: str | None = None
+    """Where cells reach the LLM proxy and the Telegram router; default `http://127.0.0.1:PORT`."""
+
+    hcloud_endpoint: str = "https://api.hetzner.cloud/v1"
+    """Root of the Hetzner Cloud API."""
+    hcloud_token: SecretStr | None = None
+    """Token of the Hetzner project that holds tenants' servers."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    """Largest request body outside the LLM proxy and file uploads."""
+    signup_rate_per_minute: Annotated[int, Field(ge=1)] = 20
+    """Sign-ups that one address may start in a minute."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Lines below this level are not written."""
+    log_format: Literal["console", "json"] = "console"
+    """`json` for log collectors."""
+
+    @field_validator("public_url", "stripe_api_base", "telegram_api_root", "telegram_link_base", "cell_platform_url")
+    @classmethod
+    def _url_without_trailing_slash(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _production_is_complete(self) -> Settings:
+        if self.profile is Profile.PRODUCTION:
+            required = ("master_key", "stripe_api_key", "stripe_webhook_secret", "telegram_bot_token", "public_url")
+            missing = [name for name in required if getattr(self, name) is None]
+            if "master_key" in missing and self.master_key_file is not None:
+                missing.remove("master_key")
+            if missing:
+                names = ", ".join(_PREFIX + name.upper() for name in missing)
+                raise ValueError(f"production needs {names}")
+        return self
+
+    def base_url(self) -> str:
+        """Public root of the pages and the API, without a trailing slash."""
+        return self.public_url or f"http://{_url_host(self.host)}:{self.port}"
+
+    def platform_url_for_cells(self) -> str:
+        """Root under which a process cell reaches `/llm` and `/telegram`."""
+        return self.cell_platform_url or f"http://127.0.0.1:{self.port}"
+
+    def cell_port_range(self) -> range:
+        """Ports that may be given to process cells."""
+        first, last = (int(part) for part in self.cell_ports.split("-"))
+        return range(first, last + 1)
+
+    def secret_values(self) -> list[str]:
+        """Every secret in here, for the redactor."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        secrets = [value for value in values if isinstance(value, SecretStr)]
+        secrets += [upstream.api_key for upstream in self.llm_upstreams.values()]
+        return [secret.get_secret_value() for secret in secrets]
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings of this process; raises NeedsAttentionError with one line per mistake, never with a secret's value."""
+    environ = os.environ if environ is None else environ
+    _refuse_unknown(environ)
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
+        raise _refusal("; ".join(lines)) from None
+
+
+def environment_names() -> dict[str, str]:
+    """Field name by environment variable, for documentation and for the unknown-setting check."""
+    return {_PREFIX + name.upper(): name for name in Settings.model_fields}
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = environment_names()
+    present = {name for name in environ if name.startswith(_PREFIX)} | _names_in_dotenv()
+    problems = []
+    for name in sorted(present - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        problems.append(f"{name} is not a setting" + (f" (did you mean {near[0]}?)" if near else ""))
+    if problems:
+        raise _refusal("; ".join(problems))
+
+
+def _names_in_dotenv() -> set[str]:
+    path = Path(".env")
+    if not path.is_file():
+        return set()
+    lines = (line.strip().removeprefix("export ").split("=", 1)[0].strip() for line in path.read_text().splitlines())
+    return {name for name in lines if name.startswith(_PREFIX)}
+
+
+def _refusal(problem: str) -> NeedsAttentionError:
+    return NeedsAttentionError(
+        f"Settings: {problem}.", code="bad_settings", remedy="See docs/configuration.md for every setting."
+    )
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return ".".join([_PREFIX + str(location[0]).upper(), *map(str, location[1:])]) if location else "together"
+
+
+def _url_host(host: str) -> str:
+    if host in {"0.0.0.0", "::", ""}:
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _repository_root() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def _default_data_dir() -> Path:
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/clawstack")  # root's home is closed to the accounts that cells run under
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "clawstack"

@@ -1,0 +1,1 @@
+"""What operators see and do over HTTP. Not here: the command line (cli)."""

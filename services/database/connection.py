@@ -1,0 +1,64 @@
+"""The one way to PostgreSQL: an async engine and transactions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from clawstack.errors import TemporaryError
+
+
+def driver_url(url: str) -> str:
+    """`url` with the psycopg 3 driver, whatever driver it names."""
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def libpq_url(url: str) -> str:
+    """`url` as psycopg itself takes it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+class Database:
+    """A pool of connections to one PostgreSQL. Made by the factory, closed with the process."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        """`url`: any `postgresql://` URL; `pool_size`: connections kept, as many again under load."""
+        self.url = libpq_url(url)
+        self.engine: AsyncEngine = create_async_engine(
+            driver_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            pool_pre_ping=True,  # a restarted server must cost no request
+            connect_args={"connect_timeout": 5, "application_name": "clawstack", "options": "-c timezone=UTC"},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session in one transaction: committed at the end, rolled back on any error.
+
+        Raises TemporaryError when the server cannot be reached, so that callers retry instead of failing.
+        """
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        except (OperationalError, InterfaceError, DBAPIError) as error:
+            if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+                raise TemporaryError(
+                    "The database does not answer.", code="database_unavailable", retry_after=1.0
+                ) from error
+            raise
+
+    async def ping(self) -> None:
+        """Raises TemporaryError when the database does not answer."""
+        async with self.transaction() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()

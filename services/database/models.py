@@ -1,0 +1,21 @@
+"""All tables at once, for migrations: importing this module registers every noun's rows on one metadata."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+from services.access import tables as _access
+from services.backups import tables as _backups
+from services.billing import tables as _billing
+from services.database.base import Base
+from services.llm_proxy import tables as _llm_proxy
+from services.notifications import tables as _notifications
+from services.provisioner import tables as _provisioner
+from services.telegram import tables as _telegram
+from services.vault import tables as _vault
+
+__all__ = ["metadata"]
+
+_REGISTERED = (_access, _backups, _billing, _llm_proxy, _notifications, _provisioner, _telegram, _vault)
+
+metadata: MetaData = Base.metadata

@@ -1,0 +1,1 @@
+"""Procrastinate on the same PostgreSQL: the app, deferring inside a transaction, retry of stalled jobs."""

@@ -1,0 +1,1 @@
+"""Tenants' secrets at rest: one wrapped data key per tenant, values sealed with it."""

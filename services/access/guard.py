@@ -1,0 +1,72 @@
+"""The dependency that opens `/v1`: bearer token in, principal out, or 401/403."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import Request
+
+from clawstack.errors import AuthenticationError
+from clawstack.logs import get_logger
+from services.access.errors import missing_scope, missing_token
+from services.access.schemas import Principal
+from services.access.service import authenticate
+from services.database.connection import Database
+
+#: Puts the scheme into the OpenAPI document. The header itself is read by `bearer_of`, which is stricter.
+_SCHEME = HTTPBearer(auto_error=False, description="Token made by `clawstack token create`.")
+
+RequirePrincipal = Callable[..., Awaitable[Principal]]
+
+
+class Guard:
+    """Judges the bearer token of every request; nothing is cached, so a revocation counts at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._log = get_logger(__name__)
+
+    def requires(self, *scopes: str) -> RequirePrincipal:
+        """A FastAPI dependency that gives the principal, or answers 401, or 403 when it lacks one of `scopes`.
+
+        No scope given: any valid token will do.
+        """
+
+        async def principal_of(
+            request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(_SCHEME)] = None
+        ) -> Principal:
+            return await self.admit(request, *scopes)
+
+        return principal_of
+
+    async def admit(self, request: Request, *scopes: str) -> Principal:
+        """The principal of `request`; raises AuthenticationError, PermissionDeniedError, TemporaryError (no database)."""
+        presented = bearer_of(request)
+        try:
+            async with self._database.transaction() as session:
+                principal = await authenticate(session, presented)
+        except AuthenticationError:
+            self._log.info("token refused", path=request.url.path[:200])
+            raise
+        for scope in scopes:
+            if not principal.allows(scope):
+                self._log.info("scope refused", key=principal.key, scope=scope)
+                raise missing_scope(scope)
+        return principal
+
+
+def bearer_of(request: Request) -> str:
+    """The token of exactly one `Authorization: Bearer` header (RFC 6750, 2.1); raises AuthenticationError otherwise.
+
+    Tokens in queries, cookies or forms are not looked at: those end in logs and caches.
+    """
+    headers = request.headers.getlist("authorization")
+    if len(headers) != 1:
+        raise missing_token()
+    scheme, _, token = headers[0].partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise missing_token()
+    return token

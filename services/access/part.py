@@ -1,0 +1,14 @@
+"""Wiring of access."""
+
+from __future__ import annotations
+
+from services.access.endpoints import create_router
+from services.access.guard import Guard
+from services.context import Platform
+from services.parts import Part
+
+
+def create_part(platform: Platform) -> Part:
+    """Access as the factory takes it."""
+    guard = Guard(platform.database)
+    return Part(name="access", routers=(create_router(database=platform.database, guard=guard),))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
 
 from clawstack.crypto import MasterKey
 from clawstack.plans import Catalogue
@@ -22,3 +24,5 @@ class Platform:
     redactor: Redactor
     master_key: MasterKey
     vault: Vault
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    """Where nouns register their counters; never the library's global registry."""

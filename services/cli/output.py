@@ -1,0 +1,78 @@
+"""How the command line speaks: tables for people, one JSON document for programs, errors in one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from clawstack.errors import ClawstackError
+
+STATE_COLOURS = {
+    "healthy": "green", "succeeded": "green", "pending": "cyan", "provisioning": "cyan", "updating": "cyan",
+    "running": "cyan", "resuming": "cyan", "suspending": "yellow", "suspended": "yellow", "degraded": "yellow",
+    "interrupted": "yellow", "deleting": "yellow", "deleted": "dim", "cancelled": "dim", "failed": "red",
+    "needs_attention": "red",
+}  # fmt: skip
+
+
+class Output:
+    """Where a command writes. With `json` only one document goes to standard output."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self.console = Console(stderr=json, highlight=False, soft_wrap=True)
+        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def document(self, value: Any) -> None:
+        """The command's answer as JSON."""
+        sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
+        """Rows for people; `empty` says what to do when there are none."""
+        if not rows:
+            self.console.print(empty)
+            return
+        table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(coloured(cell) for cell in row))
+        self.console.print(table)
+
+    def line(self, text: str) -> None:
+        """A sentence for people; silent with --json."""
+        if not self.json:
+            self.console.print(text)
+
+    def error(self, error: ClawstackError) -> None:
+        """What went wrong and the remedy."""
+        if self.json:
+            body = {"code": error.code, "message": error.message, "remedy": error.remedy}
+            self.document({"error": body})
+        else:
+            remedy = f" {error.remedy}" if error.remedy else ""
+            self.errors.print(f"[red]error:[/red] {error.message}{remedy}", markup=True)
+
+
+def coloured(cell: Any) -> str:
+    """A table cell; states get their colour."""
+    text = "–" if cell is None or cell == "" else str(cell)
+    colour = STATE_COLOURS.get(text)
+    return f"[{colour}]{text}[/{colour}]" if colour else text
+
+
+def moment(value: datetime | None) -> str:
+    """A time stamp for people, in UTC."""
+    return value.strftime("%Y-%m-%d %H:%M:%S") if value else "–"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)

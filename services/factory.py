@@ -1,0 +1,107 @@
+"""The one factory: everything that a process consists of is wired here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from importlib import import_module
+
+from fastapi import FastAPI
+
+from clawstack.crypto import MasterKey, load_or_create_master_key, parse_master_key, read_master_key
+from clawstack.errors import NeedsAttentionError
+from clawstack.plans import load_catalogue
+from clawstack.redaction import Redactor
+from clawstack.settings import Profile, Settings
+from services.context import Platform
+from services.database.connection import Database
+from services.http import errors
+from services.http.middleware import BodyLimit, SecurityHeaders
+from services.parts import Part
+from services.roles import Role
+from services.vault.service import Vault
+
+VERSION = "0.1.0"
+
+#: Nouns by the role that serves their routes and runs their loops. The worker runs the jobs of all of them.
+NOUNS: Mapping[Role, tuple[str, ...]] = {
+    Role.API: ("access", "billing", "onboarding", "provisioner", "backups", "admin"),
+    Role.PROXY: ("llm_proxy",),
+    Role.ROUTER: ("telegram",),
+    Role.WORKER: ("notifications", "health"),
+}
+_SLOW_SENDER = timedelta(seconds=30)
+
+
+def build_platform(settings: Settings, *, database_url: str, redactor: Redactor | None = None) -> Platform:
+    """The things that every noun may use; opens no connection yet."""
+    redactor = redactor or Redactor()
+    redactor.register(*settings.secret_values())
+    master_key = load_master_key(settings)
+    return Platform(
+        settings=settings,
+        catalogue=load_catalogue(),
+        database=Database(database_url),
+        redactor=redactor,
+        master_key=master_key,
+        vault=Vault(master_key=master_key, redactor=redactor),
+    )
+
+
+def load_master_key(settings: Settings) -> MasterKey:
+    """The master key from the environment, from a file, or (development only) from a file made on first start."""
+    if settings.master_key is not None:
+        return parse_master_key(settings.master_key.get_secret_value())
+    if settings.master_key_file is not None:
+        return read_master_key(settings.master_key_file)
+    if settings.profile is Profile.PRODUCTION:
+        raise NeedsAttentionError("Production needs CLAWSTACK_MASTER_KEY.", code="bad_settings")
+    return load_or_create_master_key(settings.data_dir / "master.key")
+
+
+def build_parts(platform: Platform, roles: Iterable[Role]) -> dict[Role, tuple[Part, ...]]:
+    """The parts of these roles. A noun's module is imported only by processes that run it."""
+    return {role: tuple(_create_part(noun, platform) for noun in NOUNS[role]) for role in roles}
+
+
+def _create_part(noun: str, platform: Platform) -> Part:
+    create: Callable[[Platform], Part] = import_module(f"services.{noun}.part").create_part
+    return create(platform)
+
+
+def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
+    """The ASGI application of these parts."""
+    parts = tuple(parts)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for part in parts:
+                if part.lifespan is not None:
+                    await stack.enter_async_context(part.lifespan())
+            yield
+
+    app = FastAPI(
+        title="clawstack",
+        version=VERSION,
+        summary="Hosted OpenClaw assistants: tenants, operations, usage.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    errors.install(app, platform.redactor)
+    mounts = {path: app_ for part in parts for path, app_ in part.mounts.items()}
+    for part in parts:
+        for router in part.routers:
+            app.include_router(router)
+    for path, mounted in mounts.items():
+        app.mount(path, mounted)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=platform.settings.max_body_bytes,
+        timeout=_SLOW_SENDER,
+        except_below=tuple(f"{path}/" for path in mounts),
+    )
+    return app

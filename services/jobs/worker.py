@@ -1,0 +1,106 @@
+"""The worker loop: Procrastinate, kept going through outages of the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+import procrastinate
+import psycopg
+from procrastinate import exceptions
+
+from clawstack.logs import get_logger
+from services.database.connection import libpq_url
+from services.jobs.queue import DEFAULT_QUEUE
+from services.parts import Part
+
+log = get_logger(__name__)
+
+_POLL_SECONDS = 1.0
+"""Fallback where a notification was lost; jobs normally start by LISTEN/NOTIFY."""
+_HEARTBEAT_SECONDS = 5.0
+STALLED_AFTER_SECONDS = 15.0
+"""A worker that has not shown life for this long is taken for dead, and its jobs are started again."""
+_PAUSE_SECONDS = 1.0
+
+
+def create_jobs_app(database_url: str, parts: Iterable[Part]) -> procrastinate.App:
+    """Procrastinate on our PostgreSQL, with every part's jobs declared on it."""
+    connector = procrastinate.PsycopgConnector(
+        conninfo=libpq_url(database_url), min_size=1, max_size=6, timeout=10, check=_check
+    )
+    app = procrastinate.App(connector=connector)
+    for part in parts:
+        if part.register_tasks is not None:
+            part.register_tasks(app)
+    return app
+
+
+async def run_worker(database_url: str, parts: tuple[Part, ...], *, name: str, concurrency: int) -> None:
+    """Work until cancelled. A database that goes away is waited for; running jobs are cancelled with their task."""
+    while True:
+        app = create_jobs_app(database_url, parts)
+        try:
+            async with app.open_async(), _stalled_jobs_retried(app):
+                await app.run_worker_async(
+                    queues=[DEFAULT_QUEUE],
+                    name=name,
+                    concurrency=concurrency,
+                    fetch_job_polling_interval=_POLL_SECONDS,
+                    update_heartbeat_interval=_HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=STALLED_AFTER_SECONDS * 4,
+                    install_signal_handlers=False,
+                    delete_jobs="successful",
+                    shutdown_graceful_timeout=30,
+                )
+                return
+        except (psycopg.Error, exceptions.ConnectorException, OSError) as error:
+            log.warning("worker_lost_database", error=type(error).__name__, retry_in=_PAUSE_SECONDS)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+class _stalled_jobs_retried:  # noqa: N801 - used like a function
+    """Starts jobs of dead workers again, while the block runs."""
+
+    def __init__(self, app: procrastinate.App) -> None:
+        self._app = app
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._loop(), name="retry-stalled-jobs")
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _loop(self) -> None:
+        while True:
+            try:
+                await retry_stalled_jobs(self._app)
+            except (psycopg.Error, exceptions.ConnectorException) as error:
+                log.warning("stalled_jobs_not_checked", error=type(error).__name__)
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+
+async def retry_stalled_jobs(app: procrastinate.App) -> int:
+    """Put jobs of workers without a heartbeat back into the queue; returns how many.
+
+    A job whose twin already waits under the same queueing lock is dropped instead: the twin does the same work.
+    """
+    count = 0
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
+        try:
+            await app.job_manager.retry_job(job)
+        except exceptions.AlreadyEnqueued:
+            await app.job_manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=True)
+        except exceptions.ConnectorException as error:
+            log.warning("stalled_job_kept", job=job.id, error=str(error.__cause__ or error)[:200])
+            continue
+        log.warning("stalled_job_retried", job=job.id, task=job.task_name)
+        count += 1
+    return count
+
+
+async def _check(connection: psycopg.AsyncConnection[object]) -> None:
+    await connection.execute("SELECT 1")

@@ -1,0 +1,48 @@
+"""Access behind the factory's own application on a real database, beside one route that stands for any other noun's."""
+
+# No `from __future__ import annotations`: FastAPI could not resolve the local guard.
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends
+
+from clawstack.tokens import Token, TokenKind
+from services.access.guard import Guard
+from services.access.part import create_part
+from services.access.schemas import Principal
+from services.access.service import issue_token
+from services.context import Platform
+from services.database.connection import Database
+from services.factory import create_app
+from services.parts import Part
+
+Issue = Callable[..., Awaitable[Token]]
+
+
+@pytest.fixture
+def issued(database: Database) -> Issue:
+    """Issues a token: `await issued("tenants:read", kind=..., customer_id=...)`."""
+
+    async def make(*scopes: str, kind: TokenKind = TokenKind.OPERATOR, **rest: object) -> Token:
+        async with database.transaction() as session:
+            return await issue_token(session, kind, "test", scopes or ("tenants:read",), **rest)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """Talks to access."""
+    router = APIRouter()
+    needed = Guard(platform.database).requires("tenants:read", "usage:read")
+
+    @router.get("/v1/thing")
+    async def thing(principal: Annotated[Principal, Depends(needed)]) -> str:
+        return principal.key
+
+    app = create_app(platform, [create_part(platform), Part(name="thing", routers=(router,))])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://platform") as client:
+        yield client

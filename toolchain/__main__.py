@@ -1,0 +1,95 @@
+"""`python -m toolchain setup [part...]` and `python -m toolchain doctor [--json] [--production]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from clawstack.errors import ClawstackError
+from toolchain.doctor import DoctorReport, examine
+from toolchain.progress import Progress, minutes
+from toolchain.steps import openclaw, plugins, pulumi, system
+from toolchain.surroundings import Surroundings
+
+Step = Callable[[Surroundings, Console], None]
+
+STEPS: Final[dict[str, Step]] = {
+    "pulumi": pulumi.ensure,
+    "plugins": plugins.ensure,
+    "openclaw": openclaw.ensure,
+    "system": system.ensure,
+    "chromium": system.ensure_chromium,
+}
+OPTIONAL: Final = frozenset({"chromium"})
+"""Parts that the product can do without: `all` goes on when they cannot be had."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the answer is the exit code."""
+    options = _parser().parse_args(arguments)
+    console = Console(highlight=False)
+    try:
+        around = Surroundings.read()
+        if options.command == "doctor":
+            return _doctor(console, examine(around, production=options.production), as_json=options.json)
+        return _setup(console, around, options.parts or ["all"])
+    except ClawstackError as error:
+        console.print(f"  ✗ {error.sentence()}", style="red", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("  Stopped. Run the same command again; it goes on where it was.")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m toolchain", description="Gets and judges the tools of a machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    setup = commands.add_parser("setup", help="get what is missing; safe to run again")
+    setup.add_argument("parts", nargs="*", choices=[*STEPS, "all"], metavar=f"{{{','.join(STEPS)},all}}")
+    doctor = commands.add_parser("doctor", help="say what is there, what is missing, and what mends it")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.add_argument("--production", action="store_true", help="refuse offline plugins")
+    return parser
+
+
+def _setup(console: Console, around: Surroundings, parts: list[str]) -> int:
+    everything = "all" in parts
+    began = time.monotonic()
+    console.print(f"[bold]Setting up[/] in {around.cache}")
+    for name, step in STEPS.items():
+        if not everything and name not in parts:
+            continue
+        try:
+            step(around, console)
+        except ClawstackError as error:
+            if not (everything and name in OPTIONAL):
+                raise
+            Progress(console=console, name=name.capitalize()).skipped(error.sentence())
+    console.print(f"[bold]Ready[/] after {minutes(time.monotonic() - began)}")
+    return 0
+
+
+def _doctor(console: Console, report: DoctorReport, *, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps({"ok": report.ok, **asdict(report)}, indent=2) + "\n")
+        return 0 if report.ok else 1
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "part", "found", "wanted", "what to do, or where it is"):
+        table.add_column(heading, overflow="fold")
+    for check in report.checks:
+        mark = "[green]✓[/]" if check.ok else "[red]✗[/]"
+        table.add_row(mark, check.name, check.found, check.wanted, check.remedy or check.detail)
+    console.print(table)
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Says where the tools are. Builds nothing, downloads nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from clawstack.errors import NeedsAttentionError
+from toolchain.finding import Found, PluginKind, find_node, find_openclaw, find_pulumi
+from toolchain.plugin_choice import PluginChoice, choose_plugins
+from toolchain.surroundings import Surroundings
+
+Origin = Literal["official", "offline", "project"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginInfo:
+    """One Pulumi plugin in use. `version` is empty where only starting it would tell."""
+
+    name: str
+    kind: PluginKind
+    origin: Origin
+    version: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolchain:
+    """Where everything is. Put the folders of `plugin_path` before PATH when starting `pulumi`."""
+
+    pulumi: Path
+    pulumi_version: str
+    plugin_path: tuple[Path, ...]
+    node: Path
+    openclaw: Path
+    openclaw_version: str
+    plugins: tuple[PluginInfo, ...]
+
+
+def locate(around: Surroundings | None = None) -> Toolchain:
+    """The tools of this machine.
+
+    Raises NeedsAttentionError that names all that is missing and the command that gets it. Costs a few file look-ups,
+    and one `pulumi version` (0.1 s) where the CLI is one that the person installed.
+    """
+    around = around or Surroundings.read()
+    pulumi, node, openclaw = find_pulumi(around), find_node(around), find_openclaw(around)
+    choices = choose_plugins(around, pulumi.path if pulumi else None)
+    missing = _missing(pulumi, node, openclaw, choices)
+    if missing or pulumi is None or node is None or openclaw is None:
+        names = ", ".join(name for name, _ in missing)
+        parts = " ".join(dict.fromkeys(part for _, part in missing))
+        raise NeedsAttentionError(
+            f"This machine has no {names}.",
+            code="toolchain_incomplete",
+            remedy=f"Run `{around.interpreter} -m toolchain setup {parts}`.",
+        )
+    return Toolchain(
+        pulumi=pulumi.path,
+        pulumi_version=pulumi.version,
+        plugin_path=_plugin_path(around, choices),
+        node=node.path,
+        openclaw=openclaw.path,
+        openclaw_version=openclaw.version,
+        plugins=tuple(
+            PluginInfo(name=c.name, kind=c.kind, origin=c.origin, version=c.version, path=c.path)
+            for c in choices
+            if c.path is not None
+        ),
+    )
+
+
+def _missing(
+    pulumi: Found | None, node: Found | None, openclaw: Found | None, choices: tuple[PluginChoice, ...]
+) -> list[tuple[str, str]]:
+    """Names of what is missing, each with the part of the set-up that gets it."""
+    tools = [("Pulumi CLI", "pulumi", pulumi), ("Node", "openclaw", node), ("OpenClaw", "openclaw", openclaw)]
+    missing = [(name, part) for name, part, found in tools if found is None]
+    missing += [(f"plugin {c.file}", "plugins") for c in choices if c.path is None and c.required]
+    return missing
+
+
+def _plugin_path(around: Surroundings, choices: tuple[PluginChoice, ...]) -> tuple[Path, ...]:
+    # A plugin on PATH needs no help, and a folder such as /usr/local/bin would bring its neighbours along.
+    folders = [c.path.parent for c in choices if c.path is not None and c.path.parent not in around.path]
+    return tuple(dict.fromkeys(folders))

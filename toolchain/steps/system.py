@@ -1,0 +1,78 @@
+"""Packages of the operating system, where this account may install them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from clawstack.errors import NeedsAttentionError
+from toolchain.finding import find_chromium
+from toolchain.progress import Progress
+from toolchain.surroundings import Downloads, Surroundings
+
+CHROMIUM_COMMAND: Final = "apt-get install --no-install-recommends chromium fonts-dejavu-core"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemPackage:
+    """A Debian package, the executable that proves it is there, and what it is for."""
+
+    package: str
+    executable: str
+    purpose: str
+
+
+SYSTEM_PACKAGES: Final = (
+    SystemPackage(package="util-linux", executable="setpriv", purpose="starts cells under accounts of their own"),
+    SystemPackage(package="passwd", executable="useradd", purpose="makes those accounts"),
+)
+
+
+def missing_packages(around: Surroundings) -> tuple[SystemPackage, ...]:
+    """Those whose executable is not on PATH nor in the system folders that a person's PATH may leave out."""
+    extended = (*map(str, around.path), "/usr/sbin", "/sbin")
+    return tuple(
+        package
+        for package in SYSTEM_PACKAGES
+        if not any(os.access(os.path.join(folder, package.executable), os.X_OK) for folder in extended)  # noqa: PTH118
+    )
+
+
+def ensure(around: Surroundings, console: Console) -> None:
+    """Installs what the product itself needs from the operating system."""
+    progress = Progress(console=console, name="System packages")
+    missing = missing_packages(around)
+    if missing:
+        _apt(around, progress, [package.package for package in missing], "; ".join(p.purpose for p in missing))
+    progress.ready(", ".join(package.package for package in SYSTEM_PACKAGES))
+
+
+def ensure_chromium(around: Surroundings, console: Console) -> None:
+    """Installs the browser that the end-to-end tests drive."""
+    progress = Progress(console=console, name="Chromium")
+    if find_chromium(around) is None:
+        _apt(around, progress, ["chromium", "fonts-dejavu-core"], "the browser tests need it")
+    progress.ready(str(find_chromium(around)))
+
+
+def _apt(around: Surroundings, progress: Progress, packages: list[str], why: str) -> None:
+    apt = around.which("apt-get")
+    command = f"apt-get install --no-install-recommends {' '.join(packages)}"
+    if not around.root or apt is None or around.downloads is Downloads.NEVER:
+        prefix = "" if around.root else "sudo "
+        raise NeedsAttentionError(
+            f"{' and '.join(packages)} not installed ({why}), and this account may not do it.",
+            remedy=f"Run `{prefix}{command}`, or your system's equivalent.",
+        )
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    log = around.cache / "logs" / "apt.log"
+    # Another apt may be at work on a fresh machine; wait for its lock instead of failing.
+    options: tuple[str, ...] = ("-q", "-y", "-o", "DPkg::Lock::Timeout=300")
+    update: list[str | Path] = [apt, "update", *options]
+    progress.run(update, log=log, doing="reading package lists", environ=environ)
+    install: list[str | Path] = [apt, "install", *options, "--no-install-recommends", *packages]
+    progress.run(install, log=log, doing=f"installing {', '.join(packages)}", environ=environ)

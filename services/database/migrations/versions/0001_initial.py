@@ -25,12 +25,19 @@ def upgrade() -> None:
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("stripe_customer_id", sa.Text(), nullable=True),
-        sa.Column("fetch_version", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customers")),
         sa.UniqueConstraint("stripe_customer_id", name=op.f("uq_customers_stripe_customer_id")),
     )
     op.create_index(op.f("ix_customers_email"), "customers", ["email"], unique=False)
+    op.create_table(
+        "stripe_customer_fetches",
+        sa.Column("stripe_customer_id", sa.Text(), nullable=False),
+        sa.Column("begun", sa.BigInteger(), nullable=False),
+        sa.Column("applied", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("stripe_customer_id", name=op.f("pk_stripe_customer_fetches")),
+    )
     op.create_table(
         "stripe_events",
         sa.Column("id", sa.Text(), nullable=False),
@@ -51,6 +58,49 @@ def upgrade() -> None:
         ["received_at"],
         unique=False,
         postgresql_where="handled_at IS NULL",
+    )
+    op.create_table(
+        "stripe_sweeps",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("swept_through", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_stripe_sweeps")),
+    )
+    op.create_table(
+        "telegram_bots",
+        sa.Column("bot", sa.Text(), nullable=False),
+        sa.Column("identity", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("webhook_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("refreshed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("bot", name=op.f("pk_telegram_bots")),
+    )
+    op.create_table(
+        "telegram_notices",
+        sa.Column("bot", sa.Text(), nullable=False),
+        sa.Column("chat_id", sa.BigInteger(), nullable=False),
+        sa.Column("notice", sa.Text(), nullable=False),
+        sa.Column("said_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("bot", "chat_id", "notice", name=op.f("pk_telegram_notices")),
+    )
+    op.create_table(
+        "telegram_replies",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("bot", sa.Text(), nullable=False),
+        sa.Column("chat_id", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_telegram_replies")),
+    )
+    op.create_index(
+        "ix_telegram_replies_waiting",
+        "telegram_replies",
+        ["next_try_at"],
+        unique=False,
+        postgresql_where="finished_at IS NULL",
     )
     op.create_table(
         "api_tokens",
@@ -93,6 +143,7 @@ def upgrade() -> None:
         sa.Column("observed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failures", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("blocked_generation", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("healthy_at", sa.DateTime(timezone=True), nullable=True),
@@ -296,22 +347,24 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_telegram_link_codes_tenant_id"), "telegram_link_codes", ["tenant_id"], unique=False)
     op.create_table(
-        "telegram_seen_files",
+        "telegram_seen",
         sa.Column("tenant_id", sa.UUID(), nullable=False),
-        sa.Column("file_id", sa.Text(), nullable=False),
-        sa.Column("file_path", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_telegram_seen_files_tenant_id_tenants")),
-        sa.PrimaryKeyConstraint("tenant_id", "file_id", name=op.f("pk_telegram_seen_files")),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("object_id", sa.Text(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_telegram_seen_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("tenant_id", "kind", "object_id", name=op.f("pk_telegram_seen")),
     )
-    op.create_index(op.f("ix_telegram_seen_files_file_path"), "telegram_seen_files", ["file_path"], unique=False)
+    op.create_index("ix_telegram_seen_object", "telegram_seen", ["kind", "object_id"], unique=False)
     op.create_table(
         "telegram_updates",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
         sa.Column("bot", sa.Text(), nullable=False),
         sa.Column("update_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("chat_id", sa.BigInteger(), nullable=True),
         sa.Column("tenant_id", sa.UUID(), nullable=True),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
         sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
@@ -319,22 +372,30 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_telegram_updates_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_telegram_updates")),
         sa.UniqueConstraint("bot", "update_id", name=op.f("uq_telegram_updates_bot_update_id")),
+        sa.UniqueConstraint("tenant_id", "sequence", name=op.f("uq_telegram_updates_tenant_id_sequence")),
     )
+    op.create_index("ix_telegram_updates_received_at", "telegram_updates", ["received_at"], unique=False)
     op.create_index(
         "ix_telegram_updates_waiting",
         "telegram_updates",
-        ["tenant_id", "id"],
+        ["tenant_id", "sequence"],
         unique=False,
         postgresql_where="delivered_at IS NULL",
     )
     op.create_table(
         "telegram_virtual_bots",
         sa.Column("tenant_id", sa.UUID(), nullable=False),
-        sa.Column("webhook_url", sa.Text(), nullable=True),
-        sa.Column("webhook_secret", sa.Text(), nullable=True),
-        sa.Column("confirmed_id", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("last_sequence", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("served_sequence", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("allowed_updates", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("last_poll_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("webhook_url", sa.Text(), nullable=True),
+        sa.Column("push_after", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("push_failures", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("push_owner", sa.Text(), nullable=True),
+        sa.Column("push_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("last_error_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_telegram_virtual_bots_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_telegram_virtual_bots")),
     )
@@ -400,6 +461,10 @@ def upgrade() -> None:
         sa.Column("current_period_end", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancel_at_period_end", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("disputed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("wanted", sa.Text(), nullable=False),
+        sa.Column("wanted_reason", sa.Text(), nullable=True),
+        sa.Column("attention", sa.Text(), nullable=True),
+        sa.Column("stripe_created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("fetch_version", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_subscriptions_customer_id_customers")),
@@ -424,9 +489,10 @@ def downgrade() -> None:
     op.drop_table("tenant_keys")
     op.drop_table("telegram_virtual_bots")
     op.drop_index("ix_telegram_updates_waiting", table_name="telegram_updates", postgresql_where="delivered_at IS NULL")
+    op.drop_index("ix_telegram_updates_received_at", table_name="telegram_updates")
     op.drop_table("telegram_updates")
-    op.drop_index(op.f("ix_telegram_seen_files_file_path"), table_name="telegram_seen_files")
-    op.drop_table("telegram_seen_files")
+    op.drop_index("ix_telegram_seen_object", table_name="telegram_seen")
+    op.drop_table("telegram_seen")
     op.drop_index(op.f("ix_telegram_link_codes_tenant_id"), table_name="telegram_link_codes")
     op.drop_table("telegram_link_codes")
     op.drop_index(op.f("ix_telegram_bindings_tenant_id"), table_name="telegram_bindings")
@@ -456,9 +522,15 @@ def downgrade() -> None:
     op.drop_table("tenants")
     op.drop_index(op.f("ix_api_tokens_customer_id"), table_name="api_tokens")
     op.drop_table("api_tokens")
+    op.drop_index("ix_telegram_replies_waiting", table_name="telegram_replies", postgresql_where="finished_at IS NULL")
+    op.drop_table("telegram_replies")
+    op.drop_table("telegram_notices")
+    op.drop_table("telegram_bots")
+    op.drop_table("stripe_sweeps")
     op.drop_index("ix_stripe_events_unhandled", table_name="stripe_events", postgresql_where="handled_at IS NULL")
     op.drop_index(op.f("ix_stripe_events_stripe_customer_id"), table_name="stripe_events")
     op.drop_table("stripe_events")
+    op.drop_table("stripe_customer_fetches")
     op.drop_index(op.f("ix_customers_email"), table_name="customers")
     op.drop_table("customers")
     # ### end Alembic commands ###

@@ -1,0 +1,41 @@
+"""Joins the stand-in to one ASGI app."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from sandbox.telegram.config import TelegramConfig
+from sandbox.telegram.control import Control
+from sandbox.telegram.endpoints import BotApi
+from sandbox.telegram.faults import FaultList
+from sandbox.telegram.pages import ChatPages
+from sandbox.telegram.webhooks import WebhookSender
+from sandbox.telegram.world import World
+
+
+def create_app(config: TelegramConfig) -> Starlette:
+    """Return the stand-in. Its lifespan pushes webhooks; `app.state.close()` ends all long polls at once."""
+    world, faults = World(config), FaultList()
+    api = BotApi(world, faults)
+    sender = WebhookSender(world, api)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await sender.start()
+        try:
+            yield
+        finally:
+            world.close()
+            await sender.stop()
+
+    routes = [
+        Route("/bot{token}/{method}", api.call, methods=["GET", "POST"]),
+        Route("/file/bot{token}/{path:path}", api.download),
+        *Control(world, faults).routes(),
+        *ChatPages(world).routes(),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.close = world.close
+    return app

@@ -105,4 +105,5 @@ def starter(around: Surroundings, wanted: Wanted) -> str:
     if wanted.project:
         script = shlex.quote(str(around.interpreter.parent / wanted.file))
         return f'#!/bin/sh\nexec {python} -I {script} "$@"\n'
-    return f'#!/bin/sh\nexec {python} -I -m toolchain.plugins {wanted.stand_in} "$@"\n'
+    # The first argument is the folder of this script: a plugin may have files beside its starter.
+    return f'#!/bin/sh\nexec {python} -I -m toolchain.plugins {wanted.stand_in} "${{0%/*}}" "$@"\n'

@@ -28,13 +28,20 @@ _PARENT_CHECK: Final = 1.0
 Register = Callable[[Any, grpc.Server], None]
 
 
-def serve(servicer: object, *, register: Register | None = None, threads: int = 16, grace: float = 10.0) -> NoReturn:
+def serve(
+    servicer: object,
+    *,
+    register: Register | None = None,
+    threads: int = 16,
+    grace: float = 10.0,
+    on_stop: Callable[[], None] | None = None,
+) -> NoReturn:
     """Serves until the engine goes away or says stop, then ends the process with code 0.
 
     Must run in the main thread of a plugin's own process. The port is announced on stdout once calls are accepted,
     and nothing else may be written there. `register` is the generated `add_..._to_server` of the service
     (default: ResourceProvider); `threads` bounds the calls served at once; `grace` is how many seconds calls
-    in flight may take to finish after a signal.
+    in flight may take to finish after a signal; `on_stop` is called before that wait, to end what the calls started.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -45,7 +52,10 @@ def serve(servicer: object, *, register: Register | None = None, threads: int = 
     sys.stdout.flush()
     while not stop.wait(_PARENT_CHECK) and os.getppid() == parent:
         pass
-    server.stop(grace).wait(grace)
+    ended = server.stop(grace)
+    if on_stop is not None:
+        on_stop()
+    ended.wait(grace)
     sys.stderr.flush()
     # Interpreter shutdown would wait for threads of calls that outlived their grace.
     os._exit(0)

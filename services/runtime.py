@@ -6,8 +6,8 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import uvicorn
 
@@ -57,9 +57,7 @@ async def serve(settings: Settings, redactor: Redactor, roles: frozenset[Role]) 
         parts_by_role = build_parts(platform, roles)
         parts = tuple(part for role in sorted(parts_by_role) for part in parts_by_role[role])
         app = create_app(platform, parts)
-        app.include_router(
-            create_health_router(database=platform.database, metrics=platform.metrics, version=VERSION)
-        )
+        app.include_router(create_health_router(database=platform.database, metrics=platform.metrics, version=VERSION))
         server = uvicorn.Server(_uvicorn_config(app))
         async with AsyncExitStack() as stack:
             if Role.WORKER in roles:

@@ -17,6 +17,7 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing_extensions import override
 
 from clawstack.errors import NeedsAttentionError, PermanentError
 
@@ -34,6 +35,7 @@ class DataKey:
             raise PermanentError(f"An encryption key has {KEY_BYTES} bytes, this one has {len(key)}.", code="bad_key")
         self._key = key
 
+    @override
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.fingerprint()})"
 

@@ -13,7 +13,11 @@ from clawstack.redaction import Redactor
 
 
 def configure(
-    *, redactor: Redactor, level: str = "INFO", form: Literal["console", "json"] = "console", stream: TextIO | None = None
+    *,
+    redactor: Redactor,
+    level: str = "INFO",
+    form: Literal["console", "json"] = "console",
+    stream: TextIO | None = None,
 ) -> None:
     """Send every log line of this process, redacted, to `stream` (standard error). Call it once per process."""
 

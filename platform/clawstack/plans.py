@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from importlib.resources import files
 from typing import Annotated, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from clawstack.errors import InvalidInputError
+from clawstack.plan_file import read_plan_file
 
 MICRO: Final = 1_000_000
 
@@ -117,6 +117,6 @@ class Catalogue(_Frozen):
 
 def load_catalogue(text: str | None = None) -> Catalogue:
     """The catalogue from `text`, or the shipped file; raises pydantic's ValidationError when it contradicts itself."""
-    raw = yaml.safe_load(text if text is not None else files("clawstack").joinpath("plans.yaml").read_text())
+    raw = read_plan_file() if text is None else yaml.safe_load(text)
     plans = {key: {"key": key, **body} for key, body in raw.pop("plans").items()}
     return Catalogue.model_validate({**raw, "plans": plans})

@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from clawstack.errors import NeedsAttentionError
 
 _PREFIX = "CLAWSTACK_"
+
+
+def _repository_root() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def _default_data_dir() -> Path:
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/clawstack")  # root's home is closed to the accounts that cells run under
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "clawstack"
 
 
 class Profile(StrEnum):
@@ -52,7 +63,7 @@ class Settings(BaseSettings):
     """Port to listen on; 0 picks a free one."""
     public_url: str | None = None
     """Where customers' browsers and webhooks reach the platform; default `http://HOST:PORT`."""
-    data_dir: Path = Field(default_factory=lambda: _default_data_dir())
+    data_dir: Path = Field(default_factory=_default_data_dir)
     """State of this platform: embedded database, Pulumi state, cells, backups, master key in development."""
     cache_dir: Path | None = None
     """Pulumi CLI, plugins, Node and OpenClaw; default is the user's cache folder (`/var/cache/clawstack` for root)."""
@@ -184,6 +195,9 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     except ValidationError as error:
         lines = [f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
         raise _refusal("; ".join(lines)) from None
+    except SettingsError as error:
+        field = str(error).split('"')[1]
+        raise _refusal(f"{_PREFIX}{field.upper()}: not valid JSON") from None
 
 
 def environment_names() -> dict[str, str]:
@@ -224,14 +238,3 @@ def _url_host(host: str) -> str:
     if host in {"0.0.0.0", "::", ""}:
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
-
-
-def _repository_root() -> Path:
-    return Path(__file__).resolve().parents[2]
-
-
-def _default_data_dir() -> Path:
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        return Path("/var/lib/clawstack")  # root's home is closed to the accounts that cells run under
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "clawstack"

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from typing_extensions import override
+
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _KEY_LENGTH: Final = 12
 _SECRET_LENGTH: Final = 43  # 62^43 > 2^256
@@ -41,6 +43,7 @@ class Token:
     key: str
     secret: str
 
+    @override
     def __repr__(self) -> str:
         return f"Token({self.kind.value}_{self.key}_***)"
 

@@ -62,14 +62,14 @@ class Output:
 
 def coloured(cell: Any) -> str:
     """A table cell; states get their colour."""
-    text = "–" if cell is None or cell == "" else str(cell)
+    text = "-" if cell is None or cell == "" else str(cell)
     colour = STATE_COLOURS.get(text)
     return f"[{colour}]{text}[/{colour}]" if colour else text
 
 
 def moment(value: datetime | None) -> str:
     """A time stamp for people, in UTC."""
-    return value.strftime("%Y-%m-%d %H:%M:%S") if value else "–"
+    return value.strftime("%Y-%m-%d %H:%M:%S") if value else "-"
 
 
 def _plain(value: Any) -> Any:

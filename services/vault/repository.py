@@ -46,6 +46,4 @@ async def replace_secret(session: AsyncSession, tenant_id: uuid.UUID, name: str,
 
 async def delete_secrets(session: AsyncSession, tenant_id: uuid.UUID, names: tuple[str, ...]) -> None:
     """Remove secrets by name."""
-    await session.execute(
-        delete(TenantSecret).where(TenantSecret.tenant_id == tenant_id, TenantSecret.name.in_(names))
-    )
+    await session.execute(delete(TenantSecret).where(TenantSecret.tenant_id == tenant_id, TenantSecret.name.in_(names)))

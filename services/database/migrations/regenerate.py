@@ -19,12 +19,12 @@ from services.database.connection import driver_url
 from services.database.embedded import EmbeddedPostgres
 from services.database.migrate import config
 
-_PROCRASTINATE = '''
+_PROCRASTINATE = """
     from procrastinate.schema import SchemaManager
 
     # The jobs' schema comes with the pinned release of Procrastinate; an upgrade of it brings a migration of its own.
     op.get_bind().connection.driver_connection.execute(SchemaManager.get_schema())
-'''
+"""
 
 
 def main() -> None:
@@ -43,7 +43,9 @@ def main() -> None:
         try:
             engine = create_engine(driver_url(url))
             with engine.connect() as connection:
-                command.revision(config(connection), "Every table of the first release", autogenerate=True, rev_id="0001")
+                command.revision(
+                    config(connection), "Every table of the first release", autogenerate=True, rev_id="0001"
+                )
             engine.dispose()
             written = next(versions.glob("0001_*.py"))
             source = written.read_text().replace(

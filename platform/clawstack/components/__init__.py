@@ -1,0 +1,1 @@
+"""Pulumi components of the platform stack. Not here: anything of a tenant (that is `tenants`)."""

@@ -1,0 +1,14 @@
+"""The catalogue file as plain data: what the policy pack reads, where every import is paid at each update."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+
+def read_plan_file() -> dict[str, Any]:
+    """The shipped `plans.yaml`."""
+    data: dict[str, Any] = yaml.safe_load(files("clawstack").joinpath("plans.yaml").read_text())
+    return data

@@ -1,0 +1,225 @@
+"""Starts and ends what a story needs: the stand-ins and `clawstack serve`, each a process of its own on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from clawstack.errors import PermanentError, TemporaryError
+
+BOT_USERNAME: Final = "clawstack_demo_bot"
+STRIPE_KEY: Final = "sk_test_clawstack"
+MODEL_KEY: Final = "sk-sandbox-model-key-0123456789"
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 20.0
+_POLL_SECONDS: Final = 0.05
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Addresses:
+    """Where everything listens."""
+
+    platform: str
+    sandbox: str
+    stripe: str
+    telegram: str
+    telegram_link_base: str
+    llm: str
+
+
+class World:
+    """One platform with its surroundings, on a folder of its own."""
+
+    def __init__(self, folder: Path | None = None, *, overrides: Mapping[str, str] | None = None) -> None:
+        """`folder`: where data and logs go, a new one by default; `overrides`: settings that differ from the usual."""
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="clawstack-demo-", dir="/tmp"))  # noqa: S108 - cells' accounts must be able to reach it
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o711)
+        self.data = self.folder / "data"
+        self._overrides = dict(overrides or {})
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._webhook_secret = "whsec_" + secrets.token_hex(16)
+        self._bot_token = f"{secrets.randbelow(10**9) + 10**8}:AA{secrets.token_hex(17)}"
+        self._port = free_port()
+        self.addresses: Addresses | None = None
+
+    @property
+    def urls(self) -> Addresses:
+        """Where everything listens, once started."""
+        if self.addresses is None:
+            raise PermanentError("The world was not started.")
+        return self.addresses
+
+    def planted_secrets(self) -> dict[str, str]:
+        """Secrets that must never be seen anywhere: tests look for them."""
+        return {"bot token": self._bot_token, "webhook secret": self._webhook_secret, "model key": MODEL_KEY}
+
+    def start_sandbox(self) -> dict[str, Any]:
+        """Start the stand-ins; returns what they say about themselves."""
+        ready = self.folder / "sandbox.json"
+        ready.unlink(missing_ok=True)
+        platform = f"http://127.0.0.1:{self._port}"
+        self._start(
+            "sandbox",
+            [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(self.folder / "sandbox")]
+            + ["--ready-file", str(ready), "--stripe-webhook-url", f"{platform}/webhooks/stripe"]
+            + ["--stripe-webhook-secret", self._webhook_secret, "--stripe-api-key", STRIPE_KEY]
+            + ["--telegram-bot", f"{BOT_USERNAME}={self._bot_token}", "--llm-key", MODEL_KEY],
+            env=clean_environment(),
+        )
+        told: dict[str, Any] = self.await_(lambda: _json_file(ready), "the stand-ins", process="sandbox")
+        self.addresses = Addresses(
+            platform=platform,
+            sandbox=told["root"],
+            stripe=told["stripe_api_base"],
+            telegram=told["telegram_api_root"],
+            telegram_link_base=told["telegram_link_base"],
+            llm=told["llm_base_url"],
+        )
+        return told
+
+    def environment(self) -> dict[str, str]:
+        """The environment of `clawstack` commands in this world."""
+        return {
+            **clean_environment(),
+            "CLAWSTACK_DATA_DIR": str(self.data),
+            "CLAWSTACK_PORT": str(self._port),
+            "CLAWSTACK_STRIPE_API_KEY": STRIPE_KEY,
+            "CLAWSTACK_STRIPE_WEBHOOK_SECRET": self._webhook_secret,
+            "CLAWSTACK_STRIPE_API_BASE": self.urls.stripe,
+            "CLAWSTACK_TELEGRAM_BOT_TOKEN": self._bot_token,
+            "CLAWSTACK_TELEGRAM_BOT_USERNAME": BOT_USERNAME,
+            "CLAWSTACK_TELEGRAM_API_ROOT": self.urls.telegram,
+            "CLAWSTACK_TELEGRAM_LINK_BASE": self.urls.telegram_link_base,
+            "CLAWSTACK_TELEGRAM_INTAKE": "webhook",
+            "CLAWSTACK_LLM_UPSTREAMS": json.dumps({"openai": {"base_url": self.urls.llm, "api_key": MODEL_KEY}}),
+            **self._overrides,
+        }
+
+    def start_platform(self, name: str = "platform", *arguments: str, await_ready: bool = True) -> int:
+        """Start `clawstack serve`; returns its PID, by default once `/readyz` answers."""
+        command = [sys.executable, "-m", "services.cli", "serve", *arguments]
+        self._start(name, command, env=self.environment())
+        if await_ready:
+            self.await_(lambda: _answers(f"{self.urls.platform}/readyz"), "the platform", process=name)
+        return self._processes[name].pid
+
+    def run(self, *arguments: str) -> str:
+        """Run a `clawstack` command to its end; returns what it printed. Raises PermanentError when it fails."""
+        result = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "services.cli", *arguments],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise PermanentError(f"clawstack {' '.join(arguments)} failed: {(result.stderr or result.stdout)[-800:]}")
+        return result.stdout
+
+    def await_(
+        self, probe: Callable[[], T | None], what: str, *, seconds: float = _START_SECONDS, process: str | None = None
+    ) -> T:
+        """The first truthy answer of `probe`; raises TemporaryError when it takes longer, or when `process` ends."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := probe():
+                return found
+            if process is not None and (code := self._processes[process].poll()) is not None:
+                raise PermanentError(f"{process} ended with exit code {code}:\n{self.log_tail(process)}")
+            time.sleep(_POLL_SECONDS)
+        tail = f"\n{self.log_tail('platform')}" if "platform" in self._processes else ""
+        raise TemporaryError(f"Waited {seconds:.0f} s for {what} in vain.{tail}")
+
+    def log_tail(self, name: str, lines: int = 25) -> str:
+        """The end of a process's log."""
+        path = self.folder / f"{name}.log"
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+
+    def kill(self, name: str) -> None:
+        """End a process with SIGKILL, as a crash would."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self, name: str) -> None:
+        """Ask a process to end, and make it end when it takes too long."""
+        process = self._processes.pop(name, None)
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def close(self, *, remove: bool = True) -> None:
+        """End everything that was started, cells included, and remove the folder unless it is to be kept."""
+        for name in reversed(list(self._processes)):
+            self.stop(name)
+        self._end_cells()
+        if remove:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_cells(self) -> None:
+        # Cells outlive the platform on purpose; a world that is taken down takes them along.
+        from tenants.process.supervision import end_everything  # late: only a world that had cells needs it
+
+        end_everything(self.data / "supervisor")
+
+    def _start(self, name: str, command: list[str], *, env: dict[str, str]) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(  # noqa: S603 - our own modules
+                command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without settings of another platform."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CLAWSTACK_", "PULUMI_")) or name == "CLAWSTACK_CACHE_DIR"
+    }
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _json_file(path: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200  # noqa: PLR2004 - OK
+    except httpx.HTTPError:
+        return False

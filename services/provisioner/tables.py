@@ -51,6 +51,8 @@ class Tenant(Base):
     failures: Mapped[int] = mapped_column(default=0, server_default="0")
     """Failed operations in a row; the delay before the next try grows with it."""
     retry_at: Mapped[datetime | None]
+    blocked_generation: Mapped[int | None]
+    """The generation for which trying again is pointless until somebody acts."""
 
     created_at: Mapped[Now]
     updated_at: Mapped[Now]

@@ -95,6 +95,7 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_telegram_replies")),
     )
+    op.create_index("ix_telegram_replies_chat", "telegram_replies", ["bot", "chat_id", "created_at"], unique=False)
     op.create_index(
         "ix_telegram_replies_waiting",
         "telegram_replies",
@@ -523,6 +524,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_api_tokens_customer_id"), table_name="api_tokens")
     op.drop_table("api_tokens")
     op.drop_index("ix_telegram_replies_waiting", table_name="telegram_replies", postgresql_where="finished_at IS NULL")
+    op.drop_index("ix_telegram_replies_chat", table_name="telegram_replies")
     op.drop_table("telegram_replies")
     op.drop_table("telegram_notices")
     op.drop_table("telegram_bots")

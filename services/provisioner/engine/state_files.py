@@ -1,0 +1,143 @@
+"""What a crash leaves in Pulumi's state, and how it is put right. Knows the layout of DIY backends (pkg/backend/diy).
+
+Only `file://` state can be looked at here. Other backends are left to the CLI: a lock there is reported as held until
+an operator runs `pulumi cancel`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import psutil
+
+from services.provisioner.engine.identity import is_alive, this_host
+
+#: A lock's time is taken after its process started; clocks and ticks may differ by this much.
+_TOLERANCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StackFiles:
+    """The files of one stack below one `file://` backend."""
+
+    root: Path
+    project: str
+    stack: str
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state itself. Pulumi replaces it by rename and keeps the one before as `.bak`."""
+        return self.root / ".pulumi" / "stacks" / self.project / f"{self.stack}.json"
+
+    @property
+    def backup(self) -> Path:
+        """The state before the last write."""
+        return self.checkpoint.with_name(self.checkpoint.name + ".bak")
+
+    @property
+    def locks(self) -> Path:
+        """Folder of lock files."""
+        return self.root / ".pulumi" / "locks" / "organization" / self.project / self.stack
+
+    def exists(self) -> bool:
+        """True when Pulumi has this stack."""
+        return self.checkpoint.is_file()
+
+
+def files_of(backend_url: str, *, project: str, stack: str) -> StackFiles | None:
+    """The stack's files, None for a backend that is not on this machine."""
+    parts = urlsplit(backend_url)
+    if parts.scheme != "file":
+        return None
+    return StackFiles(root=Path(unquote(parts.path)), project=project, stack=stack)
+
+
+def mend(files: StackFiles) -> bool:
+    """Put the last good state in place of one that a crash of the machine cut short; True when that was necessary.
+
+    A missing file is not mended: `stack rm` leaves exactly that, with a `.bak` beside it.
+    """
+    if not files.checkpoint.is_file() or _is_complete(files.checkpoint) or not _is_complete(files.backup):
+        return False
+    damaged = files.checkpoint.with_name(files.checkpoint.name + ".damaged")
+    shutil.copy2(files.checkpoint, damaged)
+    draft = files.checkpoint.with_name(files.checkpoint.name + ".mended")
+    shutil.copy2(files.backup, draft)
+    draft.replace(files.checkpoint)
+    return True
+
+
+def break_stale_locks(files: StackFiles) -> list[str]:
+    """Remove locks of processes of this machine that are proven dead; returns what was removed, one sentence each."""
+    removed = []
+    for path in sorted(files.locks.glob("*.json")) if files.locks.is_dir() else []:
+        owner = _owner(path)
+        if owner is None or not _is_dead(owner):
+            continue
+        for leftover in (path, path.with_name(path.name + ".attrs")):
+            leftover.unlink(missing_ok=True)
+        removed.append(f"Removed the lock of process {owner.pid}, which is dead.")
+    return removed
+
+
+def pending_creates(files: StackFiles) -> list[str]:
+    """URNs of creations that were under way when the last run was killed."""
+    try:
+        state = json.loads(files.checkpoint.read_bytes())
+    except (OSError, ValueError):
+        return []
+    latest = (state.get("checkpoint") or {}).get("latest") or {}
+    operations = latest.get("pending_operations") or []
+    return [str(item["resource"]["urn"]) for item in operations if item.get("type") == "creating"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Owner:
+    pid: int
+    host: str
+    since: float
+
+
+def _owner(path: Path) -> _Owner | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        since = datetime.fromisoformat(_microseconds(str(content["timestamp"]))).timestamp()
+        return _Owner(pid=int(content["pid"]), host=str(content["hostname"]), since=since)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_dead(owner: _Owner) -> bool:
+    if owner.host != this_host():
+        return False
+    if not is_alive(owner.pid):
+        return True
+    try:
+        return psutil.Process(owner.pid).create_time() > owner.since + _TOLERANCE_SECONDS
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _microseconds(timestamp: str) -> str:
+    """Go writes nanoseconds, which Python refuses."""
+    head, dot, tail = timestamp.partition(".")
+    if not dot:
+        return timestamp
+    digits = len(tail) - len(tail.lstrip("0123456789"))
+    return f"{head}.{tail[: min(digits, 6)].ljust(6, '0')}{tail[digits:]}"
+
+
+def _is_complete(path: Path) -> bool:
+    try:
+        if path.stat().st_size == 0:
+            return False
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "checkpoint" in content

@@ -1,0 +1,162 @@
+"""SQL of operations and their events."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.database.base import utcnow
+from services.provisioner.tables import Operation, OperationEvent, Tenant
+from services.provisioner.vocabulary import OperationKind, OperationStatus
+
+_UNFINISHED = (OperationStatus.FAILED, OperationStatus.INTERRUPTED, OperationStatus.CANCELLED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventRow:
+    """An event ready to be stored: numbered and redacted."""
+
+    sequence: int
+    kind: str
+    message: str
+    data: dict[str, Any]
+    created_at: datetime
+
+
+async def begin(session: AsyncSession, tenant: Tenant, kind: OperationKind, *, fence: int, worker: str) -> Operation:
+    """Record an operation that is about to run; `attempt` counts those that ended short for the same generation."""
+    earlier = select(func.count()).where(
+        Operation.tenant_id == tenant.id,
+        Operation.generation == tenant.generation,
+        Operation.kind == kind,
+        Operation.status.in_(_UNFINISHED),
+    )
+    operation = Operation(
+        tenant_id=tenant.id,
+        kind=kind.value,
+        status=OperationStatus.RUNNING.value,
+        reason=tenant.desired_reason,
+        generation=tenant.generation,
+        attempt=1 + (await session.execute(earlier)).scalar_one(),
+        fence=fence,
+        worker=worker,
+        summary={},
+    )
+    session.add(operation)
+    await session.flush()
+    return operation
+
+
+async def adopt(session: AsyncSession, tenant_id: uuid.UUID, *, fence: int) -> list[Operation]:
+    """Close what a dead holder left running: `interrupted`, to be taken up by another attempt."""
+    statement = (
+        update(Operation)
+        .where(
+            Operation.tenant_id == tenant_id,
+            Operation.status == OperationStatus.RUNNING.value,
+            Operation.fence < fence,
+        )
+        .values(
+            status=OperationStatus.INTERRUPTED.value,
+            finished_at=utcnow(),
+            error_code="operation_interrupted",
+            error_message="The worker of this operation ended before it did.",
+            error_remedy="Nothing to do: another attempt goes on from where it was.",
+        )
+        .returning(Operation)
+    )
+    return list(await session.scalars(statement))
+
+
+async def by_id(session: AsyncSession, operation_id: uuid.UUID) -> Operation | None:
+    """One operation."""
+    return await session.get(Operation, operation_id, populate_existing=True)
+
+
+async def wants_cancel(session: AsyncSession, operation_id: uuid.UUID) -> bool:
+    """True once somebody asked for this operation to stop."""
+    query = select(Operation.cancel_requested_at).where(Operation.id == operation_id)
+    return (await session.execute(query)).scalar_one_or_none() is not None
+
+
+async def request_cancel(session: AsyncSession, operation_id: uuid.UUID) -> bool:
+    """Ask a running operation to stop; False when it is over already."""
+    statement = (
+        update(Operation)
+        .where(Operation.id == operation_id, Operation.status == OperationStatus.RUNNING.value)
+        .values(cancel_requested_at=func.coalesce(Operation.cancel_requested_at, utcnow()))
+        .returning(Operation.id)
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    tenant_id: uuid.UUID | None = None,
+    customer_id: uuid.UUID | None = None,
+    status: str | None = None,
+    limit: int = 50,
+    offset: int = 0,
+) -> tuple[list[tuple[Operation, str]], int]:
+    """Operations with their tenant's slug, newest first, and how many there are in all."""
+    query = select(Operation, Tenant.slug).join(Tenant, Tenant.id == Operation.tenant_id)
+    if tenant_id is not None:
+        query = query.where(Operation.tenant_id == tenant_id)
+    if customer_id is not None:
+        query = query.where(Tenant.customer_id == customer_id)
+    if status is not None:
+        query = query.where(Operation.status == status)
+    total = (await session.execute(select(func.count()).select_from(query.subquery()))).scalar_one()
+    rows = await session.execute(query.order_by(Operation.created_at.desc(), Operation.id).limit(limit).offset(offset))
+    return [(row[0], row[1]) for row in rows], total
+
+
+async def append_events(session: AsyncSession, operation_id: uuid.UUID, rows: Sequence[EventRow]) -> None:
+    """Store events; a row that is there already (the answer to an earlier try got lost) is left as it is."""
+    values = [
+        {
+            "operation_id": operation_id,
+            "sequence": row.sequence,
+            "kind": row.kind,
+            "message": row.message,
+            "data": row.data,
+            "created_at": row.created_at,
+        }
+        for row in rows
+    ]
+    await session.execute(
+        insert(OperationEvent).values(values).on_conflict_do_nothing(index_elements=["operation_id", "sequence"])
+    )
+
+
+async def events_after(
+    session: AsyncSession, operation_id: uuid.UUID, *, sequence: int, limit: int = 200
+) -> list[OperationEvent]:
+    """Events that follow number `sequence`, in order."""
+    query = (
+        select(OperationEvent)
+        .where(OperationEvent.operation_id == operation_id, OperationEvent.sequence > sequence)
+        .order_by(OperationEvent.sequence)
+        .limit(limit)
+    )
+    return list(await session.scalars(query))
+
+
+async def tenant_events(session: AsyncSession, tenant_id: uuid.UUID, *, limit: int = 100) -> list[OperationEvent]:
+    """The latest events of all of a tenant's operations, oldest first."""
+    query = (
+        select(OperationEvent)
+        .join(Operation, Operation.id == OperationEvent.operation_id)
+        .where(Operation.tenant_id == tenant_id)
+        .order_by(OperationEvent.id.desc())
+        .limit(limit)
+    )
+    return list(await session.scalars(query))[::-1]

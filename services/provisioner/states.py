@@ -1,0 +1,45 @@
+"""The state that people are shown: which follows which, and what each happening makes of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.provisioner.vocabulary import Desired, OperationKind, TenantState
+
+_S = TenantState
+
+#: While an operation of this kind runs.
+DURING: Final = {
+    OperationKind.PROVISION: _S.PROVISIONING,
+    OperationKind.UPDATE: _S.UPDATING,
+    OperationKind.SUSPEND: _S.SUSPENDING,
+    OperationKind.RESUME: _S.RESUMING,
+    OperationKind.RESTART: _S.UPDATING,
+    OperationKind.MOVE: _S.UPDATING,
+    OperationKind.DESTROY: _S.DELETING,
+}
+
+#: Once nothing is left to do.
+AT_REST: Final = {
+    Desired.RUNNING: _S.HEALTHY,
+    Desired.SUSPENDED: _S.SUSPENDED,
+    Desired.ABSENT: _S.DELETED,
+}
+
+_BUSY: Final = frozenset(DURING.values())
+_STOPPED: Final = frozenset({_S.FAILED, _S.NEEDS_ATTENTION})
+
+#: Every step that may happen; a state may always stay what it is. `deleted` is final.
+TRANSITIONS: Final[dict[TenantState, frozenset[TenantState]]] = {
+    _S.PENDING: _BUSY | _STOPPED | {_S.SUSPENDED, _S.DELETED},
+    _S.HEALTHY: (_BUSY - {_S.PROVISIONING}) | {_S.DEGRADED},
+    _S.DEGRADED: _BUSY | _STOPPED | {_S.HEALTHY, _S.SUSPENDED},
+    _S.SUSPENDED: _BUSY | {_S.DELETED, _S.DEGRADED},
+    _S.DELETED: frozenset(),
+    **{state: frozenset(_S) - {_S.PENDING} for state in _BUSY | _STOPPED},
+}
+
+
+def may_follow(before: TenantState, after: TenantState) -> bool:
+    """True when `after` may be shown to someone who was shown `before`."""
+    return before is after or after in TRANSITIONS[before]

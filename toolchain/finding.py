@@ -66,12 +66,17 @@ def find_pulumi(around: Surroundings) -> Found | None:
 def _installed_pulumi(around: Surroundings) -> Found | None:
     candidates = [folder / "pulumi" for folder in (*around.path, around.pulumi_home / "bin")]
     for candidate in candidates:
-        if not executable(candidate) or candidate.is_relative_to(around.cache):
+        if not executable(candidate) or _is_ours(around, candidate):
             continue
         version = pins.parse_version(_ask_version(candidate))
         if version is not None and version >= pins.PULUMI_MINIMUM:
             return Found(path=candidate, version=pins.dotted(version), origin="installed")
     return None
+
+
+def _is_ours(around: Surroundings, candidate: Path) -> bool:
+    """Whether it is in the cache, or the launcher that the set-up leaves beside the interpreter."""
+    return candidate.is_relative_to(around.cache) or candidate.parent == around.interpreter.parent
 
 
 def find_node(around: Surroundings) -> Found | None:
@@ -116,7 +121,8 @@ def find_official_plugin(around: Surroundings, kind: PluginKind, name: str, pulu
         places.append((pulumi.parent / file, ""))
         places.append((pulumi.resolve().parent / file, ""))
     for place, version in places:
-        if executable(place) and not place.is_relative_to(around.cache / "plugins"):
+        # `linking` puts links to offline plugins into a PULUMI_HOME; they do not become official there.
+        if executable(place) and not place.resolve().is_relative_to((around.cache / "plugins").resolve()):
             return Found(path=place, version=version, origin="official")
     return None
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from clawstack.errors import NeedsAttentionError
 from toolchain.finding import Found, PluginKind, find_node, find_openclaw, find_pulumi
-from toolchain.plugin_choice import PluginChoice, choose_plugins
+from toolchain.plugin_choice import PluginChoice, choose_plugins, plugin_path
 from toolchain.surroundings import Surroundings
 
 Origin = Literal["official", "offline", "project"]
@@ -59,7 +59,7 @@ def locate(around: Surroundings | None = None) -> Toolchain:
     return Toolchain(
         pulumi=pulumi.path,
         pulumi_version=pulumi.version,
-        plugin_path=_plugin_path(around, choices),
+        plugin_path=plugin_path(around, choices),
         node=node.path,
         openclaw=openclaw.path,
         openclaw_version=openclaw.version,
@@ -79,9 +79,3 @@ def _missing(
     missing = [(name, part) for name, part, found in tools if found is None]
     missing += [(f"plugin {c.file}", "plugins") for c in choices if c.path is None and c.required]
     return missing
-
-
-def _plugin_path(around: Surroundings, choices: tuple[PluginChoice, ...]) -> tuple[Path, ...]:
-    # A plugin on PATH needs no help, and a folder such as /usr/local/bin would bring its neighbours along.
-    folders = [c.path.parent for c in choices if c.path is not None and c.path.parent not in around.path]
-    return tuple(dict.fromkeys(folders))

@@ -90,6 +90,13 @@ def _choice(
     )
 
 
+def plugin_path(around: Surroundings, choices: tuple[PluginChoice, ...]) -> tuple[Path, ...]:
+    """Folders that must come before PATH so that the engine finds every plugin that was chosen."""
+    # A plugin on PATH needs no help, and a folder such as /usr/local/bin would bring its neighbours along.
+    folders = [c.path.parent for c in choices if c.path is not None and c.path.parent not in around.path]
+    return tuple(dict.fromkeys(folders))
+
+
 def generated_folder(around: Surroundings, wanted: Wanted) -> Path:
     """The folder with the generated starter of an offline or project plugin, for this very interpreter.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,13 +13,14 @@ from rich.console import Console
 from clawstack.errors import NeedsAttentionError
 from toolchain import pins
 from toolchain.building import place
-from toolchain.finding import find_pulumi, pulumi_built
+from toolchain.finding import Found, find_pulumi, pulumi_built
 from toolchain.plugin_choice import (
     WANTED,
     PluginChoice,
     Wanted,
     choose_plugins,
     generated_folder,
+    plugin_path,
     starter,
 )
 from toolchain.progress import Progress
@@ -44,7 +46,9 @@ def ensure(around: Surroundings, console: Console) -> None:
     for wanted, choice in zip(WANTED, choices, strict=True):
         if choice.path is None and (wanted.stand_in or wanted.project):
             _generate(around, wanted, pulumi.path)
-    _report(progress, choose_plugins(around, pulumi.path))
+    choices = choose_plugins(around, pulumi.path)
+    _report(progress, choices)
+    write_launcher(around, pulumi, choices)
 
 
 def _lacks_official(choice: PluginChoice) -> bool:
@@ -94,6 +98,23 @@ def _host_script(around: Surroundings, pulumi: Path) -> Path:
         [go, "env", "GOMODCACHE"], check=True, timeout=30, capture_output=True, text=True
     )
     return Path(cache.stdout.strip()) / module / "python" / "cmd" / _SCRIPT
+
+
+def write_launcher(around: Surroundings, pulumi: Found, choices: tuple[PluginChoice, ...]) -> None:
+    """`pulumi` beside the interpreter, so that an activated environment has the CLI with its plugins.
+
+    Only where the CLI is in the cache: one that the person installed is on their PATH already.
+    """
+    launcher = around.interpreter.parent / "pulumi"
+    if pulumi.origin == "installed" or not os.access(launcher.parent, os.W_OK):
+        return
+    folders = [str(folder) for folder in plugin_path(around, choices)]
+    path = shlex.quote(os.pathsep.join(folders))
+    text = f'#!/bin/sh\n# Written by `python -m toolchain setup plugins`.\nPATH={path}:"$PATH" exec {shlex.quote(str(pulumi.path))} "$@"\n'
+    scratch = launcher.with_name(f".pulumi-{os.getpid()}")
+    scratch.write_text(text)
+    scratch.chmod(0o755)
+    scratch.rename(launcher)
 
 
 def _report(progress: Progress, choices: tuple[PluginChoice, ...]) -> None:

@@ -1,0 +1,108 @@
+"""From ASGI to the API and back, with the failures that were ordered in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sandbox.stripe.api.core import Api, WireAnswer, WireRequest
+from sandbox.stripe.faults import Fault, Faults, Order
+from sandbox.stripe.http import base_of, path_below
+from sandbox.stripe.values import Json
+
+
+class ApiEndpoint:
+    """ASGI app for everything that is neither page nor control."""
+
+    def __init__(self, api: Api, faults: Faults) -> None:
+        self.api = api
+        self.faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        request = Request(scope, receive)
+        wire = WireRequest(
+            method=request.method,
+            path=path_below(request),
+            query=request.url.query,
+            body=(await request.body()).decode(errors="replace"),
+            headers=dict(request.headers),
+            base=base_of(request, self.api.account),
+        )
+        order = self.faults.take(f"{wire.method} {wire.path}")
+        if order is None:
+            await _reply(self.api.answer(wire))(scope, receive, send)
+            return
+        await self._fail(order, wire, scope, receive, send)
+
+    async def _fail(self, order: Order, wire: WireRequest, scope: Scope, receive: Receive, send: Send) -> None:
+        note = f"fault {order.kind.value}{' after effect' if order.after_effect else ''}"
+        proper: WireAnswer | None = None
+        if order.after_effect or order.kind is Fault.SLOW:
+            proper = self.api.answer(wire, note)
+        else:
+            self._log(wire, note)
+        if order.kind in (Fault.SLOW, Fault.TIMEOUT):
+            await asyncio.sleep(order.seconds)
+        if order.kind in (Fault.RESET, Fault.TIMEOUT):
+            await _hang_up(send)
+            return
+        response = _reply(proper) if order.kind is Fault.SLOW and proper else _spoiled(order)
+        await response(scope, receive, send)
+
+    def _log(self, wire: WireRequest, note: str) -> None:
+        """A request that never took effect is listed as well."""
+        key = wire.headers.get("idempotency-key")
+        self.api.account.requests.add(
+            request="", method=wire.method, path=wire.path, params={}, key=key, status=0, error=None, note=note
+        )
+
+
+def _reply(answer: WireAnswer) -> Response:
+    content = json.dumps(answer.body, indent=2)
+    return Response(content, status_code=answer.status, headers=answer.headers, media_type="application/json")
+
+
+def _spoiled(order: Order) -> Response:
+    if order.kind is Fault.GARBAGE:
+        return Response("<html><body>Bad gateway</body></html>", media_type="text/html")
+    if order.kind is Fault.RATE_LIMIT:
+        message, kind, code = "Request rate limit exceeded.", "invalid_request_error", "rate_limit"
+        headers = {"Retry-After": str(order.retry_after), "Stripe-Rate-Limited-Reason": "global-rate"}
+    else:
+        message, kind, code = "An unknown error occurred.", "api_error", None
+        headers = {}
+    error: Json = {"message": message, "type": kind} | ({"code": code} if code else {})
+    content = json.dumps({"error": error})
+    return Response(content, status_code=int(order.kind.value), headers=headers, media_type="application/json")
+
+
+async def _hang_up(send: Send) -> None:
+    """Closes the connection without an answer; where the server hides it, an answer that stops half-way."""
+    transport = _transport(send)
+    if transport is not None:
+        transport.abort()
+        return
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"{", "more_body": True})
+
+
+def _transport(send: Any) -> Any:
+    """uvicorn's transport, found through the wrappers around its `send`; None elsewhere. ASGI has no word for this."""
+    seen: list[Any] = [send]
+    for _ in range(50):
+        if not seen:
+            return None
+        candidate = seen.pop()
+        owner = getattr(candidate, "__self__", None)
+        if hasattr(owner, "transport"):
+            return owner.transport
+        cells = [cell.cell_contents for cell in getattr(candidate, "__closure__", None) or ()]
+        seen += [content for content in cells if callable(content)]
+    return None

@@ -1,0 +1,1 @@
+"""Webhooks: planning deliveries (and ordered mischief), sending them with retries, recording every attempt."""

@@ -1,0 +1,1 @@
+"""What an account does: charge, invoice, renew, cancel, retry. Rules only; no HTTP and no SQL."""

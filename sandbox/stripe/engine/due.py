@@ -1,0 +1,86 @@
+"""What falls due by itself: renewals, cancellations, drafts, payment retries, expiring sessions."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sandbox.stripe.account import Account
+from sandbox.stripe.engine import invoicing
+from sandbox.stripe.engine.checkout import expire
+from sandbox.stripe.engine.collection import collect
+from sandbox.stripe.engine.endings import end_subscription
+from sandbox.stripe.engine.subscriptions import finish_invoice, renew
+from sandbox.stripe.values import Json
+
+MAX_STEPS = 10_000
+"""More things than this falling due in one go mean a mistake, not a long time."""
+
+
+def run_until(account: Account, moment: int) -> list[str]:
+    """Lives through everything due up to `moment`, in its order and at its own time. Returns what happened."""
+    happened: list[str] = []
+    for _ in range(MAX_STEPS):
+        found = account.objects.next_due(moment)
+        if found is None:
+            break
+        body, due = found
+        account.advance_to(due)
+        with account.operation():
+            happened.append(f"{body['object']} {body['id']}: {_handle(account, body, due)}")
+    account.advance_to(moment)
+    return happened
+
+
+def _handle(account: Account, body: Json, due: int) -> str:
+    kind = body["object"]
+    if kind == "checkout.session":
+        expire(account, body)
+        return "expired"
+    if kind == "invoice":
+        error = finish_invoice(account, body) if body["status"] == "draft" else collect(account, body, present=False)
+        return f"payment refused: {error.message}" if error else "paid"
+    return _subscription(account, body, due)
+
+
+def _subscription(account: Account, body: Json, due: int) -> str:
+    if body["status"] == "incomplete":
+        end_subscription(account, body, status="incomplete_expired", reason=None)
+        invoice = account.find(body["latest_invoice"])
+        if invoice is not None and invoice["status"] == "open":
+            invoicing.void(account, invoice)
+        return "never paid: incomplete_expired"
+    if body["cancel_at"] and body["cancel_at"] <= due:
+        end_subscription(account, body)
+        return "ended as scheduled"
+    pause = body["pause_collection"] or {}
+    if pause.get("resumes_at") and pause["resumes_at"] <= due:
+        body["pause_collection"] = None
+        account.save(body, "customer.subscription.updated")
+        return "collection resumed"
+    renew(account, body, moment=due)
+    return "renewed"
+
+
+class Ticker:
+    """Looks every `tick` seconds of real time whether something is due."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """In the running loop; a second call changes nothing."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ends it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            run_until(self.account, self.account.now)
+            await asyncio.sleep(self.account.config.tick)

@@ -1,0 +1,75 @@
+# Every target sets up what it needs. `make` alone lists them.
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+# Everything written here stays in the checkout or in the cache (CLAWSTACK_CACHE_DIR); nothing is installed globally
+# but, for root on Debian, Chromium for the browser tests.
+PINS   := toolchain/pins.py toolchain/plugin_choice.py $(wildcard toolchain/*/go.* toolchain/*/package*.json) \
+          $(wildcard toolchain/steps/*.py)
+PACKAGES := platform/clawstack tenants services sandbox toolchain policies/clawstack_policies
+# Without CI the tests that take minutes are left to `make test-long`.
+NOT_LONG := $(if $(CI),,-m "not long")
+PYTEST := $(PYTHON) -m pytest
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup check test test-unit test-integration test-e2e test-long demo migration clean
+
+help: ## list the targets
+	@echo "clawstack: hosted OpenClaw assistants, one Pulumi stack each"
+	@echo
+	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@for file in bench/*.py; do test -f "$$file" || continue; name=$$(basename "$$file" .py); \
+	  case "$$name" in _*) ;; *) printf "  make %-18s %s\n" "bench-$$name" "$$(sed -n '1s/^"""\([^"]*\).*/\1/p' "$$file")" ;; esac; done
+
+setup: $(VENV)/.ready-tools ## get everything: Python packages, Pulumi, Node, OpenClaw, Chromium
+
+$(VENV)/bin/python:
+	@command -v python3.11 >/dev/null || { echo "Python 3.11 is needed and not on PATH: install it (Debian: apt-get install python3.11-venv) and run make again." >&2; exit 1; }
+	@python3.11 -c 'import venv, ensurepip' 2>/dev/null || { echo "Python 3.11 lacks its venv module: install it (Debian: apt-get install python3.11-venv) and run make again." >&2; exit 1; }
+	python3.11 -m venv $(VENV)
+
+$(VENV)/.ready-packages: requirements.txt requirements-dev.txt pyproject.toml | $(VENV)/bin/python
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.ready-tools: $(PINS) $(VENV)/.ready-packages
+	$(PYTHON) -m toolchain setup all
+	@touch $@
+
+check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI runs first
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy $(wildcard $(PACKAGES))
+	$(if $(wildcard policies/__main__.py),$(VENV)/bin/mypy policies/__main__.py)
+	$(if $(wildcard __main__.py),$(VENV)/bin/mypy __main__.py)
+	$(VENV)/bin/lint-imports
+
+test: $(VENV)/.ready-tools ## all tests (those that take minutes only in CI)
+	$(PYTEST) $(NOT_LONG) tests
+
+test-unit: $(VENV)/.ready-packages ## tests without network and processes; seconds
+	$(PYTEST) $(NOT_LONG) tests/unit
+
+test-integration: $(VENV)/.ready-tools ## tests with a real PostgreSQL and a real Pulumi engine
+	$(PYTEST) $(NOT_LONG) tests/integration
+
+test-e2e: $(VENV)/.ready-tools ## tests with a real gateway and a real browser
+	$(PYTEST) $(NOT_LONG) tests/e2e
+
+test-long: $(VENV)/.ready-tools ## only the tests that take minutes
+	$(PYTEST) -m long tests
+
+demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (KEEP=1 leaves it running, SUBSTRATE=process)
+	$(VENV)/bin/clawstack demo $(if $(KEEP),--keep) $(if $(SUBSTRATE),--substrate $(SUBSTRATE))
+
+migration: $(VENV)/.ready-packages ## write the database migration anew from the tables
+	$(PYTHON) -m services.database.migrations.regenerate
+
+bench-%: $(VENV)/.ready-tools ## run one benchmark, bench/%.py
+	@test -f bench/$*.py || { echo "There is no bench/$*.py; \`make\` lists the benchmarks." >&2; exit 1; }
+	$(PYTHON) bench/$*.py
+
+clean: ## remove what make wrote into this checkout (the cache of tools stays)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

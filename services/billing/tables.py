@@ -21,9 +21,21 @@ class Customer(Base):
     email: Mapped[str] = mapped_column(index=True)
     name: Mapped[str | None]
     stripe_customer_id: Mapped[str | None] = mapped_column(unique=True)
-    fetch_version: Mapped[int] = mapped_column(default=0, server_default="0")
-    """Rises when a refetch from Stripe begins; a slower, older refetch may not write over a newer one."""
     created_at: Mapped[Now]
+
+
+class CustomerFetch(Base):
+    """Turns of refetching one Stripe customer: a slower, older refetch may not write over a newer one."""
+
+    __tablename__ = "stripe_customer_fetches"
+
+    stripe_customer_id: Mapped[str] = mapped_column(primary_key=True)
+    """Not a foreign key: the Stripe account may know customers that never bought anything here."""
+    begun: Mapped[int]
+    """Rises when a refetch begins."""
+    applied: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The turn whose facts were written last."""
+    applied_at: Mapped[datetime | None]
 
 
 class Signup(Base):
@@ -62,6 +74,12 @@ class Subscription(Base):
     current_period_end: Mapped[datetime | None]
     cancel_at_period_end: Mapped[bool] = mapped_column(default=False, server_default="false")
     disputed_at: Mapped[datetime | None]
+    wanted: Mapped[str]
+    """What this subscription alone wants of its tenant: `running`, `suspended`, `absent`, or `wait` for no change."""
+    wanted_reason: Mapped[str | None]
+    attention: Mapped[str | None]
+    """Code of what an operator must look into, for example `unknown_price`."""
+    stripe_created_at: Mapped[datetime]
     fetch_version: Mapped[int] = mapped_column(default=0, server_default="0")
     fetched_at: Mapped[datetime]
 
@@ -81,4 +99,15 @@ class StripeEvent(Base):
     received_at: Mapped[Now]
     handled_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
-    """`refetched`, `ignored` (a type that is not acted upon) or the code of the error that was final."""
+    """`refetched`, `ignored` (a type that is not acted upon), `not_ours` or the code of the error that was final."""
+
+
+class SweepMark(Base):
+    """How far the sweep has listed Stripe's events."""
+
+    __tablename__ = "stripe_sweeps"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    swept_through: Mapped[datetime]
+    """Events up to here were seen; the next sweep starts a little before."""
+    finished_at: Mapped[datetime]

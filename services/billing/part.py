@@ -1,0 +1,53 @@
+"""Wiring of billing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.billing.endpoints import create_router
+from services.billing.service import Billing
+from services.billing.stripe_access import StripeAccess
+from services.billing.stripe_reader import StripeReader
+from services.billing.sweep import Sweep
+from services.billing.tasks import BillingTasks
+from services.billing.tenancy import ProvisionedTenants
+from services.context import Platform
+from services.parts import Part
+
+
+def create_part(platform: Platform) -> Part:
+    """Billing as the factory takes it."""
+    settings = platform.settings
+    access = StripeAccess(settings)
+    reader = StripeReader(access)
+    billing = create_billing(platform)
+    sweep = Sweep(
+        database=platform.database,
+        reader=reader,
+        billing=billing,
+        catalogue=platform.catalogue,
+        interval=settings.stripe_sweep_interval,
+    )
+    tasks = BillingTasks(database=platform.database, reader=reader, billing=billing, sweep=sweep)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await access.close()
+
+    return Part(
+        name="billing",
+        routers=(create_router(settings=settings, database=platform.database, billing=billing),),
+        lifespan=lifespan,
+        register_tasks=tasks.register,
+    )
+
+
+def create_billing(platform: Platform) -> Billing:
+    """Billing's logic on the provisioner's tenants."""
+    settings = platform.settings
+    tenants = ProvisionedTenants(catalogue=platform.catalogue, default_substrate=settings.default_substrate)
+    return Billing(catalogue=platform.catalogue, tenants=tenants)

@@ -48,7 +48,7 @@ class World:
 
     def __init__(self, folder: Path | None = None, *, overrides: Mapping[str, str] | None = None) -> None:
         """`folder`: where data and logs go, a new one by default; `overrides`: settings that differ from the usual."""
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="clawstack-demo-", dir="/tmp"))  # noqa: S108 - cells' accounts must be able to reach it
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="clawstack-demo-", dir="/tmp"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o711)
         self.data = self.folder / "data"
@@ -77,10 +77,12 @@ class World:
         platform = f"http://127.0.0.1:{self._port}"
         self._start(
             "sandbox",
-            [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(self.folder / "sandbox")]
-            + ["--ready-file", str(ready), "--stripe-webhook-url", f"{platform}/webhooks/stripe"]
-            + ["--stripe-webhook-secret", self._webhook_secret, "--stripe-api-key", STRIPE_KEY]
-            + ["--telegram-bot", f"{BOT_USERNAME}={self._bot_token}", "--llm-key", MODEL_KEY],
+            [
+                *(sys.executable, "-m", "sandbox", "--port", "0", "--data", str(self.folder / "sandbox")),
+                *("--ready-file", str(ready), "--stripe-webhook-url", f"{platform}/webhooks/stripe"),
+                *("--stripe-webhook-secret", self._webhook_secret, "--stripe-api-key", STRIPE_KEY),
+                *("--telegram-bot", f"{BOT_USERNAME}={self._bot_token}", "--llm-key", MODEL_KEY),
+            ],
             env=clean_environment(),
         )
         told: dict[str, Any] = self.await_(lambda: _json_file(ready), "the stand-ins", process="sandbox")

@@ -1,0 +1,104 @@
+"""Following an operation from the command line: its events as they come, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clawstack.errors import NeedsAttentionError, NotFoundError, TemporaryError
+from services.cli.output import Output
+from services.context import Platform
+from services.provisioner.tables import Operation, OperationEvent, Tenant
+from services.provisioner.vocabulary import RESTING, TenantState
+
+_POLL_SECONDS: Final = 0.25
+_WORKER_SILENT_AFTER: Final = timedelta(seconds=20)
+_ENDED_BADLY: Final = frozenset({TenantState.FAILED, TenantState.NEEDS_ATTENTION})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """Where a tenant came to rest."""
+
+    slug: str
+    state: str
+    code: str | None
+    reason: str | None
+
+
+async def tenant_by_slug(session: AsyncSession, slug: str) -> Tenant:
+    """The tenant; raises NotFoundError with the command that lists them."""
+    tenant = (await session.scalars(select(Tenant).where(Tenant.slug == slug))).one_or_none()
+    if tenant is None:
+        raise NotFoundError(f"There is no tenant {slug[:60]!r}.", remedy="`clawstack tenants list` shows them.")
+    return tenant
+
+
+async def require_worker(session: AsyncSession) -> None:
+    """Raises TemporaryError when no worker shows life: what was asked for would wait forever."""
+    query = text("SELECT max(last_heartbeat) > now() - :silent FROM procrastinate_workers")
+    alive = (await session.execute(query, {"silent": _WORKER_SILENT_AFTER})).scalar_one()
+    if not alive:
+        raise TemporaryError(
+            "No worker is running, so nothing will be done about it yet.",
+            code="no_worker",
+            remedy="Start one: `clawstack serve` (or `clawstack serve --role worker`); what is wanted has been recorded.",
+        )
+
+
+async def follow_tenant(platform: Platform, slug: str, output: Output, *, patience: timedelta) -> Outcome:
+    """Show events until the tenant rests; raises NeedsAttentionError when it ends badly, TemporaryError on time-out."""
+    seen = 0
+    async with platform.database.transaction() as session:
+        tenant = await tenant_by_slug(session, slug)
+        await require_worker(session)
+        latest = select(OperationEvent.id).join(Operation).where(Operation.tenant_id == tenant.id)
+        seen = max((await session.scalars(latest)).all(), default=0)
+    deadline = asyncio.get_running_loop().time() + patience.total_seconds()
+    while asyncio.get_running_loop().time() < deadline:
+        async with platform.database.transaction() as session:
+            tenant = await tenant_by_slug(session, slug)
+            seen = await _show_events(session, tenant.id, seen, output)
+        if _rests(tenant):
+            return _outcome(tenant)
+        await asyncio.sleep(_POLL_SECONDS)
+    raise TemporaryError(
+        f"{slug} is still {tenant.state} after {patience.total_seconds():.0f} s.",
+        code="still_running",
+        remedy=f"It goes on without this command; `clawstack tenants show {slug}` tells more.",
+    )
+
+
+async def _show_events(session: AsyncSession, tenant_id: uuid.UUID, after: int, output: Output) -> int:
+    query = (
+        select(OperationEvent)
+        .join(Operation, Operation.id == OperationEvent.operation_id)
+        .where(Operation.tenant_id == tenant_id, OperationEvent.id > after)
+        .order_by(OperationEvent.id)
+    )
+    for event in await session.scalars(query):
+        output.line(f"  [dim]{event.created_at:%H:%M:%S}[/dim] {event.message}")
+        after = event.id
+    return after
+
+
+def _rests(tenant: Tenant) -> bool:
+    if tenant.state in _ENDED_BADLY:
+        return True
+    return tenant.state in RESTING and tenant.observed_generation == tenant.generation
+
+
+def _outcome(tenant: Tenant) -> Outcome:
+    if tenant.state in _ENDED_BADLY:
+        raise NeedsAttentionError(
+            f"{tenant.slug} is {tenant.state}: {tenant.state_reason or 'no reason was recorded'}",
+            code=tenant.state_code or tenant.state,
+            remedy=f"Mend the cause, then `clawstack tenants up {tenant.slug}`.",
+        )
+    return Outcome(slug=tenant.slug, state=tenant.state, code=tenant.state_code, reason=tenant.state_reason)

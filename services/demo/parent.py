@@ -1,0 +1,97 @@
+"""The parent: signs up on the pages, pays on Stripe's page, chats on Telegram. Knows nothing of what is behind them."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from clawstack.errors import PermanentError, TemporaryError
+from services.demo.world import BOT_USERNAME, Addresses
+
+_REPLY_SECONDS: Final = 90.0
+_SEE_OTHER: Final = 303
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignupForm:
+    """What the parent types into the form."""
+
+    email: str = "sam@example.com"
+    plan: str = "starter"
+    period: str = "month"
+    bundle: str = "parenting"
+    answers: tuple[tuple[str, str], ...] = (("child_name", "Emma"), ("child_birthday", "2025-09-01"))
+
+
+class Parent:
+    """A person with a browser and a phone."""
+
+    def __init__(self, addresses: Addresses, *, chat_id: int = 4711, name: str = "Sam") -> None:
+        self._at = addresses
+        self._http = httpx.Client(timeout=30, trust_env=False, follow_redirects=False)
+        self.chat_id = chat_id
+        self._user = {"id": chat_id, "first_name": name}
+        self._seen = 0
+
+    def sign_up(self, form: SignupForm) -> tuple[str, str]:
+        """Fill in the page; returns the sign-up's id and the address of Stripe's payment page."""
+        query = urllib.parse.urlencode({"plan": form.plan, "bundle": form.bundle})
+        page = self._http.get(f"{self._at.platform}/signup?{query}")
+        page.raise_for_status()
+        fields = {"email": form.email, "plan": form.plan, "period": form.period, "bundle": form.bundle}
+        fields |= {_field_name(page.text, key): value for key, value in form.answers}
+        headers = {"Origin": self._at.platform}
+        answer = self._http.post(f"{self._at.platform}/signup", data=fields, headers=headers)
+        if answer.status_code != _SEE_OTHER:
+            raise PermanentError(f"The sign-up page answered {answer.status_code}: {answer.text[:400]}")
+        payment_page = answer.headers["location"]
+        session = payment_page.rstrip("/").rsplit("/", 1)[1].split("?")[0]
+        return session, payment_page
+
+    def pay(self, payment_page: str, *, card: str = "4242424242424242") -> str:
+        """Pay on Stripe's page; returns where the browser is sent afterwards."""
+        self._http.get(payment_page).raise_for_status()
+        session = payment_page.rstrip("/").rsplit("/", 1)[1].split("?")[0]
+        answer = self._http.post(f"{self._at.stripe}/_control/checkout/{session}/pay", json={"card": card})
+        answer.raise_for_status()
+        url: str = answer.json()["success_url"]
+        return url
+
+    def open_link(self, link: str) -> str:
+        """Open the deep link and press Start; returns what the bot says to that."""
+        code = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)["start"][0]
+        return self.say(f"/start {code}")
+
+    def say(self, text: str) -> str:
+        """Write to the bot and wait for its answer."""
+        self.write(text)
+        return self.next_message()
+
+    def write(self, text: str) -> None:
+        """Write to the bot and put the phone away."""
+        body = {"bot": BOT_USERNAME, "chat_id": self.chat_id, "user": self._user, "text": text}
+        answer = self._http.post(f"{self._at.telegram}/_control/send", json=body)
+        answer.raise_for_status()
+
+    def next_message(self, *, seconds: float = _REPLY_SECONDS) -> str:
+        """The bot's next message; raises TemporaryError when none comes."""
+        query: dict[str, Any] = {"after": self._seen, "wait": seconds, "bot": BOT_USERNAME}
+        url = f"{self._at.telegram}/_control/chats/{self.chat_id}/messages"
+        answer = self._http.get(url, params=query, timeout=seconds + 10).json()
+        self._seen = answer["last"]
+        texts = [str(message.get("text", "")) for message in answer["messages"] if message.get("text")]
+        if not texts:
+            raise TemporaryError(f"The bot did not answer within {seconds:.0f} s.")
+        return texts[-1]
+
+
+def _field_name(page: str, key: str) -> str:
+    """The name under which the form sends the answer to question `key`."""
+    found = re.search(rf'name="([^"]*\b{re.escape(key)})"', page)
+    if found is None:
+        raise PermanentError(f"The sign-up page does not ask for {key}.")
+    return found[1]

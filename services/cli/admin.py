@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import func, select
 
+from services.admin import service
+from services.admin.schemas import Overview
 from services.cli.output import Output
 from services.cli.session import with_platform
 from services.context import Platform
-from services.provisioner.tables import Operation, Tenant
 
 app = typer.Typer(no_args_is_help=True, help="Administration: prices at Stripe, an overview of the platform.")
 
@@ -44,25 +44,19 @@ def stripe_setup(*, json: Json = False) -> None:
     output.table("Prices at Stripe", ["lookup key", "amount", "what was done"], shown, empty="The catalogue is empty.")
 
 
-@app.command()
-def overview(*, json: Json = False) -> None:
+@app.command("overview")
+def overview_(*, json: Json = False) -> None:
     """Tell how many tenants are in which state, and how operations went."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> dict[str, dict[str, int]]:
+    async def work(platform: Platform) -> Overview:
         async with platform.database.transaction() as session:
-            tenants = (await session.execute(select(Tenant.state, func.count()).group_by(Tenant.state))).all()
-            operations = (
-                await session.execute(select(Operation.status, func.count()).group_by(Operation.status))
-            ).all()
-        return {
-            "tenants": {state: count for state, count in tenants},
-            "operations": dict(tuple(row) for row in operations),
-        }
+            return await service.overview(session)
 
-    counts = with_platform(output, work)
+    overview = with_platform(output, work)
     if json:
-        output.document(counts)
+        output.document(overview.model_dump())
         return
-    for title, rows in counts.items():
-        output.table(title.capitalize(), ["", "count"], sorted(rows.items()), empty=f"No {title} yet.")
+    for title, rows in (("Tenants", overview.tenants), ("Operations", overview.operations)):
+        output.table(title, ["", "count"], sorted(rows.items()), empty=f"No {title.lower()} yet.")
+    output.line(f"Messages still to be delivered: {overview.unsent_messages}")

@@ -1,0 +1,13 @@
+"""Wiring of administration."""
+
+from __future__ import annotations
+
+from services.access.guard import Guard
+from services.admin.endpoints import create_router
+from services.context import Platform
+from services.parts import Part
+
+
+def create_part(platform: Platform) -> Part:
+    """Administration as the factory takes it."""
+    return Part(name="admin", routers=(create_router(database=platform.database, guard=Guard(platform.database)),))

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from sandbox.llm.completion import Completion, Usage
-from sandbox.llm.prompt import Prompt, RequestError, Turn, flat_text, required_list, required_model
+from sandbox.llm.prompt import Prompt, RequestError, Turn, count_pictures, flat_text, required_list, required_model
 from sandbox.llm.sse import compact, named_frame
 
 _ERROR_KINDS = {
@@ -39,6 +39,7 @@ class AnthropicMessages:
             max_tokens=body["max_tokens"],
             characters=sum(len(turn.text) for turn in turns) + len(tools),
             cacheable=tools + system if marked else "",
+            pictures=count_pictures(messages),
         )
 
     def whole(self, completion: Completion) -> dict[str, Any]:

@@ -3,7 +3,16 @@
 from typing import Any
 
 from sandbox.llm.completion import Completion, Usage
-from sandbox.llm.prompt import Prompt, RequestError, Role, Turn, flat_text, required_list, required_model
+from sandbox.llm.prompt import (
+    Prompt,
+    RequestError,
+    Role,
+    Turn,
+    count_pictures,
+    flat_text,
+    required_list,
+    required_model,
+)
 from sandbox.llm.sse import compact, data_frame
 
 _ROLES: dict[str, Role] = {"system": "system", "developer": "system", "assistant": "assistant", "tool": "tool"}
@@ -28,6 +37,7 @@ class OpenAiChat:
             max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
             characters=sum(len(turn.text) for turn in turns) + len(tools),
             cacheable=tools + "".join(turn.text for turn in turns if turn.role == "system"),
+            pictures=count_pictures(messages),
         )
 
     def whole(self, completion: Completion) -> dict[str, Any]:

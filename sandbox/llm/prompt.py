@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+_PICTURES = frozenset({"image_url", "image", "input_image"})
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -36,6 +37,7 @@ class Prompt:
     max_tokens: int | None
     characters: int
     cacheable: str = ""
+    pictures: int = 0
 
     def system(self) -> str:
         """Return all that the operator of the assistant told the model."""
@@ -54,6 +56,15 @@ def flat_text(content: Any) -> str:
         return ""
     texts = [part if isinstance(part, str) else part.get("text", part.get("content", "")) for part in content]
     return "\n".join(text if isinstance(text, str) else flat_text(text) for text in texts if text)
+
+
+def count_pictures(messages: list[dict[str, Any]]) -> int:
+    """Return how many pictures the user sent since the assistant's last word."""
+    latest: list[Any] = []
+    for message in messages:
+        latest = [] if message.get("role") == "assistant" else [*latest, message.get("content")]
+    parts = [part for content in latest if isinstance(content, list) for part in content if isinstance(part, dict)]
+    return sum(part.get("type") in _PICTURES for part in parts)
 
 
 def required_model(body: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from sandbox.telegram.calls import CallJournal
 from sandbox.telegram.config import TelegramConfig
 from sandbox.telegram.control import Control
 from sandbox.telegram.endpoints import BotApi
@@ -17,9 +18,13 @@ from sandbox.telegram.world import World
 
 def create_app(config: TelegramConfig) -> Starlette:
     """Return the stand-in. Its lifespan pushes webhooks; `app.state.close()` ends all long polls at once."""
-    world, faults = World(config), FaultList()
-    api = BotApi(world, faults)
+    world, faults, calls = World(config), FaultList(), CallJournal()
+    api = BotApi(world, faults, calls)
     sender = WebhookSender(world, api)
+
+    def close() -> None:
+        world.close()
+        calls.changes.close()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -27,15 +32,15 @@ def create_app(config: TelegramConfig) -> Starlette:
         try:
             yield
         finally:
-            world.close()
+            close()
             await sender.stop()
 
     routes = [
         Route("/bot{token}/{method}", api.call, methods=["GET", "POST"]),
         Route("/file/bot{token}/{path:path}", api.download),
-        *Control(world, faults).routes(),
+        *Control(world, faults, calls).routes(),
         *ChatPages(world).routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
-    app.state.close = world.close
+    app.state.close = close
     return app

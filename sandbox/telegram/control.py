@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from sandbox.telegram.bots import Bot
+from sandbox.telegram.calls import CallJournal
 from sandbox.telegram.chats import Chat
 from sandbox.telegram.errors import BotApiError
 from sandbox.telegram.faults import FaultList
@@ -20,9 +21,10 @@ LONGEST_WAIT = 120.0
 class Control:
     """Endpoints below /_control."""
 
-    def __init__(self, world: World, faults: FaultList) -> None:
+    def __init__(self, world: World, faults: FaultList, calls: CallJournal) -> None:
         self._world = world
         self._faults = faults
+        self._calls = calls
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -33,6 +35,7 @@ class Control:
             Route("/_control/faults", self.add_fault, methods=["POST"]),
             Route("/_control/faults", self.clear_faults, methods=["DELETE"]),
             Route("/_control/bots", self.bots),
+            Route("/_control/calls", self.calls),
             Route("/_control/chats/{chat_id:int}/messages", self.messages),
             Route("/_control/chats/-{chat_id:int}/messages", self.group_messages),
         ]
@@ -94,7 +97,7 @@ class Control:
         try:
             bot = self._world.bot_named(request.query_params.get("bot", ""))
             after = int(request.query_params.get("after", "0"))
-            wait = min(float(request.query_params.get("wait", "0")), LONGEST_WAIT)
+            wait = _wait(request)
         except (LookupError, ValueError) as error:
             return _refusal(error)
         everything = request.query_params.get("all", "") in {"1", "true"}
@@ -109,6 +112,17 @@ class Control:
         del request
         return JSONResponse({"ok": True, "bots": [_shown(bot) for bot in self._world.bots.values()]})
 
+    async def calls(self, request: Request) -> JSONResponse:
+        """Calls of bots after number `after`, of one `method` if named; waits up to `wait` seconds for one."""
+        try:
+            after, wait = int(request.query_params.get("after", "0")), _wait(request)
+        except ValueError as error:
+            return _refusal(error)
+        method = request.query_params.get("method", "")
+        found = await self._calls.changes.until(lambda: self._calls.since(after, method=method) or None, wait) or []
+        last = found[-1].number if found else after
+        return JSONResponse({"ok": True, "last": last, "calls": [call.wire() for call in found]})
+
     async def add_fault(self, request: Request) -> JSONResponse:
         """Order trouble."""
         try:
@@ -122,6 +136,10 @@ class Control:
         del request
         self._faults.clear()
         return JSONResponse({"ok": True})
+
+
+def _wait(request: Request) -> float:
+    return min(float(request.query_params.get("wait", "0")), LONGEST_WAIT)
 
 
 def _shown(bot: Bot) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.breaking import break_connection
 from sandbox.telegram.bots import TOKEN_SHAPE, Bot
+from sandbox.telegram.calls import CallJournal
 from sandbox.telegram.errors import BotApiError
 from sandbox.telegram.faults import Fault, FaultKind, FaultList
 from sandbox.telegram.methods.call import Call, Said
@@ -19,21 +20,25 @@ from sandbox.telegram.world import World
 class BotApi:
     """Answers bots."""
 
-    def __init__(self, world: World, faults: FaultList) -> None:
+    def __init__(self, world: World, faults: FaultList, calls: CallJournal) -> None:
         self._world = world
         self._faults = faults
+        self._calls = calls
 
     async def call(self, request: Request) -> Response:
         """Answer one call of a method."""
+        token, method = request.path_params["token"], request.path_params["method"]
+        received = self._calls.open(at=self._world.config.now(), token=token, method=method)
         try:
-            bot = self._bot(request.path_params["token"])
+            bot = self._bot(token)
             params = await read_params(request)
-            fault = self._faults.take(
-                method=request.path_params["method"], bot=bot.account.username, chat_id=params.text("chat_id")
-            )
-            return await self._with_fault(request, bot, params, fault)
+            received.params = dict(params.values) | dict.fromkeys(params.uploads, "(file)")
+            fault = self._faults.take(method=method, bot=bot.account.username, chat_id=params.text("chat_id"))
+            response = await self._with_fault(request, bot, params, fault)
         except BotApiError as error:
-            return _refusal(error)
+            response = _refusal(error)
+        received.code = response.status_code
+        return response
 
     async def _with_fault(self, request: Request, bot: Bot, params: Params, fault: Fault | None) -> Response:
         if fault is not None:

@@ -21,11 +21,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from clawstack.errors import InvalidInputError
 from clawstack.labels import cell_labels
 from clawstack.naming import MAX_SLUG_LENGTH, is_slug
+from tenants.process.paths import SUPERVISOR_SOCKET
 
 KEY_BYTES: Final = 32
 #: `sun_path` holds 108 bytes on Linux and 104 on macOS, with a closing zero; supervisord appends ".<pid>" while it binds.
 MAX_SOCKET_PATH: Final = 103 - len(".4194304")
-SUPERVISOR_SOCKET: Final = "supervisor.sock"
 _ACCOUNT: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._:~+/=-]{8,512}")

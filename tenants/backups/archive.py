@@ -1,0 +1,240 @@
+"""Takes, checks and restores backups. OpenClaw makes the archive (it knows its databases); here it is sealed and kept."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from typing_extensions import override
+
+from clawstack.errors import NeedsAttentionError, NotFoundError, PermanentError
+from tenants.backups.stream import CHUNK, decrypt, encrypt
+from tenants.process.accounts import Ids
+from tenants.process.files import read_json, write_json
+from tenants.process.paths import CellPaths
+
+_SUFFIX: Final = ".tar.gz.enc"
+_SECONDS: Final = 900.0
+"""For a state of several gigabytes on a slow disk."""
+_OUTPUT: Final = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What is known of one backup. It is written last: an archive without it is not a backup."""
+
+    slug: str
+    archive: str
+    """File name beside the manifest."""
+    sha256: str
+    """Of the encrypted file."""
+    size: int
+    """Bytes of the encrypted file."""
+    plain_sha256: str
+    created_at: str
+    openclaw_version: str
+    verified: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The cell that is backed up, or into which an archive is unpacked."""
+
+    slug: str
+    paths: CellPaths
+    ids: Ids | None
+    node: Path
+    openclaw: Path
+    version: str
+    key: str = field(repr=False)
+    """32 bytes in base64."""
+
+
+def create(source: Source, folder: Path) -> Manifest:
+    """Back the cell up into `folder`/<slug>; the archive is there, readable again and recorded, or this raises.
+
+    Works with a running gateway (OpenClaw copies its databases online) and without one.
+    """
+    target = folder / source.slug
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    outbox = source.paths.root / f"backup-{secrets.token_hex(4)}"
+    _discard_old(source.paths.root)
+    outbox.mkdir(mode=0o700)
+    try:
+        if source.ids is not None:
+            os.chown(outbox, source.ids.uid, source.ids.gid)
+        return _seal(source, _archive(source, outbox), target)
+    except OSError as error:
+        raise NeedsAttentionError(
+            f"The backup of {source.slug} could not be written: {error.strerror}.",
+            code="backup_failed",
+            remedy=f"Make room below {folder}, then run the operation again; nothing was erased.",
+        ) from error
+    finally:
+        shutil.rmtree(outbox, ignore_errors=True)
+
+
+def verify(source: Source, folder: Path, manifest: Manifest) -> None:
+    """Raises PermanentError unless the archive is complete, unchanged and opens with the tenant's key."""
+    archive = folder / source.slug / manifest.archive
+    if not archive.is_file():
+        raise NotFoundError(f"The backup {manifest.archive} of {source.slug} is not there.", code="backup_missing")
+    sealed, plain = _Hashing(), _Hashing()
+    with archive.open("rb") as file:
+        shutil.copyfileobj(file, sealed, CHUNK)
+        file.seek(0)
+        decrypt(file, plain, key=_key(source), slug=source.slug)
+    if sealed.hexdigest() != manifest.sha256 or plain.hexdigest() != manifest.plain_sha256:
+        raise PermanentError(f"The backup {manifest.archive} of {source.slug} was changed.", code="bad_backup")
+
+
+def restore(source: Source, folder: Path, manifest: Manifest, staging: Path) -> Path:
+    """Unpack a backup into the new folder `staging` and have OpenClaw check it; returns the restored state directory.
+
+    The running cell is not touched: activation (stop, swap, start) is the caller's.
+    """
+    verify(source, folder, manifest)
+    staging.mkdir(parents=True, mode=0o700)
+    archive = staging / "archive.tar.gz"
+    with (folder / source.slug / manifest.archive).open("rb") as file, archive.open("xb") as plain:
+        decrypt(file, plain, key=_key(source), slug=source.slug)
+    if source.ids is not None:
+        for path in (staging, archive):
+            os.chown(path, source.ids.uid, source.ids.gid)
+    _openclaw(source, "backup", "restore", str(archive), "--target", str(staging / "restored"))
+    archive.unlink()
+    found = [path for path in (staging / "restored").rglob("state/openclaw.sqlite") if path.is_file()]
+    if len(found) != 1:
+        raise PermanentError(f"The backup {manifest.archive} holds {len(found)} state directories.", code="bad_backup")
+    return found[0].parent.parent
+
+
+def manifests(folder: Path, slug: str) -> list[Manifest]:
+    """All backups of the cell, oldest first."""
+    found = (read_json(path) for path in sorted((folder / slug).glob("*.json")))
+    return [Manifest(**data) for data in found if data]
+
+
+def _archive(source: Source, outbox: Path) -> Path:
+    answer = _openclaw(source, "backup", "create", "--output", str(outbox), "--verify", "--json")
+    made = list(outbox.glob("*.tar.gz"))
+    if answer.get("verified") is not True or len(made) != 1:
+        raise NeedsAttentionError(
+            f"OpenClaw made {len(made)} archives of {source.slug} and says verified={answer.get('verified')}.",
+            code="backup_failed",
+            remedy="Run the operation again; nothing was erased.",
+        )
+    return made[0]
+
+
+def _seal(source: Source, plain: Path, target: Path) -> Manifest:
+    now = datetime.now(UTC)
+    name = f"{now:%Y%m%dT%H%M%S}.{now.microsecond:06d}Z"
+    draft = target / f".{name}.{os.getpid()}"
+    descriptor = os.open(plain, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        with os.fdopen(descriptor, "rb") as file, _create(draft) as sealed:
+            encrypt(file, sealed, key=_key(source), slug=source.slug)
+            sealed.flush()
+            os.fsync(sealed.fileno())
+            file.seek(0)
+            plain_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with draft.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        manifest = Manifest(
+            slug=source.slug, archive=name + _SUFFIX, sha256=sha256, size=draft.stat().st_size,
+            plain_sha256=plain_sha256, created_at=now.isoformat(), openclaw_version=source.version, verified=True,
+        )  # fmt: skip
+        draft.rename(target / manifest.archive)
+    finally:
+        draft.unlink(missing_ok=True)
+    verify(source, target.parent, manifest)
+    write_json(target / f"{name}.json", asdict(manifest))
+    return manifest
+
+
+def _create(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+
+
+def _discard_old(root: Path) -> None:
+    for leftover in root.glob("backup-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _openclaw(source: Source, *arguments: str) -> Mapping[str, Any]:
+    """Run an OpenClaw command as the cell's account, without any of the cell's tokens; its JSON answer, if it has one."""
+    paths, ids = source.paths, source.ids
+    try:
+        result = subprocess.run(  # noqa: S603 - no shell; the program is the platform's own
+            (str(source.node), str(source.openclaw), *arguments),
+            env={
+                "HOME": str(paths.state),
+                "PATH": f"{source.node.parent}:/usr/bin:/bin",
+                "TMPDIR": str(paths.state / "tmp"),
+                "OPENCLAW_HOME": str(paths.state),
+                "OPENCLAW_STATE_DIR": str(paths.state),
+                "OPENCLAW_CONFIG_PATH": str(paths.config),
+                "OPENCLAW_CONFIG_READONLY": "1",
+                "OPENCLAW_NO_AUTO_UPDATE": "1",
+                "DO_NOT_TRACK": "1",
+                "NO_COLOR": "1",
+            },
+            cwd="/",
+            user=ids.uid if ids else None,
+            group=ids.gid if ids else None,
+            extra_groups=[] if ids else None,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _failed(source, arguments, str(error)) from error
+    if result.returncode != 0:
+        raise _failed(source, arguments, (result.stderr or result.stdout)[-_OUTPUT:].strip())
+    try:
+        answer = json.loads(result.stdout)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _failed(source: Source, arguments: tuple[str, ...], reason: str) -> NeedsAttentionError:
+    return NeedsAttentionError(
+        f"`openclaw {' '.join(arguments[:2])}` failed for {source.slug}: {reason}",
+        code="backup_failed",
+        remedy="Mend the cause and run the operation again, or destroy with skip_backup; nothing was erased.",
+    )
+
+
+def _key(source: Source) -> bytes:
+    return base64.b64decode(source.key)
+
+
+class _Hashing(io.BytesIO):
+    """A file that only remembers its digest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hash = hashlib.sha256()
+
+    @override
+    def write(self, data: Any) -> int:
+        self._hash.update(data)
+        return len(data)
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()

@@ -1,0 +1,233 @@
+"""The process between supervisord and a gateway: `python -I -m tenants.process.launcher launch/<slug>.json`.
+
+It takes the cell's lock, ends what a crashed predecessor left, waits a little after repeated failures, sets limits,
+starts the gateway as the cell's account in a session of its own, watches its memory, hands SIGTERM on, and when the
+gateway is gone ends everything that is left of the tree. It dies with supervisord (Linux), and the gateway with it: no
+gateway ever runs unwatched.
+
+Exit codes: 0 stopped as told; 78 the gateway needs an operator (supervisord does not start it again); 1 anything else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from clawstack.errors import TemporaryError
+from tenants.process.files import locked, read_json, write_json
+from tenants.process.launch import Launch
+from tenants.process.limits import join_control_group, process_limit, set_own_limits, set_process_limit
+from tenants.process.trees import MARKER, Owner, end_all, resident_mb
+
+#: OpenClaw's exit code for "an operator must act" (`gateway/gateway-lock.md`).
+NEEDS_OPERATOR: Final = 78
+_PR_SET_PDEATHSIG: Final = 1
+_STEADY_SECONDS: Final = 60.0
+"""A gateway that ran this long starts without delay when it exits."""
+_BACKOFF: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_WATCH_SECONDS: Final = 5.0
+_LOCK_SECONDS: Final = 400.0
+"""A predecessor may drain for 330 s."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Files beside the launch file."""
+
+    launch: Path
+
+    @property
+    def _folder(self) -> Path:
+        return self.launch.parent.parent / "run"
+
+    @property
+    def record(self) -> Path:
+        return self._folder / self.launch.name
+
+    @property
+    def lock(self) -> Path:
+        return self._folder / f"{self.launch.stem}.lock"
+
+
+@dataclass
+class Signals:
+    """SIGTERM and SIGCHLD as something to wait for, without losing one."""
+
+    _stop: bool = False
+    _pipe: tuple[int, int] = field(default_factory=os.pipe)
+
+    def install(self) -> None:
+        for end in self._pipe:
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._told)
+
+    def _told(self, *_: Any) -> None:
+        self._stop = True
+
+    def stopped(self) -> bool:
+        """Whether somebody said stop."""
+        return self._stop
+
+    def wait(self, seconds: float) -> None:
+        """Return on any signal, or after `seconds`."""
+        ready, _, _ = select.select([self._pipe[0]], [], [], max(0.0, seconds))
+        if ready:
+            os.read(self._pipe[0], 4096)
+
+
+def main() -> None:
+    """Run until the gateway is gone or somebody says stop."""
+    place = Place(launch=Path(sys.argv[1]).absolute())
+    signals = Signals()
+    signals.install()
+    _die_with_parent()
+    launch = Launch.read(place.launch)
+    try:
+        with locked(place.lock, seconds=_LOCK_SECONDS, what=f"The gateway of {launch.slug}"):
+            sys.exit(_run(launch, place, signals))
+    except TemporaryError as error:
+        _say(error.sentence())
+        sys.exit(1)
+
+
+def _run(launch: Launch, place: Place, signals: Signals) -> int:
+    owner = Owner(root=launch.root, uid=launch.uid)
+    if left := end_all(owner, grace=launch.stop_seconds):
+        _say(f"ended {len(left)} processes that a predecessor left: {left}")
+    record = read_json(place.record)
+    failures = int(record.get("failures", 0))
+    _pause(_BACKOFF[min(failures, len(_BACKOFF) - 1)], signals)
+    if signals.stopped():
+        return 0
+    groups = join_control_group(launch.slug, launch.limits)
+    set_own_limits(launch.limits)
+    started = time.time()
+    gateway = _start(launch)
+    write_json(
+        place.record,
+        {
+            **record,
+            "launcher_pid": os.getpid(),
+            "gateway_pid": gateway.pid,
+            "started_at": started,
+            "starts": int(record.get("starts", 0)) + 1,
+            "failures": failures,
+            "control_groups": groups,
+            "launch_digest": launch.digest(),
+        },
+    )
+    reason = _watch(gateway, launch, owner, signals, by_group="memory" in groups)
+    code = _finish(gateway, launch, owner)
+    ran = time.time() - started
+    wanted = signals.stopped() and not reason
+    failures = 0 if wanted or ran >= _STEADY_SECONDS else failures + 1
+    exit_ = {"code": code, "at": time.time(), "ran_seconds": round(ran, 1), "reason": reason or _why(code, wanted)}
+    write_json(
+        place.record,
+        {
+            **read_json(place.record),
+            "failures": failures,
+            "last_exit": exit_,
+            "gateway_pid": None,
+            "launcher_pid": None,
+        },
+    )
+    _say(f"gateway exited: {exit_['reason']}")
+    return 0 if wanted else (NEEDS_OPERATOR if code == NEEDS_OPERATOR else 1)
+
+
+def _pause(seconds: float, signals: Signals) -> None:
+    deadline = time.monotonic() + seconds
+    while not signals.stopped() and (left := deadline - time.monotonic()) > 0:
+        signals.wait(left)
+
+
+def _start(launch: Launch) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - the program is the platform's own
+        launch.argv,
+        env={**launch.environment, MARKER: launch.root},
+        cwd=launch.directory,
+        stdin=subprocess.DEVNULL,
+        user=launch.uid,
+        group=launch.gid,
+        extra_groups=[] if launch.uid is not None else None,
+        umask=0o077,
+        start_new_session=True,
+        preexec_fn=_in_child(process_limit(launch.limits, uid=launch.uid)),  # noqa: PLW1509 - one thread only
+    )
+
+
+def _in_child(count: int) -> Callable[[], None]:
+    def prepare() -> None:
+        set_process_limit(count)
+        _die_with_parent()
+        try:
+            Path("/proc/self/oom_score_adj").write_text("500")  # the gateway, not its launcher
+        except OSError:
+            return
+
+    return prepare
+
+
+def _watch(
+    gateway: subprocess.Popen[bytes], launch: Launch, owner: Owner, signals: Signals, *, by_group: bool
+) -> str | None:
+    """Until the gateway is gone or must go; why, when it is its memory."""
+    while gateway.poll() is None and not signals.stopped():
+        signals.wait(_WATCH_SECONDS)
+        if by_group or gateway.poll() is not None:
+            continue
+        if (used := resident_mb(owner)) > launch.limits.memory_mb:
+            return f"used {used} MiB of {launch.limits.memory_mb} MiB memory"
+    return None
+
+
+def _finish(gateway: subprocess.Popen[bytes], launch: Launch, owner: Owner) -> int:
+    """The gateway's exit code, after everything of the cell has ended."""
+    if gateway.poll() is None:
+        gateway.terminate()
+        try:
+            gateway.wait(launch.stop_seconds)
+        except subprocess.TimeoutExpired:
+            gateway.kill()
+    code = gateway.wait()
+    if left := end_all(owner, grace=1.0):
+        _say(f"ended {len(left)} processes that outlived the gateway: {left}")
+    return code
+
+
+def _why(code: int, wanted: bool) -> str:
+    if wanted:
+        return "stopped as told"
+    if code < 0:
+        return f"killed by signal {-code}"
+    if code == NEEDS_OPERATOR:
+        return f"exit code {code}: needs an operator"
+    return f"exit code {code}"
+
+
+def _die_with_parent() -> None:
+    """Linux: SIGTERM when the parent dies. Elsewhere the next launcher ends what is left."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"[clawstack] {text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Finds and ends every process of a cell, also those that left its process group, session or parent.
+
+Where the cell has an account of its own, its processes are all processes of that account. Otherwise they are found by
+a variable that the launcher puts into the gateway's environment and that children inherit.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+#: Its value is the cell's root folder.
+MARKER: Final = "CLAWSTACK_CELL"
+_POLL: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """How the processes of one cell are known."""
+
+    root: str
+    uid: int | None
+    """None when the cell runs as the platform's own user."""
+
+
+def processes_of(owner: Owner) -> list[psutil.Process]:
+    """Living processes of the cell, without this one; zombies do not count."""
+    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _belongs(process, owner)]
+
+
+def end_all(owner: Owner, *, grace: float, limit: float = 10.0) -> list[int]:
+    """SIGTERM, after `grace` seconds SIGKILL, until none is left; the pids that were ended.
+
+    Asks again after every round: a process may have forked in between. Gives up after `limit` further seconds
+    (a process in uninterruptible sleep) and returns; `processes_of` tells whether something is left.
+    """
+    ended: set[int] = set()
+    term_until = time.monotonic() + grace
+    deadline = term_until + limit
+    signalled: set[int] = set()
+    while (living := processes_of(owner)) and time.monotonic() < deadline:
+        hard = time.monotonic() >= term_until
+        for process in living:
+            ended.add(process.pid)
+            if hard or process.pid not in signalled:
+                signalled.add(process.pid)
+                _signal(process, hard=hard)
+        time.sleep(_POLL)
+    return sorted(ended)
+
+
+def resident_mb(owner: Owner) -> int:
+    """Resident memory of the cell in MiB (shared pages count once per process)."""
+    total = 0
+    for process in processes_of(owner):
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:
+            continue
+    return total // (1024 * 1024)
+
+
+def _belongs(process: psutil.Process, owner: Owner) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if owner.uid is not None:
+            return owner.uid in process.uids()
+        return process.uids().real == os.getuid() and process.environ().get(MARKER) == owner.root
+    except psutil.Error:
+        return False
+
+
+def _signal(process: psutil.Process, *, hard: bool) -> None:
+    try:
+        if hard:
+            process.kill()
+        else:
+            process.terminate()
+    except psutil.Error:
+        return

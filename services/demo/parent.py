@@ -37,8 +37,8 @@ class Parent:
         self._user = {"id": chat_id, "first_name": name}
         self._seen = 0
 
-    def sign_up(self, form: SignupForm) -> tuple[str, str]:
-        """Fill in the page; returns the sign-up's id and the address of Stripe's payment page."""
+    def sign_up(self, form: SignupForm) -> str:
+        """Fill in the page and send it; returns the address of Stripe's payment page."""
         query = urllib.parse.urlencode({"plan": form.plan, "bundle": form.bundle})
         page = self._http.get(f"{self._at.platform}/signup?{query}")
         page.raise_for_status()
@@ -48,18 +48,16 @@ class Parent:
         answer = self._http.post(f"{self._at.platform}/signup", data=fields, headers=headers)
         if answer.status_code != _SEE_OTHER:
             raise PermanentError(f"The sign-up page answered {answer.status_code}: {answer.text[:400]}")
-        payment_page = answer.headers["location"]
-        session = payment_page.rstrip("/").rsplit("/", 1)[1].split("?")[0]
-        return session, payment_page
+        return str(answer.headers["location"])
 
-    def pay(self, payment_page: str, *, card: str = "4242424242424242") -> str:
-        """Pay on Stripe's page; returns where the browser is sent afterwards."""
+    def pay(self, payment_page: str, *, card: str = "4242 4242 4242 4242") -> str:
+        """Type a card into Stripe's page; returns where the browser is sent: the success page."""
         self._http.get(payment_page).raise_for_status()
-        session = payment_page.rstrip("/").rsplit("/", 1)[1].split("?")[0]
-        answer = self._http.post(f"{self._at.stripe}/_control/checkout/{session}/pay", json={"card": card})
-        answer.raise_for_status()
-        url: str = answer.json()["success_url"]
-        return url
+        form = {"cardNumber": card, "cardExpiry": "12/34", "cardCvc": "123", "billingName": self._user["first_name"]}
+        answer = self._http.post(payment_page, data=form)
+        if answer.status_code != _SEE_OTHER:
+            raise PermanentError(f"Stripe's page answered {answer.status_code} to the card.")
+        return str(answer.headers["location"])
 
     def open_link(self, link: str) -> str:
         """Open the deep link and press Start; returns what the bot says to that."""

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import httpx
+import psutil
 
-from clawstack.errors import PermanentError, TemporaryError
+from clawstack.errors import NotFoundError, PermanentError, TemporaryError
 
 BOT_USERNAME: Final = "clawstack_demo_bot"
 STRIPE_KEY: Final = "sk_test_clawstack"
@@ -27,6 +28,7 @@ MODEL_KEY: Final = "sk-sandbox-model-key-0123456789"
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.05
+_KEPT: Final = "kept-processes.json"
 
 T = TypeVar("T")
 
@@ -182,17 +184,51 @@ class World:
         if remove:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _end_cells(self) -> None:
-        # Cells outlive the platform on purpose; a world that is taken down takes them along.
-        from tenants.process.supervision import end_everything  # late: only a world that had cells needs it
+    def remember(self) -> None:
+        """Write down which processes run, for `end_kept`."""
+        pids = {str(process.pid): psutil.Process(process.pid).create_time() for process in self._processes.values()}
+        (self.folder / _KEPT).write_text(json.dumps(pids))
 
-        end_everything(self.data / "supervisor")
+    def _end_cells(self) -> None:
+        _end_cells(self.data)
 
     def _start(self, name: str, command: list[str], *, env: dict[str, str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(  # noqa: S603 - our own modules
                 command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+
+
+def end_kept(folder: Path) -> None:
+    """End the processes that a kept world left running, its cells too, and remove its folder.
+
+    Raises NotFoundError when the folder is not that of a kept world.
+    """
+    pids = _json_file(folder / _KEPT)
+    if pids is None:
+        raise NotFoundError(f"{folder} is not the folder of a kept demonstration.")
+    mine = [process for pid, started in pids.items() if (process := _same_process(int(pid), started)) is not None]
+    for process in mine:
+        process.terminate()
+    for process in psutil.wait_procs(mine, timeout=_STOP_SECONDS)[1]:
+        process.kill()
+    _end_cells(folder / "data")
+    shutil.rmtree(folder)
+
+
+def _same_process(pid: int, started: float) -> psutil.Process | None:
+    try:
+        process = psutil.Process(pid)
+        return process if process.create_time() == started else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _end_cells(data: Path) -> None:
+    # Cells outlive the platform on purpose; a world that is taken down takes them along.
+    from tenants.process.supervision import end_everything  # late: only a world that had cells needs it
+
+    end_everything(data / "supervisor")
 
 
 def clean_environment() -> dict[str, str]:

@@ -1,0 +1,81 @@
+"""`clawstack demo`: the whole product once, in front of your eyes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clawstack.errors import ClawstackError
+from services.cli.output import Output
+from services.cli.session import guarded
+
+if TYPE_CHECKING:
+    from services.demo.story import Story
+    from services.demo.world import World
+
+
+def demo(
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and print the addresses.")] = False,
+    stop: Annotated[Path | None, typer.Option(help="End what an earlier `--keep` left running in this folder.")] = None,
+    substrate: Annotated[str, typer.Option(help="Where the cell runs.")] = "process",
+) -> None:
+    """Show everything once: a parent signs up, pays, chats with a real OpenClaw gateway and cancels.
+
+    Stand-ins take the place of Stripe, Telegram and the model vendor; everything else is real. Every step is observed
+    and timed; exit code 0 only if all of them were seen to happen.
+    """
+    from services.demo.world import World, end_kept  # late: keeps `--help` fast
+
+    output = Output()
+    if stop is not None:
+        guarded(output, lambda: end_kept(stop))
+        output.line(f"Ended what ran in {stop}, and removed it.")
+        return
+    world = World(overrides={"CLAWSTACK_DEFAULT_SUBSTRATE": substrate})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended in any case
+    finished = False
+    try:
+        _tell(output, world, keep=keep)
+        finished = True
+    except ClawstackError as error:
+        output.error(error)
+    except KeyboardInterrupt:
+        output.errors.print("interrupted")
+    finally:
+        if not (finished and keep):
+            world.close(remove=finished)
+    if not finished:
+        output.errors.print(f"Logs are in {world.folder}.")
+        raise typer.Exit(1)
+
+
+def _tell(output: Output, world: World, *, keep: bool) -> None:
+    from services.demo.story import Story  # late, as above
+    from services.demo.telling import Telling
+
+    telling = Telling(console=output.console)
+    story = Story(world, telling)
+    story.until_live()
+    if not keep:
+        story.ends()
+    telling.summary()
+    if keep:
+        world.remember()
+        _print_addresses(output, world, story)
+
+
+def _print_addresses(output: Output, world: World, story: Story) -> None:
+    urls = world.urls
+    output.line("")
+    output.line("[bold]Everything is left running.[/bold] Click:")
+    output.line(f"  sign up yourself      {urls.platform}/")
+    output.line(f"  Sam's welcome page    {urls.platform}/welcome/{story.signup_id}")
+    output.line(f"  chat as Sam           {urls.telegram_link_base}/clawstack_demo_bot?chat=4711")
+    output.line(f"  the stand-ins         {urls.sandbox}/")
+    output.line(f"  logs and data         {world.folder}")
+    output.line(f"End it with: {sys.argv[0]} demo --stop {world.folder}")

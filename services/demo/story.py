@@ -1,0 +1,148 @@
+"""One parent's story, from the sign-up page to the cancelled subscription, each step observed and timed."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+from pathlib import Path
+from typing import Any, Final
+
+import stripe
+
+from clawstack.errors import PermanentError
+from services.demo.observe import Observer, process_lives, processes_below
+from services.demo.parent import Parent, SignupForm
+from services.demo.telling import Telling
+from services.demo.world import STRIPE_KEY, World
+
+_SETTLED: Final = frozenset({"healthy", "failed", "needs_attention"})
+_MINUTES: Final = 180.0
+
+
+class Story:
+    """Tells itself step by step; raises when a step was not observed."""
+
+    def __init__(self, world: World, telling: Telling) -> None:
+        self._world = world
+        self._tell = telling
+        self._stripe: stripe.StripeClient
+        self._parent: Parent
+        self._observer: Observer
+        self.slug = ""
+        self.signup_id = ""
+        self.gateway_seconds = 0.0
+
+    def until_live(self) -> None:
+        """From nothing to an assistant that has answered and whose tokens are on the ledger."""
+        self._surroundings()
+        self._platform()
+        self._signs_up()
+        self._is_provisioned()
+        self._chats()
+        self._is_metered()
+
+    def ends(self) -> None:
+        """The subscription is cancelled; nothing is left but the backup."""
+        tenant = self._observer.tenant(self.slug)
+        pid = int(tenant["observed"]["pid"])
+        cell = self._world.data / "cells" / self.slug
+        if not process_lives(pid) or not cell.exists():
+            raise PermanentError("The cell was gone before the subscription ended.")
+        with self._tell.step("Sam cancels the subscription") as step:
+            subscription = self._subscription()
+            self._stripe.v1.subscriptions.cancel(subscription)
+            step.seen = f"{subscription} cancelled at Stripe"
+        with self._tell.step("pulumi destroy: backup, gateway, state, account") as step:
+            self._observer.await_state(self.slug, "deleted")
+            left = [*processes_below(cell), *([pid] if process_lives(pid) else [])]
+            if left or cell.exists():
+                raise PermanentError(f"Something was left behind: processes {left}, {cell} exists: {cell.exists()}.")
+            step.seen = f"process {pid} gone, {cell.name}/ gone"
+        with self._tell.step("The backup is kept") as step:
+            step.seen = self._kept_backup()
+
+    def _surroundings(self) -> None:
+        with self._tell.step("Stand-ins for Stripe, Telegram and a model start") as step:
+            told = self._world.start_sandbox()
+            step.seen = told["root"]
+
+    def _platform(self) -> None:
+        with self._tell.step("PostgreSQL, migrations, services") as step:
+            self._world.start_platform()
+            step.seen = f"{self._world.urls.platform}/readyz answers"
+        with self._tell.step("Plans get their prices at Stripe, an operator gets a token") as step:
+            prices = json.loads(self._world.run("admin", "stripe-setup", "--json"))
+            self._observer = Observer(self._world)
+            step.seen = f"{len(prices)} prices"
+        self._stripe = stripe.StripeClient(STRIPE_KEY, base_addresses={"api": self._world.urls.stripe})
+        self._parent = Parent(self._world.urls)
+
+    def _signs_up(self) -> None:
+        with self._tell.step("Sam signs up: e-mail, plan, Emma's name and birthday") as step:
+            payment_page = self._parent.sign_up(SignupForm())
+            step.seen = "sent to Stripe's page"
+        with self._tell.step("Sam pays; Stripe sends a signed event") as step:
+            welcome = self._parent.pay(payment_page)
+            self.signup_id = urllib.parse.urlsplit(welcome).path.rstrip("/").rsplit("/", 1)[1]
+            self.slug = self._world.await_(self._tenant_slug, "the tenant to be wanted")
+            step.seen = f"tenant {self.slug} is wanted"
+
+    def _is_provisioned(self) -> None:
+        with self._tell.step("pulumi up with the policy pack: a cell with a real OpenClaw gateway") as step:
+            tenant = self._world.await_(self._settled_tenant, f"{self.slug} to be live", seconds=_MINUTES)
+            if tenant["state"] != "healthy":
+                raise PermanentError(f"{self.slug} is {tenant['state']}: {tenant['state_reason']}")
+            pid = int(tenant["observed"]["pid"])
+            if not process_lives(pid):
+                raise PermanentError(f"The gateway's process {pid} is not there.")
+            step.seen = f"{tenant['observed']['endpoint']}, process {pid}"
+        for message in self._events():
+            self._tell.say(f"    [dim]{message}[/dim]")
+
+    def _chats(self) -> None:
+        link = self._world.await_(lambda: self._observer.signup(self.signup_id).get("telegram_link"), "the deep link")
+        with self._tell.step("Sam opens the Telegram link and presses Start") as step:
+            step.seen = _short(self._parent.open_link(link))
+        with self._tell.step('Sam writes "hi", the assistant answers') as step:
+            reply = self._parent.say("hi")
+            if "Emma" not in reply:
+                raise PermanentError(f"The answer does not know Emma: {reply!r}")
+            step.seen = _short(reply)
+        self._tell.say(f"    [bold]Emma's assistant:[/bold] {reply}")
+
+    def _is_metered(self) -> None:
+        with self._tell.step("The tokens are on the tenant's ledger") as step:
+            tokens = self._world.await_(lambda: self._observer.ledger_tokens(self.slug), "the ledger", seconds=20)
+            step.seen = f"{tokens} tokens"
+
+    def _tenant_slug(self) -> str | None:
+        signup = self._observer.signup(self.signup_id)
+        slug: str | None = (signup.get("tenant") or {}).get("slug")
+        return slug
+
+    def _settled_tenant(self) -> dict[str, Any] | None:
+        tenant = self._observer.tenant(self.slug)
+        return tenant if tenant["state"] in _SETTLED else None
+
+    def _events(self) -> list[str]:
+        events = self._observer.get(f"/v1/tenants/{self.slug}/events")["items"]
+        return [str(event["message"]) for event in events]
+
+    def _subscription(self) -> str:
+        found = self._stripe.v1.subscriptions.list({"status": "active", "limit": 100})
+        mine = [item.id for item in found.auto_paging_iter() if item.metadata.get("signup_id") == self.signup_id]
+        if len(mine) != 1:
+            raise PermanentError(f"Stripe knows {len(mine)} subscriptions of this sign-up.")
+        return mine[0]
+
+    def _kept_backup(self) -> str:
+        backups = self._observer.get(f"/v1/tenants/{self.slug}/backups")["items"]
+        files = [Path(item["location"]) for item in backups]
+        if not files or not all(file.is_file() for file in files):
+            raise PermanentError(f"No backup of {self.slug} is kept: {backups}")
+        return f"{files[0].name}, {files[0].stat().st_size // 1024} KiB, encrypted"
+
+
+def _short(text: str) -> str:
+    return re.sub(r"\s+", " ", text)[:70]

@@ -51,6 +51,8 @@ class Reservation(Base):
     tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"))
     period: Mapped[str]
     model: Mapped[str]
+    upstream: Mapped[str]
+    price_version: Mapped[str]
     input_tokens: Mapped[int]
     output_tokens: Mapped[int]
     cost: Mapped[int]

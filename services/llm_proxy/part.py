@@ -1,0 +1,99 @@
+"""Wiring of the LLM proxy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.context import Platform
+from services.llm_proxy.authenticator import Authenticator
+from services.llm_proxy.endpoints import AsgiClient, LlmProxy
+from services.llm_proxy.errors import unavailable
+from services.llm_proxy.exchange import Exchange
+from services.llm_proxy.ledger import Ledger
+from services.llm_proxy.limits import InFlight, OutputSizes, RateLimit
+from services.llm_proxy.metrics import Metrics
+from services.llm_proxy.tasks import register_tasks
+from services.llm_proxy.upstream import Vendors
+from services.parts import Part
+
+#: An answer may take this part of a reservation's life, so that nothing under way is taken for lost.
+_LONGEST_ANSWER: Final = 0.8
+
+
+def create_part(platform: Platform, *, rate_limit: RateLimit | None = None, in_flight: InFlight | None = None) -> Part:
+    """The LLM proxy as the factory takes it. The limits can be set otherwise, for measurements."""
+    door = _Door()
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        metrics = Metrics(platform.metrics)
+        ledger = Ledger(
+            database=platform.database,
+            metrics=metrics,
+            price_version=platform.catalogue.version,
+            reservation_ttl=platform.settings.llm_reservation_ttl,
+        )
+        try:
+            async with _vendors(platform) as vendors:
+                door.app = _proxy(
+                    platform, metrics, ledger, vendors, rate_limit or RateLimit(), in_flight or InFlight()
+                )
+                yield
+        finally:
+            door.app = None
+            await ledger.close()
+            metrics.close()
+
+    return Part(
+        name="llm_proxy",
+        mounts={"/llm": door},
+        lifespan=lifespan,
+        register_tasks=lambda app: register_tasks(app, platform.database),
+    )
+
+
+class _Door:
+    """Stands where the proxy is mounted; the proxy itself needs an event loop and so begins with the process."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.app is not None:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await AsgiClient(send).refuse(unavailable())
+
+
+def _vendors(platform: Platform) -> Vendors:
+    settings = platform.settings
+    return Vendors(
+        upstreams=settings.llm_upstreams,
+        redactor=platform.redactor,
+        silence=settings.llm_upstream_timeout,
+        total=settings.llm_reservation_ttl * _LONGEST_ANSWER,
+    )
+
+
+def _proxy(
+    platform: Platform, metrics: Metrics, ledger: Ledger, vendors: Vendors, rate_limit: RateLimit, in_flight: InFlight
+) -> LlmProxy:
+    exchange = Exchange(
+        catalogue=platform.catalogue,
+        vendors=vendors,
+        ledger=ledger,
+        metrics=metrics,
+        in_flight=in_flight,
+        output_sizes=OutputSizes(),
+    )
+    return LlmProxy(
+        database=platform.database,
+        authenticator=Authenticator(database=platform.database, catalogue=platform.catalogue),
+        rate_limit=rate_limit,
+        exchange=exchange,
+        metrics=metrics,
+    )

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 
 from clawstack.errors import ClawstackError
 from toolchain.doctor import DoctorReport, examine
@@ -81,13 +80,12 @@ def _doctor(console: Console, report: DoctorReport, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps({"ok": report.ok, **asdict(report)}, indent=2) + "\n")
         return 0 if report.ok else 1
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "part", "found", "wanted", "what to do, or where it is"):
-        table.add_column(heading, overflow="fold")
     for check in report.checks:
         mark = "[green]✓[/]" if check.ok else "[red]✗[/]"
-        table.add_row(mark, check.name, check.found, check.wanted, check.remedy or check.detail)
-    console.print(table)
+        where = f"  [dim]{check.detail}[/]" if check.detail else ""
+        console.print(f"  {mark} {check.name}: {check.found} (wanted: {check.wanted}){where}", soft_wrap=True)
+        if not check.ok:
+            console.print(f"      [bold]{check.remedy}[/]", soft_wrap=True)
     return 0 if report.ok else 1
 
 

@@ -28,15 +28,15 @@ class Progress:
 
     def note(self, text: str) -> None:
         """A line about what is about to happen."""
-        self.console.print(f"  [dim]…[/] {self.name}: {text}", highlight=False)
+        self.console.print(f"  [dim]…[/] {self.name}: {text}", highlight=False, soft_wrap=True)
 
     def ready(self, text: str) -> None:
         """The closing line of a part that is now there."""
-        self.console.print(f"  [green]✓[/] {self.name}: {text}", highlight=False)
+        self.console.print(f"  [green]✓[/] {self.name}: {text}", highlight=False, soft_wrap=True)
 
     def skipped(self, text: str) -> None:
         """The closing line of a part that this machine cannot have; says why and what would help."""
-        self.console.print(f"  [yellow]-[/] {self.name}: {text}", highlight=False)
+        self.console.print(f"  [yellow]-[/] {self.name}: {text}", highlight=False, soft_wrap=True)
 
     def run(
         self,

@@ -1,0 +1,33 @@
+"""A project with the located toolchain; nothing of it may still run when its test ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.toolchain.engine import Project
+from toolchain.locate import Toolchain, locate
+
+
+@pytest.fixture(scope="session")
+def tools() -> Toolchain:
+    return locate()
+
+
+@pytest.fixture
+def project(tools: Toolchain, tmp_path: Path) -> Iterator[Project]:
+    project = Project(folder=tmp_path, tools=tools)
+    project.prepare()
+    yield project
+    assert await_none(project) == []
+
+
+def await_none(project: Project, seconds: float = 15) -> list[str]:
+    """What of the project still runs after at most that time."""
+    deadline = time.monotonic() + seconds
+    while (running := project.processes()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return running

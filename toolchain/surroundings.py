@@ -42,7 +42,7 @@ class Surroundings:
             cache=cache_root(environ),
             path=tuple(Path(folder) for folder in environ.get("PATH", os.defpath).split(os.pathsep) if folder),
             pulumi_home=Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi"),
-            interpreter=Path(sys.executable),
+            interpreter=_interpreter(),
             downloads=_downloads(environ.get("CLAWSTACK_TOOLCHAIN_DOWNLOADS", Downloads.ALL)),
             root=os.geteuid() == 0,
             machine=platform.machine(),
@@ -67,3 +67,9 @@ def _downloads(value: str) -> Downloads:
             f"CLAWSTACK_TOOLCHAIN_DOWNLOADS is {value!r}; allowed are {allowed}.",
             remedy="Unset it to let the set-up choose.",
         ) from None
+
+
+def _interpreter() -> Path:
+    """This environment's interpreter by one name: `python3`, `python` and `python3.11` of a venv are the same program."""
+    plain = Path(sys.prefix) / "bin" / "python"
+    return plain if plain.exists() else Path(sys.executable)

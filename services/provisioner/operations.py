@@ -120,7 +120,13 @@ async def page(
 
 
 async def append_events(session: AsyncSession, operation_id: uuid.UUID, rows: Sequence[EventRow]) -> None:
-    """Store events; a row that is there already (the answer to an earlier try got lost) is left as it is."""
+    """Store events of a running operation; a row that is there already (an earlier try's answer got lost) stays.
+
+    An operation that another worker has closed takes no more events: whoever still brings some was passed over.
+    """
+    status = select(Operation.status).where(Operation.id == operation_id).with_for_update(read=True)
+    if (await session.execute(status)).scalar_one_or_none() != OperationStatus.RUNNING:
+        return
     values = [
         {
             "operation_id": operation_id,

@@ -43,6 +43,11 @@ class EventRecorder:
     async def __aexit__(self, *_: object) -> None:
         await self.flush()
 
+    @property
+    def last_sequence(self) -> int:
+        """Number of the last event written; final once the recorder is closed."""
+        return self._sequence
+
     def tell(self, step: Step) -> None:
         """Take a step; callable from any thread, never blocks."""
         self._loop.call_soon_threadsafe(self._queue.put_nowait, (step, utcnow()))

@@ -1,0 +1,70 @@
+"""What the provisioner needs of other nouns, as it sees them. `part` connects these to the real ones."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clawstack.tokens import Token
+from services.provisioner.tables import Tenant
+from services.provisioner.vocabulary import Observed
+from tenants.spec import CellSpec
+
+Program = Callable[[], None]
+MakeProgram = Callable[[CellSpec], Program]
+RegisterToken = Callable[[AsyncSession, uuid.UUID, Token], Awaitable[None]]
+ForTenant = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]
+
+
+class RegisterBackups(Protocol):
+    """Notes the archives that a cell left behind; calling it again notes nothing twice."""
+
+    async def __call__(self, session: AsyncSession, tenant: Tenant, folder: Path) -> int:
+        """`folder`: where the cell's archives and manifests are; returns how many are new."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbours:
+    """The other nouns' doors that a cell's life passes through. All of them can be called again without harm."""
+
+    register_proxy_token: RegisterToken
+    register_channel_token: RegisterToken
+    revoke_proxy_tokens: ForTenant
+    revoke_channel_tokens: ForTenant
+    unbind_chats: ForTenant
+    register_backups: RegisterBackups
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Runtime:
+    """The tools of this machine that cells and engine need."""
+
+    pulumi: Path
+    pulumi_version: str
+    plugin_path: tuple[Path, ...]
+    node: Path
+    openclaw: Path
+    openclaw_version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """What was seen of a cell."""
+
+    observed: Observed
+    reason: str | None = None
+    """Why it is broken or unknown."""
+
+
+class CellProbe(Protocol):
+    """Looks at cells themselves, past Pulumi's state."""
+
+    async def look(self, slug: str, *, port: int) -> Sighting:
+        """What the cell does right now; never raises for a cell that is merely broken."""
+        ...

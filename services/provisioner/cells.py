@@ -1,0 +1,111 @@
+"""What the platform gives a cell and must find again: port, account, stack, place of its state."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clawstack import naming
+from clawstack.errors import NeedsAttentionError
+from clawstack.settings import Settings
+from services.provisioner.tables import Cell, Tenant
+
+_LOOPBACK: Final = "127.0.0.1"
+
+IsFree = Callable[[int], bool]
+
+
+def port_is_free(port: int) -> bool:
+    """True when nothing on this machine listens on the loopback port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+async def cell_of(session: AsyncSession, tenant_id: uuid.UUID) -> Cell | None:
+    """The tenant's cell, None when it was given nothing or its stack is destroyed."""
+    return await session.get(Cell, tenant_id, populate_existing=True)
+
+
+async def ensure_cell(
+    session: AsyncSession, tenant: Tenant, settings: Settings, *, is_free: IsFree = port_is_free
+) -> Cell:
+    """The tenant's cell; on first call with a port and an account of its own, stored for as long as the stack lives.
+
+    Raises NeedsAttentionError when all ports are given away.
+    """
+    present = await cell_of(session, tenant.id)
+    if present is not None:
+        return present
+    taken = set(await session.scalars(select(Cell.port)))
+    for port in _candidates(tenant.slug, settings.cell_port_range()):
+        if port in taken or not is_free(port):
+            continue
+        statement = (
+            insert(Cell)
+            .values(
+                tenant_id=tenant.id,
+                port=port,
+                account=naming.account_name(tenant.slug) if _needs_account(tenant) else None,
+                stack=naming.stack_name(tenant.slug),
+                backend_url=backend_url(settings, tenant.slug),
+            )
+            .on_conflict_do_nothing()
+            .returning(Cell)
+        )
+        cell = (await session.scalars(statement)).one_or_none()
+        if cell is not None:
+            return cell
+    raise NeedsAttentionError(
+        f"Every port of {settings.cell_ports} is given away or busy.",
+        code="no_free_port",
+        remedy="Widen CLAWSTACK_CELL_PORTS or destroy cells that are no longer wanted.",
+    )
+
+
+def backend_url(settings: Settings, slug: str) -> str:
+    """Where Pulumi keeps this cell's state: a location of its own."""
+    if settings.pulumi_backend_url is None:
+        return f"file://{settings.data_dir / 'state' / slug}"
+    return f"{settings.pulumi_backend_url.rstrip('/')}/{slug}"
+
+
+def work_dir(settings: Settings, slug: str) -> Path:
+    """Where the CLI runs for this cell: never shared, since it keeps files there."""
+    return settings.data_dir / "pulumi" / "work" / slug
+
+
+def pulumi_home(settings: Settings) -> Path:
+    """The CLI's own folder."""
+    return settings.data_dir / "pulumi" / "home"
+
+
+def remove_traces(settings: Settings, slug: str) -> None:
+    """Erase what Pulumi leaves after a stack is gone. Blocks; calling it again is fine."""
+    shutil.rmtree(work_dir(settings, slug), ignore_errors=True)
+    shutil.rmtree(settings.data_dir / "state" / slug, ignore_errors=True)
+
+
+def _candidates(slug: str, ports: range) -> Iterator[int]:
+    """Ports in an order that depends on the slug: a cell made again gets its old port where that is free."""
+    start = int.from_bytes(hashlib.sha256(slug.encode()).digest()[:8]) % len(ports)
+    for step in range(len(ports)):
+        yield ports[(start + step) % len(ports)]
+
+
+def _needs_account(tenant: Tenant) -> bool:
+    return tenant.substrate == "process" and os.geteuid() == 0

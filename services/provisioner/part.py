@@ -1,0 +1,108 @@
+"""Wiring of the provisioner."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import procrastinate
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.context import Platform
+from services.parts import Part
+from services.provisioner import cells, tasks
+from services.provisioner.assembly import CellAssembler
+from services.provisioner.borders import MakeProgram, Neighbours, Program
+from services.provisioner.engine.engine import Engine
+from services.provisioner.machine import Machine
+from services.provisioner.reconcile import Reconciler
+from services.provisioner.runner import OperationRunner
+from services.provisioner.tables import Tenant
+from tenants.spec import CellSpec
+
+
+def create_part(platform: Platform) -> Part:
+    """The provisioner as the factory takes it."""
+
+    def register_tasks(app: procrastinate.App) -> None:
+        reconciler = create_reconciler(
+            platform=platform, neighbours=create_neighbours(), make_program=make_program, machine=Machine()
+        )
+        tasks.register(app, reconciler=reconciler, database=platform.database)
+
+    return Part(name="provisioner", register_tasks=register_tasks)
+
+
+def create_reconciler(
+    *,
+    platform: Platform,
+    neighbours: Neighbours,
+    make_program: MakeProgram,
+    machine: Machine,
+    worker: str | None = None,
+) -> Reconciler:
+    """The worker's half: engine, threads and everything around them. Call it inside the process that works."""
+    concurrency = platform.settings.worker_concurrency
+    runner = OperationRunner(
+        platform=platform,
+        engine=create_engine(platform, machine),
+        assembler=CellAssembler(platform=platform, neighbours=neighbours),
+        make_program=make_program,
+        neighbours=neighbours,
+        find_runtime=machine.runtime,
+        executor=ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="engine"),
+    )
+    return Reconciler(platform=platform, runner=runner, worker=worker or worker_name(), concurrency=concurrency)
+
+
+def create_engine(platform: Platform, machine: Machine) -> Engine:
+    """The engine on this machine's tools."""
+    return Engine(
+        tools=machine.tools,
+        pulumi_home=cells.pulumi_home(platform.settings),
+        policy_pack=platform.settings.policy_pack,
+        parent=os.environ,
+    )
+
+
+def create_neighbours() -> Neighbours:
+    """The doors of the other nouns."""
+    # Late: a process that only wants `desired` must not load the proxy and the router.
+    from services.backups.service import register_backups as register
+    from services.llm_proxy.tokens import register_proxy_token, revoke_proxy_tokens
+    from services.telegram.links import unbind_all
+    from services.telegram.tokens import register_channel_token, revoke_channel_tokens
+
+    async def register_backups(session: AsyncSession, tenant: Tenant, folder: Path) -> int:
+        return await register(session, tenant.id, slug=tenant.slug, folder=folder)
+
+    async def revoke_proxy(session: AsyncSession, tenant_id: uuid.UUID) -> None:
+        await revoke_proxy_tokens(session, tenant_id)
+
+    async def unbind_chats(session: AsyncSession, tenant_id: uuid.UUID) -> None:
+        await unbind_all(session, tenant_id)
+
+    return Neighbours(
+        register_proxy_token=register_proxy_token,
+        register_channel_token=register_channel_token,
+        revoke_proxy_tokens=revoke_proxy,
+        revoke_channel_tokens=revoke_channel_tokens,
+        unbind_chats=unbind_chats,
+        register_backups=register_backups,
+    )
+
+
+def make_program(spec: CellSpec) -> Program:
+    """The Pulumi program of a cell."""
+    from tenants.program import cell_program  # late: it loads Pulumi, which the API does not need
+
+    return cell_program(spec)
+
+
+def worker_name() -> str:
+    """A name that no other process has, nor this one after a restart."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

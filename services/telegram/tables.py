@@ -131,7 +131,10 @@ class RouterReply(Base):
     """What the router itself says in a chat, until the real bot has said it."""
 
     __tablename__ = "telegram_replies"
-    __table_args__ = (Index("ix_telegram_replies_waiting", "next_try_at", postgresql_where="finished_at IS NULL"),)
+    __table_args__ = (
+        Index("ix_telegram_replies_waiting", "next_try_at", postgresql_where="finished_at IS NULL"),
+        Index("ix_telegram_replies_chat", "bot", "chat_id", "created_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     bot: Mapped[str]

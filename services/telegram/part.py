@@ -1,0 +1,167 @@
+"""Wiring of the Telegram router; decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from services.context import Platform
+from services.parts import Part
+from services.telegram import tasks
+from services.telegram.bot import RealBot
+from services.telegram.endpoints import WebhookIntake
+from services.telegram.identity import Identity
+from services.telegram.intake import Leadership, Poller, WebhookKeeper
+from services.telegram.metrics import Metrics
+from services.telegram.push import Pusher
+from services.telegram.replies import Speaker
+from services.telegram.schemas import MAX_UPLOAD_BYTES, Retention, Timings
+from services.telegram.secret import IntakeSecret
+from services.telegram.service import Receiver
+from services.telegram.tokens import Doorkeeper
+from services.telegram.virtual.api import VirtualBotApi
+from services.telegram.virtual.forwarding import Forwarder
+from services.telegram.virtual.local import VirtualWebhooks
+from services.telegram.virtual.polls import Polls
+from services.telegram.wakeups import Wakeups
+
+
+def create_part(platform: Platform, *, timings: Timings | None = None) -> Part:
+    """The router on `platform`. Opens nothing until its lifespan is entered."""
+    router = _Router(platform=platform, timings=timings or Timings())
+    return Part(
+        name="telegram",
+        mounts={"/telegram": router.virtual_api().app(), "/webhooks/telegram": router.webhook_intake().app()},
+        lifespan=router.running,
+        register_tasks=tasks.register(platform.database, Retention()),
+    )
+
+
+@dataclass(kw_only=True)
+class _Router:
+    """What the pieces share."""
+
+    platform: Platform
+    timings: Timings
+
+    def __post_init__(self) -> None:
+        settings, database = self.platform.settings, self.platform.database
+        self.metrics = Metrics()
+        self.wakeups = Wakeups(database_url=database.url)
+        self.real_bot = RealBot(
+            api_root=settings.telegram_api_root,
+            token=settings.telegram_bot_token,
+            timeout=self.timings.upstream_timeout.total_seconds(),
+        )
+        self.identity = Identity(
+            database=database,
+            real_bot=self.real_bot,
+            username=settings.telegram_bot_username,
+            ttl=self.timings.identity_ttl,
+        )
+        self.secret = IntakeSecret(
+            configured=settings.telegram_webhook_secret,
+            database=database,
+            master_key=self.platform.master_key,
+            redactor=self.platform.redactor,
+            identity=self.identity,
+        )
+        self.receiver = Receiver(database=database)
+        self.doorkeeper = Doorkeeper(database=database, wakeups=self.wakeups, ttl=self.timings.token_ttl)
+        self.platform_ports = frozenset({settings.port} - {0})
+
+    def virtual_api(self) -> VirtualBotApi:
+        """What cells talk to."""
+        database = self.platform.database
+        return VirtualBotApi(
+            doorkeeper=self.doorkeeper,
+            identity=self.identity,
+            real_bot=self.real_bot,
+            forwarder=Forwarder(
+                database=database, real_bot=self.real_bot, identity=self.identity, metrics=self.metrics
+            ),
+            polls=Polls(database=database, wakeups=self.wakeups, metrics=self.metrics, timings=self.timings),
+            webhooks=VirtualWebhooks(database=database, vault=self.platform.vault, platform_ports=self.platform_ports),
+            metrics=self.metrics,
+            max_upload_bytes=MAX_UPLOAD_BYTES,
+        )
+
+    def webhook_intake(self) -> WebhookIntake:
+        """What Telegram talks to."""
+        return WebhookIntake(
+            receiver=self.receiver,
+            identity=self.identity,
+            secret=self.secret,
+            max_bytes=self.platform.settings.max_body_bytes,
+            metrics=self.metrics,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything that goes on in the background."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self.metrics.registered(self.platform.metrics))
+            await stack.enter_async_context(self.real_bot.opened())
+            await stack.enter_async_context(self.wakeups.running())
+            stack.enter_context(self.doorkeeper.listening())
+            for loop in (self.identity.keep_fresh(), self._speaker().run(), self._pusher().run(), self._intake()):
+                await stack.enter_async_context(_task(loop))
+            yield
+
+    async def _intake(self) -> None:
+        settings = self.platform.settings
+        leadership = Leadership(database_url=self.platform.database.url)
+        if settings.telegram_intake == "off" or not self.real_bot.is_configured:
+            return
+        if settings.telegram_intake == "webhook":
+            await WebhookKeeper(
+                real_bot=self.real_bot,
+                identity=self.identity,
+                leadership=leadership,
+                secret=self.secret,
+                public_url=settings.base_url(),
+                timings=self.timings,
+            ).run()
+        else:
+            await Poller(
+                real_bot=self.real_bot,
+                identity=self.identity,
+                receiver=self.receiver,
+                leadership=leadership,
+                metrics=self.metrics,
+                timings=self.timings,
+            ).run()
+
+    def _speaker(self) -> Speaker:
+        return Speaker(
+            database=self.platform.database,
+            real_bot=self.real_bot,
+            identity=self.identity,
+            wakeups=self.wakeups,
+            metrics=self.metrics,
+            timings=self.timings,
+        )
+
+    def _pusher(self) -> Pusher:
+        return Pusher(
+            database=self.platform.database,
+            vault=self.platform.vault,
+            wakeups=self.wakeups,
+            metrics=self.metrics,
+            timings=self.timings,
+            platform_ports=self.platform_ports,
+        )
+
+
+@asynccontextmanager
+async def _task(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from sandbox.stripe.config import StripeSandboxConfig
 from sandbox.stripe.database import Database
-from sandbox.stripe.moments import due_moment
 from sandbox.stripe.errors import missing_object
+from sandbox.stripe.moments import due_moment
 from sandbox.stripe.objects.events import event_object
 from sandbox.stripe.records import IdempotencyKeys, RequestLog, Settings
 from sandbox.stripe.repository import Condition, Events, Objects
@@ -77,6 +77,18 @@ class Account:
             self._moment = None
         if self.outbox is not None and self._emitted:
             self.outbox.wake()
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Within an operation: everything done inside is undone at the end, events included."""
+        emitted = len(self._emitted)
+        self.database.connection.execute("SAVEPOINT rehearsal")
+        try:
+            yield
+        finally:
+            self.database.connection.execute("ROLLBACK TO rehearsal")
+            self.database.connection.execute("RELEASE rehearsal")
+            del self._emitted[emitted:]
 
     # reading ---------------------------------------------------------------------------------------------------------
 

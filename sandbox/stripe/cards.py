@@ -33,6 +33,9 @@ DECLINED_AT_ONCE = {
 DECLINED_LATER = {"4000000000000341": "generic_decline"}
 """Accepted while the customer is present; every charge without them fails (a difference from Stripe: see README)."""
 
+LENGTHS = range(13, 20)
+"""How many digits a card number may have (ISO/IEC 7812)."""
+
 TOKENS = {
     "pm_card_visa": "4242424242424242",
     "pm_card_mastercard": "5555555555554444",
@@ -68,7 +71,7 @@ class Card:
 def parse_number(text: str) -> str:
     """Digits of a card number. Raises ApiError incorrect_number when it is not one (length, checksum)."""
     digits = "".join(character for character in text if character.isdigit())
-    if not 13 <= len(digits) <= 19 or not _checksum(digits):
+    if len(digits) not in LENGTHS or not _checksum(digits):
         raise ApiError(
             "Your card number is incorrect.", status=402, kind="card_error", code="incorrect_number", param="number"
         )

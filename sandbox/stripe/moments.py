@@ -7,6 +7,8 @@ import datetime as dt
 
 from sandbox.stripe.values import DAY, Json
 
+INCOMPLETE_SECONDS = 23 * 3600
+"""A first payment must succeed within 23 hours, or the subscription becomes incomplete_expired."""
 _LIVE = ("active", "trialing", "past_due", "unpaid")
 
 
@@ -32,26 +34,24 @@ def period_after(anchor: int, recurring: Json, moment: int) -> tuple[int, int]:
 
 def due_moment(body: Json) -> int | None:
     """When the engine must look at this object next, or None."""
-    kind = body["object"]
+    kind, moment = body["object"], None
     if kind == "subscription":
         return _subscription_moment(body)
-    if kind == "checkout.session":
-        return body["expires_at"] if body["status"] == "open" else None
-    if kind == "invoice" and body["status"] == "draft":
-        return body["automatically_finalizes_at"]
-    if kind == "invoice" and body["status"] == "open":
-        return body["next_payment_attempt"]
-    return None
+    if kind == "checkout.session" and body["status"] == "open":
+        moment = body["expires_at"]
+    elif kind == "invoice" and body["status"] == "draft":
+        moment = body["automatically_finalizes_at"]
+    elif kind == "invoice" and body["status"] == "open":
+        moment = body["next_payment_attempt"]
+    return None if moment is None else int(moment)
 
 
 def _subscription_moment(body: Json) -> int | None:
     if body["status"] == "incomplete":
-        return int(body["created"]) + 23 * 3600
+        return int(body["created"]) + INCOMPLETE_SECONDS
     if body["status"] not in _LIVE:
         return None
-    moments = [item["current_period_end"] for item in body["items"]["data"]]
+    moments = [int(item["current_period_end"]) for item in body["items"]["data"]]
     pause = body["pause_collection"] or {}
-    moments += [moment for moment in (body["cancel_at"], body["trial_end"], pause.get("resumes_at")) if moment]
-    if body["status"] != "trialing" and body["trial_end"]:
-        moments.remove(body["trial_end"])
+    moments += [int(moment) for moment in (body["cancel_at"], pause.get("resumes_at")) if moment]
     return min(moments)

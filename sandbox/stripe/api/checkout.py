@@ -120,7 +120,7 @@ def find(call: Call) -> Json:
 
 
 def end(call: Call) -> Json:
-    """open -> expired."""
+    """Open -> expired."""
     return expire(call.account, call.account.need(call.id, "checkout.session"))
 
 

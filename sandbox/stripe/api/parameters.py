@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from sandbox.stripe.api.endpoint import Endpoint
 from sandbox.stripe.errors import missing_parameter, unknown_parameter, unsupported_parameter
 from sandbox.stripe.values import Json
 
+Shape = type
+"""A TypedDict class of the library."""
 _OPTIONS = {"api_key", "content_type", "headers", "idempotency_key", "max_network_retries", "stripe_account"}
 _OPTIONS |= {"stripe_context", "stripe_version"}
 
@@ -35,10 +37,10 @@ def check(endpoint: Endpoint, values: Json) -> None:
             raise missing_parameter(name)
 
 
-def _check_nested(classes: tuple[type[Any], ...], value: Any, path: str) -> None:
+def _check_nested(classes: tuple[Shape, ...], value: Any, path: str) -> None:
     if not classes or not isinstance(value, dict):
         return
-    known: dict[str, tuple[type[Any], ...]] = {}
+    known: dict[str, tuple[Shape, ...]] = {}
     for shape in classes:
         known |= _fields(shape)
     for name, inner in value.items():
@@ -50,18 +52,18 @@ def _check_nested(classes: tuple[type[Any], ...], value: Any, path: str) -> None
             _check_nested(known[name], inner, f"{path}[{name}]")
 
 
-@lru_cache(maxsize=None)
-def known_parameters(dotted: str) -> dict[str, tuple[type[Any], ...]]:
+@cache
+def known_parameters(dotted: str) -> dict[str, tuple[Shape, ...]]:
     """Top-level parameters of one of `stripe.params`'s classes and the classes of what is nested in them."""
     module, _, name = f"stripe.params.{dotted}".rpartition(".")
     shape = getattr(importlib.import_module(module), name)
     return {key: value for key, value in _fields(shape).items() if key not in _OPTIONS}
 
 
-@lru_cache(maxsize=None)
-def _fields(shape: type[Any]) -> dict[str, tuple[type[Any], ...]]:
+@cache
+def _fields(shape: Shape) -> dict[str, tuple[Shape, ...]]:
     module = vars(sys.modules[shape.__module__])
-    fields: dict[str, tuple[type[Any], ...]] = {}
+    fields: dict[str, tuple[Shape, ...]] = {}
     for base in reversed(shape.__mro__):
         for name, annotation in getattr(base, "__annotations__", {}).items():
             words = set(re.findall(r"\w+", str(annotation)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sandbox.stripe.api.customers import resolve_method
 from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, created_conditions, equal, listing
+from sandbox.stripe.api.items import item_changes
 from sandbox.stripe.engine import changes
 from sandbox.stripe.engine.endings import end_subscription
+from sandbox.stripe.engine.pauses import pause_subscription, resume_subscription
 from sandbox.stripe.engine.subscriptions import Line, Start, start
 from sandbox.stripe.errors import ApiError, CardError, unsupported_parameter
 from sandbox.stripe.forms import Params
@@ -107,24 +109,11 @@ def update(call: Call) -> Json:
     if "items" in params:
         behavior = params.choice("payment_behavior", PAYMENTS, "allow_incomplete")
         proration = params.choice("proration_behavior", PRORATIONS, "create_prorations")
-        changed = [_item_change(call, entry) for entry in params.each("items")]
+        changed = item_changes(call, params)
         subscription = changes.change_items(
             account, subscription, changed, proration=proration, strict=behavior == "error_if_incomplete"
         )
     return account.save(subscription, "customer.subscription.updated")
-
-
-def _item_change(call: Call, entry: Params) -> changes.ItemChange:
-    if "price_data" in entry or "plan" in entry:
-        raise unsupported_parameter(entry.name("price_data"))
-    price = entry.text("price")
-    return changes.ItemChange(
-        id=entry.text("id"),
-        price=call.account.need(price, "price", param=entry.name("price")) if price else None,
-        quantity=entry.whole("quantity"),
-        deleted=bool(entry.flag("deleted")),
-        metadata=entry.metadata(),
-    )
 
 
 def _details(params: Params, subscription: Json) -> None:
@@ -191,15 +180,14 @@ def cancel(call: Call) -> Json:
     )
 
 
+def pause(call: Call) -> Json:
+    """To status `paused`: no renewals until `resume`. Unused time is not credited (a difference from Stripe)."""
+    return pause_subscription(call.account, call.account.need(call.id, "subscription"), reason="pause_requested")
+
+
 def resume(call: Call) -> Json:
-    """paused -> active, starting a new period."""
-    subscription = call.account.need(call.id, "subscription")
-    if subscription["status"] != "paused":
-        raise ApiError("This subscription is not paused and cannot be resumed.")
-    subscription["status"] = "active"
-    call.account.save(subscription, "customer.subscription.updated")
-    call.account.emit("customer.subscription.resumed", subscription)
-    return subscription
+    """A new period begins now and is invoiced."""
+    return resume_subscription(call.account, call.account.need(call.id, "subscription"))
 
 
 def find_items(call: Call) -> Json:
@@ -269,7 +257,14 @@ ENDPOINTS = (
         path="/v1/subscriptions/{id}/resume",
         handler=resume,
         params="SubscriptionResumeParams",
-        ignores=("billing_cycle_anchor", "proration_behavior"),
+        ignores=("proration_behavior", "payment_behavior"),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/subscriptions/{id}/pause",
+        handler=pause,
+        params="SubscriptionPauseParams",
+        ignores=("type", "invoicing_behavior", "bill_for"),
     ),
     Endpoint(
         method="GET",

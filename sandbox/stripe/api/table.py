@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.api import catalogue, checkout, customers, events, subscriptions
+from sandbox.stripe.api import catalogue, checkout, customers, events, invoices, meters, payments, portal, subscriptions
 
 ENDPOINTS = (
     *customers.ENDPOINTS,
     *catalogue.ENDPOINTS,
     *checkout.ENDPOINTS,
     *subscriptions.ENDPOINTS,
+    *invoices.ENDPOINTS,
+    *payments.ENDPOINTS,
+    *portal.ENDPOINTS,
+    *meters.ENDPOINTS,
     *events.ENDPOINTS,
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from sandbox.breaking import EXTENSION
 from sandbox.stripe.api.core import Api, WireAnswer, WireRequest
 from sandbox.stripe.faults import Fault, Faults, Order
 from sandbox.stripe.http import base_of, path_below
@@ -50,7 +50,7 @@ class ApiEndpoint:
         if order.kind in (Fault.SLOW, Fault.TIMEOUT):
             await asyncio.sleep(order.seconds)
         if order.kind in (Fault.RESET, Fault.TIMEOUT):
-            await _hang_up(send)
+            await _hang_up(scope, send)
             return
         response = _reply(proper) if order.kind is Fault.SLOW and proper else _spoiled(order)
         await response(scope, receive, send)
@@ -82,27 +82,12 @@ def _spoiled(order: Order) -> Response:
     return Response(content, status_code=int(order.kind.value), headers=headers, media_type="application/json")
 
 
-async def _hang_up(send: Send) -> None:
-    """Closes the connection without an answer; where the server hides it, an answer that stops half-way."""
-    transport = _transport(send)
-    if transport is not None:
-        transport.abort()
+async def _hang_up(scope: Scope, send: Send) -> None:
+    """Closes the connection without an answer; where the server cannot do that, an answer that stops half-way."""
+    cut = scope.get("extensions", {}).get(EXTENSION)
+    if cut is not None:
+        cut()
         return
     headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"{", "more_body": True})
-
-
-def _transport(send: Any) -> Any:
-    """uvicorn's transport, found through the wrappers around its `send`; None elsewhere. ASGI has no word for this."""
-    seen: list[Any] = [send]
-    for _ in range(50):
-        if not seen:
-            return None
-        candidate = seen.pop()
-        owner = getattr(candidate, "__self__", None)
-        if hasattr(owner, "transport"):
-            return owner.transport
-        cells = [cell.cell_contents for cell in getattr(candidate, "__closure__", None) or ()]
-        seen += [content for content in cells if callable(content)]
-    return None

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.stripe.account import Account
-from sandbox.stripe.control.actions import Actions
+from sandbox.stripe.control.actions import table
 from sandbox.stripe.delivery.worker import Dispatcher
 from sandbox.stripe.errors import ApiError
 from sandbox.stripe.faults import Faults
@@ -21,8 +21,10 @@ Action = Callable[[Json], Awaitable[Json]]
 
 def control_routes(account: Account, dispatcher: Dispatcher, faults: Faults) -> list[Route]:
     """One route per action; GET lists, POST acts."""
-    actions = Actions(account, dispatcher, faults)
-    return [Route(f"/_control/{path}", _endpoint(action), methods=[method]) for method, path, action in actions.table()]
+    return [
+        Route(f"/_control/{path}", _endpoint(action), methods=[method])
+        for method, path, action in table(account, dispatcher, faults)
+    ]
 
 
 def _endpoint(action: Action) -> Callable[[Request], Awaitable[Response]]:

@@ -38,7 +38,8 @@ class Hostile:
             raise ValueError("drop, lose_answer, bad_signature and stale_signature lie between 0 and 1.")
         if not (1 <= self.duplicate <= 50 and 1 <= self.concurrency <= 50):  # noqa: PLR2004 - bounded on purpose
             raise ValueError("duplicate and concurrency lie between 1 and 50.")
-        if len(self.delay_ms) != 2 or not 0 <= self.delay_ms[0] <= self.delay_ms[1]:  # noqa: PLR2004 - a pair
+        least, most = self.delay_ms
+        if not 0 <= least <= most:
             raise ValueError("delay_ms is a pair of milliseconds: [least, most].")
 
     @classmethod
@@ -50,7 +51,8 @@ class Hostile:
             raise ValueError(f"Unknown hostile setting: {', '.join(sorted(unknown))}. Known: {known}.")
         cleaned: dict[str, Any] = dict(values)
         if "delay_ms" in cleaned:
-            cleaned["delay_ms"] = tuple(int(part) for part in cleaned["delay_ms"])
+            least, most = cleaned["delay_ms"]
+            cleaned["delay_ms"] = (int(least), int(most))
         return cls(**cleaned)
 
     def as_json(self) -> Json:

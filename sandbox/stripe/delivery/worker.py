@@ -32,7 +32,7 @@ class Dispatcher:
         self._ready = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
-        self._rng = random.Random(self.hostile.seed)  # noqa: S311 - mischief, not secrets
+        self._rng = random.Random(self.hostile.seed)
 
     # hostile mode ----------------------------------------------------------------------------------------------------
 
@@ -44,7 +44,7 @@ class Dispatcher:
     def set_hostile(self, hostile: Hostile) -> None:
         """Takes effect for events from now on; the seed starts anew."""
         self.account.settings.put("hostile", hostile.as_json())
-        self._rng = random.Random(hostile.seed)  # noqa: S311 - mischief, not secrets
+        self._rng = random.Random(hostile.seed)
 
     # Outbox ----------------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ def change_items(
     proration: str = "create_prorations",
     strict: bool = False,
 ) -> Json:
-    """Applies `changes`, prorating what is left of the period.
+    """Applies `changes`, prorating what is left of the period. The caller saves what is returned.
 
     A changed interval starts a new period now and is invoiced at once, as with Stripe; otherwise prorations wait for
     the next invoice unless `proration` is `always_invoice`. `strict`: a refused payment undoes everything.
@@ -56,9 +56,10 @@ def change_items(
         start, end = period_after(account.now, after[0]["price"]["recurring"], account.now)
         for item in after:
             item |= {"current_period_start": start, "current_period_end": end}
-    if billed and (restart or proration == "always_invoice"):
-        _invoice_now(account, subscription, restart=restart, strict=strict)
-    return account.need(subscription["id"], "subscription") if billed else subscription
+    if not billed or not (restart or proration == "always_invoice"):
+        return subscription
+    _invoice_now(account, subscription, restart=restart, strict=strict)
+    return account.need(subscription["id"], "subscription")
 
 
 def require_running(subscription: Json) -> None:

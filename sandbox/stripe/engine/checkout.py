@@ -103,7 +103,7 @@ def _complete(account: Account, session: Json, customer: Json, subscription: Jso
 
 
 def expire(account: Account, session: Json) -> Json:
-    """open -> expired."""
+    """Open -> expired."""
     if session["status"] != "open":
         message = f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of {session["status"]}'
         raise ApiError(message)

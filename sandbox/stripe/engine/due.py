@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from sandbox.stripe.account import Account
 from sandbox.stripe.engine import invoicing
@@ -11,6 +12,8 @@ from sandbox.stripe.engine.collection import collect
 from sandbox.stripe.engine.endings import end_subscription
 from sandbox.stripe.engine.subscriptions import finish_invoice, renew
 from sandbox.stripe.values import Json
+
+logger = logging.getLogger(__name__)
 
 MAX_STEPS = 10_000
 """More things than this falling due in one go mean a mistake, not a long time."""
@@ -82,5 +85,8 @@ class Ticker:
 
     async def _run(self) -> None:
         while True:
-            run_until(self.account, self.account.now)
+            try:
+                run_until(self.account, self.account.now)
+            except Exception:  # one bad object must not stop all others for good
+                logger.exception("Something that fell due in the Stripe stand-in failed")
             await asyncio.sleep(self.account.config.tick)

@@ -81,7 +81,7 @@ def total_up(invoice: Json) -> None:
 
 
 def finalize(account: Account, invoice: Json) -> Json:
-    """draft -> open: numbered, the customer's balance applied, fixed from here on."""
+    """Draft -> open: numbered, the customer's balance applied, fixed from here on."""
     if invoice["status"] != "draft":
         message = "This invoice is already finalized, you can't re-finalize a non-draft invoice."
         raise ApiError(message, code="invoice_not_editable")
@@ -112,7 +112,7 @@ def finalize(account: Account, invoice: Json) -> Json:
 
 
 def mark_paid(account: Account, invoice: Json, *, out_of_band: bool = False) -> Json:
-    """open -> paid, with the three events Stripe sends for it."""
+    """Open -> paid, with the three events Stripe sends for it."""
     amount = 0 if out_of_band else invoice["amount_due"]
     invoice |= {
         "status": "paid",
@@ -144,7 +144,7 @@ def mark_failed(account: Account, invoice: Json, *, next_attempt: int | None) ->
 
 
 def void(account: Account, invoice: Json) -> Json:
-    """open -> void: never to be paid."""
+    """Open -> void: never to be paid."""
     if invoice["status"] not in ("open", "uncollectible"):
         message = f"You can only pass in open or uncollectible invoices. This invoice is {invoice['status']}."
         raise ApiError(message, code="invoice_not_editable")
@@ -156,7 +156,7 @@ def void(account: Account, invoice: Json) -> Json:
 
 
 def mark_uncollectible(account: Account, invoice: Json) -> Json:
-    """open -> uncollectible: written off."""
+    """Open -> uncollectible: written off."""
     if invoice["status"] != "open":
         message = f"You can only pass in open invoices. This invoice is {invoice['status']}."
         raise ApiError(message, code="invoice_not_editable")

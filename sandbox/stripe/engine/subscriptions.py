@@ -188,7 +188,7 @@ def _paused(account: Account, subscription: Json, invoice: Json) -> Json:
 
 
 def finish_invoice(account: Account, invoice: Json) -> ApiError | None:
-    """draft -> paid, or refused."""
+    """Draft -> paid, or refused."""
     if invoice["status"] == "draft":
         invoicing.finalize(account, invoice)
     return collect(account, invoice, present=False)

@@ -1,0 +1,95 @@
+"""One world for the whole session: stand-ins, `clawstack serve`, real gateways."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from services.demo.observe import Observer
+from services.demo.parent import Parent, SignupForm
+from services.demo.world import World
+
+CHATS = itertools.count(5001)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Customer:
+    """A parent with an assistant of their own."""
+
+    world: World
+    observer: Observer
+    parent: Parent
+    signup_id: str
+    slug: str
+
+    @property
+    def tenant(self) -> dict:
+        return self.observer.tenant(self.slug)
+
+    @property
+    def pid(self) -> int:
+        return int(self.tenant["observed"]["pid"])
+
+    @property
+    def folder(self) -> Path:
+        return self.world.data / "cells" / self.slug
+
+    def environ(self) -> dict[str, str]:
+        """What the gateway's process holds in its environment: its placeholders."""
+        return psutil.Process(self.pid).environ()
+
+    def await_state(self, state: str, *, seconds: float = 180) -> dict:
+        return self.observer.await_state(self.slug, state, seconds=seconds)
+
+    def start_chat(self) -> str:
+        """Open the deep link; returns the bot's greeting."""
+        link = self.world.await_(
+            lambda: self.observer.signup(self.signup_id).get("telegram_link"), "the deep link", seconds=60
+        )
+        return self.parent.open_link(link)
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    world = World()
+    world.start_sandbox()
+    world.start_platform()
+    world.run("admin", "stripe-setup", "--json")
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def observer(world: World) -> Observer:
+    return Observer(world)
+
+
+@pytest.fixture(scope="session")
+def pays(world: World, observer: Observer) -> Callable[..., Customer]:
+    """Signs up a parent and pays; returns once the tenant is wanted."""
+
+    def pay(child: str, **form) -> Customer:
+        parent = Parent(world.urls, chat_id=next(CHATS), name=f"Parent of {child}")
+        answers = (("child_name", child), ("child_birthday", "2025-09-01"))
+        page = parent.sign_up(SignupForm(email=f"{child.lower()}@example.com", answers=answers, **form))
+        signup_id = urlsplit(parent.pay(page)).path.rstrip("/").rsplit("/", 1)[1]
+        slug = world.await_(lambda: (observer.signup(signup_id).get("tenant") or {}).get("slug"), f"{child}'s tenant")
+        return Customer(world=world, observer=observer, parent=parent, signup_id=signup_id, slug=slug)
+
+    return pay
+
+
+@pytest.fixture(scope="session")
+def two(pays) -> tuple[Customer, Customer]:
+    """Two customers at once, each with a live assistant and a bound chat. No test may end them."""
+    first, second = pays("Emma"), pays("Noah")
+    for customer in (first, second):
+        customer.await_state("healthy")
+        customer.start_chat()
+    return first, second

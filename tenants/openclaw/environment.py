@@ -15,7 +15,6 @@ SECRET_NAMES: Final = frozenset({PROXY_TOKEN, CHANNEL_TOKEN, GATEWAY_TOKEN})
 
 def environment(spec: CellSpec) -> dict[str, str]:
     """All variables of the gateway's process; the values of SECRET_NAMES are secret."""
-    state = spec.directories.root / "state"
     return {
         **_places(spec),
         "OPENCLAW_CONFIG_READONLY": "1",
@@ -26,7 +25,6 @@ def environment(spec: CellSpec) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "MALLOC_ARENA_MAX": "2",
         "NODE_OPTIONS": f"--max-old-space-size={heap_mb(spec)} --max-semi-space-size=8",
-        "NODE_COMPILE_CACHE": str(state / "tmp" / "compile-cache"),
         "NO_COLOR": "1",
         "LANG": "C.UTF-8",
         "TZ": "UTC",

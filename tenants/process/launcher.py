@@ -11,6 +11,7 @@ Exit codes: 0 stopped as told; 78 the gateway needs an operator (supervisord doe
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import select
 import signal
@@ -25,7 +26,7 @@ from typing import Any, Final
 from clawstack.errors import TemporaryError
 from tenants.process.files import locked, read_json, write_json
 from tenants.process.launch import Launch
-from tenants.process.limits import join_control_group, process_limit, set_own_limits, set_process_limit
+from tenants.process.limits import join_control_group, limit_cpu, process_limit, set_own_limits, set_process_limit
 from tenants.process.trees import MARKER, Owner, end_all, resident_mb
 
 #: OpenClaw's exit code for "an operator must act" (`gateway/gateway-lock.md`).
@@ -35,6 +36,7 @@ _STEADY_SECONDS: Final = 60.0
 """A gateway that ran this long starts without delay when it exits."""
 _BACKOFF: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _WATCH_SECONDS: Final = 5.0
+_CPU_GRACE_SECONDS: Final = 30.0
 _LOCK_SECONDS: Final = 400.0
 """A predecessor may drain for 330 s."""
 
@@ -185,8 +187,12 @@ def _watch(
     gateway: subprocess.Popen[bytes], launch: Launch, owner: Owner, signals: Signals, *, by_group: bool
 ) -> str | None:
     """Until the gateway is gone or must go; why, when it is its memory."""
+    steady = time.monotonic() + _CPU_GRACE_SECONDS
     while gateway.poll() is None and not signals.stopped():
         signals.wait(_WATCH_SECONDS)
+        if time.monotonic() >= steady:
+            steady = math.inf
+            limit_cpu(launch.slug, launch.limits)
         if by_group or gateway.poll() is not None:
             continue
         if (used := resident_mb(owner)) > launch.limits.memory_mb:

@@ -6,9 +6,9 @@ heap limit, by the memory control group where writable, and by the launcher's wa
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -48,12 +48,24 @@ def join_control_group(slug: str, limits: Limits) -> list[str]:
     if (_CGROUPS / "cgroup.controllers").exists():
         return _join_unified(slug, limits)
     memory = (limits.memory_mb + _LAUNCHER_MB) * _MB
-    wanted = {
+    wanted: dict[str, dict[str, int | str]] = {
         "memory": {"memory.limit_in_bytes": memory},
         "pids": {"pids.max": limits.max_processes},
-        "cpu": {"cpu.cfs_period_us": _PERIOD_US, "cpu.cfs_quota_us": int(limits.cpu * _PERIOD_US)},
+        "cpu": {"cpu.cfs_period_us": _PERIOD_US, "cpu.cfs_quota_us": -1},
     }
     return [name for name, values in wanted.items() if _join(_CGROUPS / name / _FAMILY / slug, values)]
+
+
+def limit_cpu(slug: str, limits: Limits) -> None:
+    """Hold the cell to its processors. Not before it is up: a start uses two for seconds, and people wait for it."""
+    quota = int(limits.cpu * _PERIOD_US)
+    for file, value in (
+        (_CGROUPS / "cpu" / _FAMILY / slug / "cpu.cfs_quota_us", str(quota)),
+        (_CGROUPS / _FAMILY / slug / "cpu.max", f"{quota} {_PERIOD_US}"),
+    ):
+        if file.exists():
+            with contextlib.suppress(OSError):
+                file.write_text(value)
 
 
 def leave_control_groups(slug: str) -> None:
@@ -72,7 +84,7 @@ def _join_unified(slug: str, limits: Limits) -> list[str]:
     values: dict[str, int | str] = {
         "memory.max": (limits.memory_mb + _LAUNCHER_MB) * _MB,
         "pids.max": limits.max_processes,
-        "cpu.max": f"{int(limits.cpu * _PERIOD_US)} {_PERIOD_US}",
+        "cpu.max": f"max {_PERIOD_US}",
     }
     try:
         family = _CGROUPS / _FAMILY
@@ -84,7 +96,7 @@ def _join_unified(slug: str, limits: Limits) -> list[str]:
     return ["memory", "pids", "cpu"] if _join(family / slug, values) else []
 
 
-def _join(folder: Path, values: dict[str, int] | dict[str, int | str]) -> bool:
+def _join(folder: Path, values: dict[str, int | str]) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, value in values.items():
@@ -106,8 +118,3 @@ def _threads(process: psutil.Process) -> int:
         return process.num_threads() if process.uids().real == os.getuid() else 0
     except psutil.Error:
         return 0
-
-
-def free_mb(path: Path) -> int:
-    """Free space of the file system that holds `path`, in MiB."""
-    return shutil.disk_usage(path).free // _MB

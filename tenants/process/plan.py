@@ -30,7 +30,8 @@ class ProcessPlan:
     port: int
     config: str
     """`openclaw.json` as text; holds placeholders, no secret."""
-    workspace: Mapping[str, str]
+    workspace: Mapping[str, str] = field(repr=False)
+    """Holds what the customer told at sign-up: personal, so treated as a secret."""
     environment: Mapping[str, str]
     secret_environment: Mapping[str, str] = field(repr=False)
     limits: Limits

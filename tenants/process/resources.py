@@ -114,7 +114,10 @@ class Gateway(pulumi.CustomResource):
         labels: pulumi.Input[Mapping[str, pulumi.Input[str]]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`limits` has the keys memoryMb, cpu, diskMb, maxProcesses, maxOpenFiles."""
+        """`limits` has the keys memoryMb, cpu, diskMb, maxProcesses, maxOpenFiles.
+
+        `workspace` is secret too: it holds what the customer told about the family.
+        """
         properties = {
             "slug": slug,
             "root": root,
@@ -127,7 +130,7 @@ class Gateway(pulumi.CustomResource):
             "bindHost": bind_host,
             "port": port,
             "config": config,
-            "workspace": workspace,
+            "workspace": pulumi.Output.secret(workspace),
             "environment": environment,
             "secretEnvironment": pulumi.Output.secret(secret_environment),
             "limits": limits,

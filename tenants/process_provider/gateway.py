@@ -38,7 +38,7 @@ class GatewayHandler(Handler):
         "slug", "root", "uid", "gid", "supervisor", "node", "openclaw", "version", "bindHost", "port", "config",
         "workspace", "environment", "secretEnvironment", "limits", "desired", "restartNonce", "labels",
     })  # fmt: skip
-    secret_inputs: frozenset[str] = frozenset({"secretEnvironment"})
+    secret_inputs: frozenset[str] = frozenset({"secretEnvironment", "workspace"})
     replacing: frozenset[str] = frozenset({"slug", "root", "supervisor"})
     computed: frozenset[str] = frozenset({"endpoint", "pid"})
 

@@ -22,12 +22,15 @@ def project(tools: Toolchain, tmp_path: Path) -> Iterator[Project]:
     project = Project(folder=tmp_path, tools=tools)
     project.prepare()
     yield project
-    assert await_none(project) == []
+    left = await_none(project)
+    for process in project.processes():
+        process.kill()
+    assert left == []
 
 
-def await_none(project: Project, seconds: float = 15) -> list[str]:
+def await_none(project: Project, seconds: float = 15) -> list[list[str]]:
     """What of the project still runs after at most that time."""
     deadline = time.monotonic() + seconds
-    while (running := project.processes()) and time.monotonic() < deadline:
+    while (running := [process.info["cmdline"] for process in project.processes()]) and time.monotonic() < deadline:
         time.sleep(0.05)
     return running

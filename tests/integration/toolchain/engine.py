@@ -94,13 +94,13 @@ class Project:
     def state(self) -> str:
         return self.pulumi("stack", "export", "--stack", "dev")
 
-    def processes(self) -> list[str]:
-        """Command lines of all processes that were started for this project and still run."""
+    def processes(self) -> list[psutil.Process]:
+        """All processes that were started for this project and still run; `info` has their `cmdline`."""
         found = []
-        for process in psutil.process_iter():
+        for process in psutil.process_iter(["cmdline"]):
             try:
                 if process.environ().get("PULUMI_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(" ".join(process.cmdline()))
+                    found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
         return found

@@ -12,10 +12,6 @@ from typing import Final, Literal
 
 _PATIENCE: Final = 3.0
 """Seconds between asking a child to end and making it."""
-_DEAF_TO_INTERRUPTS: Final = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh")
-"""SIGINT reaches the whole process group. The engine and the host decide what it means; a program that took it too
-would print a traceback. An ignored signal stays ignored across `exec`."""
-
 Stream = Literal["stdout", "stderr"]
 
 
@@ -42,7 +38,7 @@ class Children:
         self, command: Sequence[str], folder: Path, environ: Mapping[str, str], output: int | None
     ) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(  # noqa: S603 - the program that the person asked Pulumi to run
-            [*_DEAF_TO_INTERRUPTS, *command],
+            command,
             cwd=folder,
             env=environ,
             stdin=subprocess.DEVNULL,

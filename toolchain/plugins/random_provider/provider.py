@@ -32,7 +32,7 @@ class RandomProvider(PlainProvider):
         old = kind.completed(reveal(_own(to_python(request.old_inputs or request.olds))))
         new = kind.completed(reveal(_own(to_python(request.news))))
         ignored = set(request.ignoreChanges)
-        changed = sorted(name for name in new if name not in ignored and _differs(old.get(name), new[name]))
+        changed = sorted(name for name in new if name not in ignored and old.get(name) != new[name])
         if not changed:
             return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
         return provider_pb2.DiffResponse(
@@ -103,10 +103,6 @@ def _complaints(kind: Kind, news: Mapping[str, Any]) -> list[tuple[str, str]]:
         return problems
     complaint = kind.complaint(kind.completed(reveal(news)))
     return [complaint] if complaint else []
-
-
-def _differs(old: Any, new: Any) -> bool:
-    return has_unknown(new) or old != new
 
 
 def _property_diff(old: Any, new: Any) -> provider_pb2.PropertyDiff:

@@ -6,6 +6,7 @@ names the kind of error only, and is raised outside the handler, so that no chai
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -115,9 +116,10 @@ class RealBot:
             headers["Content-Length"] = str(length)
         limit = aiohttp.ClientTimeout(total=seconds or self._timeout, sock_connect=10)
         url = self._url("", method)
+        data = io.BytesIO(body) if isinstance(body, bytes) else body  # aiohttp sends large bytes in one blocking piece
         try:
             async with self._opened_session().post(
-                url, data=body, headers=headers, timeout=limit, allow_redirects=False
+                url, data=data, headers=headers, timeout=limit, allow_redirects=False
             ) as response:
                 raw = await _read(response)
                 status = response.status

@@ -102,6 +102,8 @@ class VirtualBot(Base):
     """The highest that was ever handed out: an offset beyond it confirms nothing (a cell's state may be older or newer
     than this database)."""
     allowed_updates: Mapped[list[Any] | None]
+    polls: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many polls the cell began; the latest ends those before it."""
     last_poll_at: Mapped[datetime | None]
     webhook_url: Mapped[str | None]
     push_after: Mapped[datetime | None]

@@ -32,7 +32,7 @@ class Topic(StrEnum):
     UPDATE = "update"
     """A tenant's queue grew, or its bot was changed."""
     POLL = "poll"
-    """A tenant's cell began a poll; the detail names it, and older ones end."""
+    """A tenant's cell began a poll; the detail is its number, and earlier ones end."""
     TOKEN = "token"  # noqa: S105 - a topic, not a token
     """A channel token was revoked."""
     REPLY = "reply"

@@ -62,13 +62,19 @@ async def virtual_bot(session: AsyncSession, tenant_id: uuid.UUID) -> VirtualBot
     return await session.get(VirtualBot, tenant_id)
 
 
-async def change_virtual_bot(session: AsyncSession, tenant_id: uuid.UUID, **values: Any) -> VirtualBot:
-    """Set columns of the cell's bot, which is made when it has none; returns it locked."""
+async def change_virtual_bot(session: AsyncSession, tenant_id: uuid.UUID, **values: Any) -> None:
+    """Set columns of the cell's bot, which is made when it has none."""
     statement = insert(VirtualBot).values(tenant_id=tenant_id, **values)
-    changes = values or {"tenant_id": tenant_id}
+    statement = statement.on_conflict_do_update(index_elements=[VirtualBot.tenant_id], set_=values)
+    await session.execute(statement)
+
+
+async def begin_poll(session: AsyncSession, tenant_id: uuid.UUID, **values: Any) -> VirtualBot:
+    """Count a poll and set columns of the cell's bot; returns it locked."""
+    statement = insert(VirtualBot).values(tenant_id=tenant_id, polls=1, last_poll_at=func.now(), **values)
+    changes = values | {"polls": VirtualBot.polls + 1, "last_poll_at": func.now()}
     statement = statement.on_conflict_do_update(index_elements=[VirtualBot.tenant_id], set_=changes)
-    options = {"populate_existing": True}
-    return (await session.scalars(statement.returning(VirtualBot), execution_options=options)).one()
+    return (await session.scalars(statement.returning(VirtualBot))).one()
 
 
 async def note_served(session: AsyncSession, tenant_id: uuid.UUID, sequence: int) -> None:

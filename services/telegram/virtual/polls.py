@@ -17,7 +17,6 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
-from services.database.base import utcnow
 from services.database.connection import Database
 from services.telegram.errors import BotApiError
 from services.telegram.metrics import Metrics
@@ -62,20 +61,26 @@ class _Poll:
     """One poll in progress: what wakes it, and what ends it."""
 
     def __init__(self) -> None:
-        self.name = uuid.uuid4().hex
         self.called = asyncio.Event()
-        self.is_displaced = False
+        self.number: int | None = None
         self.is_gone = False
+        self._latest = 0
+
+    @property
+    def is_displaced(self) -> bool:
+        """A later poll of the same cell began. (Calls of earlier ones may come late; they mean nothing.)"""
+        return self.number is not None and self._latest > self.number
 
     def wake(self, _: str = "") -> None:
         """Look again."""
         self.called.set()
 
-    def displace(self, by: str) -> None:
-        """Another poll of the same cell began."""
-        if by != self.name:
-            self.is_displaced = True
-            self.called.set()
+    def hear_of(self, number: str) -> None:
+        """A poll of the same cell began: this one, an earlier or a later one."""
+        if number.isdecimal():
+            self._latest = max(self._latest, int(number))
+            if self.is_displaced:
+                self.called.set()
 
     def leave(self, _: object = None) -> None:
         """The cell hung up."""
@@ -107,7 +112,8 @@ class Polls:
                 left = deadline - asyncio.get_running_loop().time()
                 if left <= 0 or poll.is_gone:
                     return []
-                await _wait(poll.called, min(left, self._timings.recheck.total_seconds()))
+                if not poll.is_displaced:
+                    await _wait(poll.called, min(left, self._timings.recheck.total_seconds()))
                 if poll.is_displaced:
                     raise _displaced()
                 poll.called.clear()
@@ -125,7 +131,7 @@ class Polls:
         try:
             with (
                 self._wakeups.on(Topic.UPDATE, subject, poll.wake),
-                self._wakeups.on(Topic.POLL, subject, poll.displace),
+                self._wakeups.on(Topic.POLL, subject, poll.hear_of),
             ):
                 yield poll
         finally:
@@ -136,13 +142,12 @@ class Polls:
 
     async def _begin(self, tenant_id: uuid.UUID, wish: PollWish, poll: _Poll) -> list[Waiting]:
         async with self._database.transaction() as session:
-            values: dict[str, Any] = {"last_poll_at": utcnow()}
-            if wish.allowed is not None:
-                values["allowed_updates"] = wish.allowed
-            bot = await bots.change_virtual_bot(session, tenant_id, **values)
+            values = {} if wish.allowed is None else {"allowed_updates": wish.allowed}
+            bot = await bots.begin_poll(session, tenant_id, **values)
             _refuse_beside_webhook(bot)
+            poll.number = bot.polls
             await self._confirm(session, bot, wish.offset)
-            await signals.wake(session, Topic.POLL, str(tenant_id), poll.name)
+            await signals.wake(session, Topic.POLL, str(tenant_id), str(bot.polls))
             return await _take(session, bot, wish)
 
     async def _look(self, tenant_id: uuid.UUID, wish: PollWish) -> list[Waiting]:

@@ -391,6 +391,7 @@ def upgrade() -> None:
         sa.Column("last_sequence", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("served_sequence", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("allowed_updates", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("polls", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("last_poll_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("webhook_url", sa.Text(), nullable=True),
         sa.Column("push_after", sa.DateTime(timezone=True), nullable=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib import import_module
@@ -26,10 +26,10 @@ VERSION = "0.1.0"
 
 #: Nouns by the role that serves their routes and runs their loops. The worker runs the jobs of all of them.
 NOUNS: Mapping[Role, tuple[str, ...]] = {
-    Role.API: ("access", "billing", "onboarding", "provisioner", "backups", "admin"),
+    Role.API: ("access", "billing", "onboarding", "provisioner", "admin"),
     Role.PROXY: ("llm_proxy",),
     Role.ROUTER: ("telegram",),
-    Role.WORKER: ("notifications", "health"),
+    Role.WORKER: (),
 }
 _SLOW_SENDER = timedelta(seconds=30)
 
@@ -63,6 +63,12 @@ def load_master_key(settings: Settings) -> MasterKey:
 def build_parts(platform: Platform, roles: Iterable[Role]) -> dict[Role, tuple[Part, ...]]:
     """The parts of these roles. A noun's module is imported only by processes that run it."""
     return {role: tuple(_create_part(noun, platform) for noun in NOUNS[role]) for role in roles}
+
+
+def build_others(platform: Platform, present: Collection[str]) -> tuple[Part, ...]:
+    """The parts of all nouns that are not `present`."""
+    nouns = [noun for role in NOUNS.values() for noun in role if noun not in present]
+    return tuple(_create_part(noun, platform) for noun in nouns)
 
 
 def _create_part(noun: str, platform: Platform) -> Part:

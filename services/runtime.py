@@ -18,7 +18,7 @@ from clawstack.settings import Settings
 from services.context import Platform
 from services.database import migrate
 from services.database.embedded import EmbeddedPostgres
-from services.factory import VERSION, build_parts, build_platform, create_app
+from services.factory import VERSION, build_others, build_parts, build_platform, create_app
 from services.health.endpoints import create_router as create_health_router
 from services.jobs.worker import run_worker
 from services.parts import Part
@@ -79,9 +79,7 @@ async def _worker(platform: Platform, parts: tuple[Part, ...]) -> AsyncIterator[
 
 def _with_all_jobs(platform: Platform, parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """A worker runs the jobs of every noun, also of those whose routes another process serves."""
-    present = {part.name for part in parts}
-    others = build_parts(platform, Role)
-    return parts + tuple(part for role in others.values() for part in role if part.name not in present)
+    return parts + build_others(platform, {part.name for part in parts})
 
 
 @asynccontextmanager

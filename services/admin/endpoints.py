@@ -1,13 +1,15 @@
 """`/v1/admin`: for operators only."""
 
-from __future__ import annotations
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 
 from services.access.guard import Guard
 from services.admin import service
-from services.admin.schemas import Overview
+from services.admin.schemas import CellView, Overview, SignupView
 from services.database.connection import Database
+
+ShortPath = Annotated[str, Path(max_length=100)]
 
 
 def create_router(*, database: Database, guard: Guard) -> APIRouter:
@@ -19,5 +21,17 @@ def create_router(*, database: Database, guard: Guard) -> APIRouter:
         """Tenants by state, operations by status, messages owed."""
         async with database.transaction() as session:
             return await service.overview(session)
+
+    @router.get("/cells/{slug}")
+    async def cell(slug: ShortPath) -> CellView:
+        """Where a tenant's cell runs and what was last seen of it."""
+        async with database.transaction() as session:
+            return await service.cell_of(session, slug)
+
+    @router.get("/signups/{signup_id}")
+    async def signup(signup_id: ShortPath) -> SignupView:
+        """Which tenant a sign-up became."""
+        async with database.transaction() as session:
+            return await service.signup_of(session, signup_id)
 
     return router

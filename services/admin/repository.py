@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.billing.tables import Signup
 from services.notifications.tables import OutboxMessage
-from services.provisioner.tables import Operation, Tenant
+from services.provisioner.tables import Cell, Operation, Tenant
 
 
 async def tenants_by_state(session: AsyncSession) -> dict[str, int]:
@@ -24,3 +25,16 @@ async def operations_by_status(session: AsyncSession) -> dict[str, int]:
 async def unsent_messages(session: AsyncSession) -> int:
     """Messages that are still owed to somebody."""
     return (await session.execute(select(func.count()).where(OutboxMessage.sent_at.is_(None)))).scalar_one()
+
+
+async def tenant_and_cell(session: AsyncSession, slug: str) -> tuple[Tenant, Cell | None] | None:
+    """A tenant and what the platform gave to its cell."""
+    query = select(Tenant, Cell).outerjoin(Cell, Cell.tenant_id == Tenant.id).where(Tenant.slug == slug)
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def slug_of_signup(session: AsyncSession, signup_id: str) -> str | None:
+    """The slug of the tenant that a sign-up became."""
+    query = select(Tenant.slug).join(Signup, Signup.tenant_id == Tenant.id).where(Signup.id == signup_id)
+    return (await session.scalars(query)).one_or_none()

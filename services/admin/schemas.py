@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -15,3 +18,32 @@ class Overview(BaseModel):
     operations: dict[str, int]
     """Operations by status."""
     unsent_messages: int
+
+
+class CellView(BaseModel):
+    """Where a tenant's cell runs and what was last seen of it. Not for customers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    slug: str
+    state: str
+    desired_state: str
+    generation: int
+    observed_generation: int
+    observed_state: str
+    observed_at: datetime | None
+    observed: dict[str, Any]
+    """Stack outputs and health, without secrets."""
+    port: int | None
+    account: str | None
+    stack: str | None
+
+
+class SignupView(BaseModel):
+    """What a sign-up became."""
+
+    model_config = ConfigDict(frozen=True)
+
+    signup_id: str
+    tenant: str | None
+    """Slug; None while it is not paid."""

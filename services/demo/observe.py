@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -40,14 +39,28 @@ class Observer:
         return answer.json()
 
     def tenant(self, slug: str) -> dict[str, Any]:
-        """The tenant."""
+        """The tenant as its customer sees it."""
         found: dict[str, Any] = self.get(f"/v1/tenants/{slug}")
         return found
 
-    def signup(self, signup_id: str) -> dict[str, Any]:
-        """The success page's own source."""
-        found: dict[str, Any] = self.get(f"/v1/checkout/{signup_id}")
+    def cell(self, slug: str) -> dict[str, Any]:
+        """What runs for the tenant."""
+        found: dict[str, Any] = self.get(f"/v1/admin/cells/{slug}")
         return found
+
+    def pid(self, slug: str) -> int:
+        """Process of the tenant's gateway."""
+        return int(self.cell(slug)["observed"]["pid"])
+
+    def tenant_of_signup(self, signup_id: str) -> str | None:
+        """Slug of the tenant that a sign-up became, None while it is not paid."""
+        slug: str | None = self.get(f"/v1/admin/signups/{signup_id}")["tenant"]
+        return slug
+
+    def chat_url(self, signup_id: str) -> str | None:
+        """The Telegram link of the success page, None until the assistant is live."""
+        url: str | None = self.get(f"/v1/checkout/{signup_id}")["chat_url"]
+        return url
 
     def await_state(self, slug: str, state: str, *, seconds: float = 180) -> dict[str, Any]:
         """The tenant once it is in `state`; raises PermanentError early when it ends elsewhere."""
@@ -69,16 +82,3 @@ def process_lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def processes_below(folder: Path) -> list[int]:
-    """PIDs of processes whose environment or arguments name `folder`: what a cell left running."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = [*process.cmdline(), *process.environ().values(), process.cwd()]
-        except psutil.Error:
-            continue
-        if any(str(folder) in word for word in words):
-            found.append(process.pid)
-    return found

@@ -11,10 +11,10 @@ from typing import Any, Final
 import stripe
 
 from clawstack.errors import PermanentError
-from services.demo.observe import Observer, process_lives, processes_below
+from services.demo.observe import Observer, process_lives
 from services.demo.parent import Parent, SignupForm
 from services.demo.telling import Telling
-from services.demo.world import STRIPE_KEY, World
+from services.demo.world import STRIPE_KEY, World, processes_below
 
 _SETTLED: Final = frozenset({"healthy", "failed", "needs_attention"})
 _MINUTES: Final = 180.0
@@ -44,8 +44,7 @@ class Story:
 
     def ends(self) -> None:
         """The subscription is cancelled; nothing is left but the backup."""
-        tenant = self._observer.tenant(self.slug)
-        pid = int(tenant["observed"]["pid"])
+        pid = self._observer.pid(self.slug)
         cell = self._world.data / "cells" / self.slug
         if not process_lives(pid) or not cell.exists():
             raise PermanentError("The cell was gone before the subscription ended.")
@@ -85,7 +84,9 @@ class Story:
         with self._tell.step("Sam pays; Stripe sends a signed event") as step:
             welcome = self._parent.pay(payment_page)
             self.signup_id = urllib.parse.urlsplit(welcome).path.rstrip("/").rsplit("/", 1)[1]
-            self.slug = self._world.await_(self._tenant_slug, "the tenant to be wanted")
+            self.slug = self._world.await_(
+                lambda: self._observer.tenant_of_signup(self.signup_id), "the tenant to be wanted"
+            )
             step.seen = f"tenant {self.slug} is wanted"
 
     def _is_provisioned(self) -> None:
@@ -93,15 +94,16 @@ class Story:
             tenant = self._world.await_(self._settled_tenant, f"{self.slug} to be live", seconds=_MINUTES)
             if tenant["state"] != "healthy":
                 raise PermanentError(f"{self.slug} is {tenant['state']}: {tenant['state_reason']}")
-            pid = int(tenant["observed"]["pid"])
+            observed = self._observer.cell(self.slug)["observed"]
+            pid = int(observed["pid"])
             if not process_lives(pid):
                 raise PermanentError(f"The gateway's process {pid} is not there.")
-            step.seen = f"{tenant['observed']['endpoint']}, process {pid}"
+            step.seen = f"{observed['endpoint']}, process {pid}"
         for message in self._events():
             self._tell.say(f"    [dim]{message}[/dim]")
 
     def _chats(self) -> None:
-        link = self._world.await_(lambda: self._observer.signup(self.signup_id).get("telegram_link"), "the deep link")
+        link = self._world.await_(lambda: self._observer.chat_url(self.signup_id), "the deep link")
         with self._tell.step("Sam opens the Telegram link and presses Start") as step:
             step.seen = _short(self._parent.open_link(link))
         with self._tell.step('Sam writes "hi", the assistant answers') as step:
@@ -116,11 +118,6 @@ class Story:
             tokens = self._world.await_(lambda: self._observer.ledger_tokens(self.slug), "the ledger", seconds=20)
             step.seen = f"{tokens} tokens"
 
-    def _tenant_slug(self) -> str | None:
-        signup = self._observer.signup(self.signup_id)
-        slug: str | None = (signup.get("tenant") or {}).get("slug")
-        return slug
-
     def _settled_tenant(self) -> dict[str, Any] | None:
         tenant = self._observer.tenant(self.slug)
         return tenant if tenant["state"] in _SETTLED else None
@@ -131,7 +128,11 @@ class Story:
 
     def _subscription(self) -> str:
         found = self._stripe.v1.subscriptions.list({"status": "active", "limit": 100})
-        mine = [item.id for item in found.auto_paging_iter() if item.metadata.get("signup_id") == self.signup_id]
+        mine = [
+            item.id
+            for item in found.auto_paging_iter()
+            if item.to_dict()["metadata"].get("signup_id") == self.signup_id
+        ]
         if len(mine) != 1:
             raise PermanentError(f"Stripe knows {len(mine)} subscriptions of this sign-up.")
         return mine[0]

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -226,9 +227,12 @@ def _same_process(pid: int, started: float) -> psutil.Process | None:
 
 def _end_cells(data: Path) -> None:
     # Cells outlive the platform on purpose; a world that is taken down takes them along.
-    from tenants.process.supervision import end_everything  # late: only a world that had cells needs it
+    from tenants.process import supervisord  # late: only a world that had cells needs it
 
-    end_everything(data / "supervisor")
+    supervisord.stop(data / "supervisor")
+    for pid in processes_below(data):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def clean_environment() -> dict[str, str]:
@@ -238,6 +242,19 @@ def clean_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("CLAWSTACK_", "PULUMI_")) or name == "CLAWSTACK_CACHE_DIR"
     }
+
+
+def processes_below(folder: Path) -> list[int]:
+    """PIDs of processes whose environment or arguments name `folder`: what a cell left running."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = [*process.cmdline(), *process.environ().values(), process.cwd()]
+        except psutil.Error:
+            continue
+        if any(str(folder) in word for word in words):
+            found.append(process.pid)
+    return found
 
 
 def free_port() -> int:

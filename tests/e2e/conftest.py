@@ -34,7 +34,11 @@ class Customer:
 
     @property
     def pid(self) -> int:
-        return int(self.tenant["observed"]["pid"])
+        return self.observer.pid(self.slug)
+
+    @property
+    def observed(self) -> dict:
+        return self.observer.cell(self.slug)["observed"]
 
     @property
     def folder(self) -> Path:
@@ -49,9 +53,7 @@ class Customer:
 
     def start_chat(self) -> str:
         """Open the deep link; returns the bot's greeting."""
-        link = self.world.await_(
-            lambda: self.observer.signup(self.signup_id).get("telegram_link"), "the deep link", seconds=60
-        )
+        link = self.world.await_(lambda: self.observer.chat_url(self.signup_id), "the deep link", seconds=60)
         return self.parent.open_link(link)
 
 
@@ -79,7 +81,7 @@ def pays(world: World, observer: Observer) -> Callable[..., Customer]:
         answers = (("child_name", child), ("child_birthday", "2025-09-01"))
         page = parent.sign_up(SignupForm(email=f"{child.lower()}@example.com", answers=answers, **form))
         signup_id = urlsplit(parent.pay(page)).path.rstrip("/").rsplit("/", 1)[1]
-        slug = world.await_(lambda: (observer.signup(signup_id).get("tenant") or {}).get("slug"), f"{child}'s tenant")
+        slug = world.await_(lambda: observer.tenant_of_signup(signup_id), f"{child}'s tenant")
         return Customer(world=world, observer=observer, parent=parent, signup_id=signup_id, slug=slug)
 
     return pay

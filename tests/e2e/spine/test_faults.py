@@ -8,18 +8,18 @@ from pathlib import Path
 
 import psutil
 
-from services.demo.observe import process_lives, processes_below
+from services.demo.observe import process_lives
+from services.demo.world import processes_below
 
 
 def _gateways(customer):
     """Processes of the cell that listen on its port."""
-    port = int(customer.tenant["observed"]["endpoint"].rsplit(":", 1)[1])
-    listening = {
+    port = int(customer.observed["endpoint"].rsplit(":", 1)[1])
+    return {
         connection.pid
         for connection in psutil.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
     }
-    return listening
 
 
 def _operations(observer, slug):
@@ -99,5 +99,5 @@ def test_a_message_to_a_suspended_assistant_is_answered_once_it_is_back(two, wor
 
 
 def _listening(customer):
-    observed = customer.tenant["observed"]
+    observed = customer.observed
     return _gateways(customer) if observed.get("endpoint") else set()

@@ -43,7 +43,7 @@ def _places(two, world, observer):
     for customer in two:
         for path in ("", "/events", "/usage", "/logs", "/backups"):
             yield f"/v1/tenants/../{path}", json.dumps(observer.get(f"/v1/tenants/{customer.slug}{path}"))
-        yield "/v1/checkout", json.dumps(observer.signup(customer.signup_id))
+        yield "/v1/checkout", json.dumps(observer.get(f"/v1/checkout/{customer.signup_id}"))
         for file in _files(customer.folder / "logs"):
             yield str(file), file.read_text(errors="replace")
     yield "/v1/operations", json.dumps(observer.get("/v1/operations"))

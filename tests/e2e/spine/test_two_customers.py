@@ -24,7 +24,7 @@ def _bot(world, token, method, **params):
 def test_each_has_a_gateway_of_its_own(two):
     first, second = two
     assert first.pid != second.pid
-    assert first.tenant["observed"]["endpoint"] != second.tenant["observed"]["endpoint"]
+    assert first.observed["endpoint"] != second.observed["endpoint"]
     assert psutil.Process(first.pid).uids().real != psutil.Process(second.pid).uids().real
     assert 0 not in {psutil.Process(first.pid).uids().real, psutil.Process(second.pid).uids().real}
 
@@ -117,7 +117,7 @@ def test_a_gateway_refuses_the_others_token(two):
     first, second = two
     stranger = first.environ()["OPENCLAW_GATEWAY_TOKEN"]
     owner = second.environ()["OPENCLAW_GATEWAY_TOKEN"]
-    url = f"{second.tenant['observed']['endpoint']}/tools/invoke"
+    url = f"{second.observed['endpoint']}/tools/invoke"
     body = {"tool": "session_status", "args": {}}
     refused = httpx.post(url, json=body, headers={"Authorization": f"Bearer {stranger}"}, trust_env=False, timeout=20)
     admitted = httpx.post(url, json=body, headers={"Authorization": f"Bearer {owner}"}, trust_env=False, timeout=20)

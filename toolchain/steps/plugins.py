@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -27,7 +28,8 @@ from toolchain.progress import Progress
 from toolchain.steps import release
 from toolchain.surroundings import Downloads, Surroundings, executable
 
-_SCRIPT = "pulumi-language-python-exec"
+_SCRIPT: Final = "pulumi-language-python-exec"
+_MARK: Final = "# Written by `python -m toolchain setup plugins`."
 
 
 def ensure(around: Surroundings, console: Console) -> None:
@@ -103,14 +105,15 @@ def _host_script(around: Surroundings, pulumi: Path) -> Path:
 def write_launcher(around: Surroundings, pulumi: Found, choices: tuple[PluginChoice, ...]) -> None:
     """`pulumi` beside the interpreter, so that an activated environment has the CLI with its plugins.
 
-    Only where the CLI is in the cache: one that the person installed is on their PATH already.
+    A `pulumi` that somebody else put there is left alone.
     """
     launcher = around.interpreter.parent / "pulumi"
-    if pulumi.origin == "installed" or not os.access(launcher.parent, os.W_OK):
+    foreign = launcher.exists() and _MARK.encode() not in launcher.read_bytes()[:200]
+    if foreign or not os.access(launcher.parent, os.W_OK):
         return
     folders = [str(folder) for folder in plugin_path(around, choices)]
     path = shlex.quote(os.pathsep.join(folders))
-    text = f'#!/bin/sh\n# Written by `python -m toolchain setup plugins`.\nPATH={path}:"$PATH" exec {shlex.quote(str(pulumi.path))} "$@"\n'
+    text = f'#!/bin/sh\n{_MARK}\nPATH={path}:"$PATH" exec {shlex.quote(str(pulumi.path))} "$@"\n'
     scratch = launcher.with_name(f".pulumi-{os.getpid()}")
     scratch.write_text(text)
     scratch.chmod(0o755)

@@ -27,13 +27,15 @@ class SystemPackage:
 
 
 SYSTEM_PACKAGES: Final = (
-    SystemPackage(package="util-linux", executable="setpriv", purpose="starts cells under accounts of their own"),
-    SystemPackage(package="passwd", executable="useradd", purpose="makes those accounts"),
+    SystemPackage(package="passwd", executable="useradd", purpose="gives cells and the database accounts of their own"),
 )
+"""What the product runs beside what comes from PyPI and npm. Only root makes accounts, so only root needs it."""
 
 
 def missing_packages(around: Surroundings) -> tuple[SystemPackage, ...]:
-    """Those whose executable is not on PATH nor in the system folders that a person's PATH may leave out."""
+    """Those that this account needs and whose executable is neither on PATH nor in the folders that PATH may leave out."""
+    if not around.root:
+        return ()
     extended = (*map(str, around.path), "/usr/sbin", "/sbin")
     return tuple(
         package

@@ -60,6 +60,16 @@ def test_what_only_some_need_is_told_but_not_held_against_the_machine(tmp_path: 
         assert "install" in check.detail
 
 
+def test_only_root_needs_what_makes_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = system.SystemPackage(package="accounts", executable="no-such-tool", purpose="makes accounts")
+    monkeypatch.setattr(system, "SYSTEM_PACKAGES", (absent,))
+    assert _check(examine(machine(tmp_path)).checks, "System packages").ok
+    check = _check(examine(machine(tmp_path, is_root=True)).checks, "System packages")
+    assert not check.ok
+    assert check.found == "missing: accounts"
+    assert check.remedy.endswith("-m toolchain setup system")
+
+
 def test_json_is_for_programs_and_the_exit_code_says_the_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,7 +155,7 @@ async def usage_by_model(session: AsyncSession, tenant_id: uuid.UUID, period: st
         .group_by(LedgerEntry.model)
         .order_by(text("cost DESC"), LedgerEntry.model)
     )
-    rows = (await session.execute(statement)).tuples()
+    rows = (await session.execute(statement)).all()
     return [
         ModelUsage(
             model=model,
@@ -176,7 +176,8 @@ async def caller_of(session: AsyncSession, key: str) -> tuple[uuid.UUID, str, st
         .join(Tenant, Tenant.id == ProxyToken.tenant_id)
         .where(ProxyToken.key == key, ProxyToken.revoked_at.is_(None))
     )
-    return (await session.execute(statement)).tuples().first()
+    row = (await session.execute(statement)).first()
+    return None if row is None else (row[0], row[1], row[2], row[3])
 
 
 async def upsert_token(session: AsyncSession, *, key: str, secret_hash: str, tenant_id: uuid.UUID) -> uuid.UUID | None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import socket
 import sys
@@ -53,6 +54,8 @@ class QuietServer(uvicorn.Server):
     def stop(self) -> None:
         """End long polls, then the server."""
         self._app.state.close()
+        # From here on uvicorn would report as errors that it cancels what somebody still waits for.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         self.should_exit = True
 
     def _tell(self) -> None:

@@ -14,6 +14,7 @@ class Changes:
     def __init__(self) -> None:
         self._next = asyncio.Event()
         self._closed = False
+        self.count = 0
 
     @property
     def closed(self) -> bool:
@@ -22,6 +23,7 @@ class Changes:
 
     def announce(self) -> None:
         """Say that something changed."""
+        self.count += 1
         self._next.set()
         self._next = asyncio.Event()
 
@@ -29,6 +31,12 @@ class Changes:
         """End all waits, now and later, so that the process can stop quickly."""
         self._closed = True
         self.announce()
+
+    async def pause(self, seconds: float) -> bool:
+        """Sleep, whatever is announced; returns False when close() cut it short."""
+        if seconds > 0:
+            await self.until(lambda: None, seconds)
+        return not self._closed
 
     async def until(self, look: Callable[[], Found | None], seconds: float) -> Found | None:
         """Return what `look` finds as soon as it finds something, or its last answer after `seconds`."""

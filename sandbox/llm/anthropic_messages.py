@@ -38,6 +38,7 @@ class AnthropicMessages:
             include_usage=True,
             max_tokens=body["max_tokens"],
             characters=sum(len(turn.text) for turn in turns) + len(tools),
+            tells_cache_writes=True,
             cacheable=tools + system if marked else "",
             pictures=count_pictures(messages),
         )

@@ -13,6 +13,7 @@ from sandbox.llm.endpoints import ModelApi
 from sandbox.llm.faults import FaultList
 from sandbox.llm.journal import Journal
 from sandbox.llm.openai_chat import OpenAiChat
+from sandbox.llm.openai_responses import OpenAiResponses
 from sandbox.llm.script import Script
 
 
@@ -22,13 +23,19 @@ def create_app(config: LlmConfig) -> Starlette:
     api = ModelApi(config, faults=faults, script=script, journal=journal)
     dialects: dict[str, Dialect] = {
         "/v1/chat/completions": OpenAiChat(),
+        "/v1/responses": OpenAiResponses(),
         "/v1/messages": AnthropicMessages(),
     }
     routes = [_prompt_route(api, path, dialect) for path, dialect in dialects.items()]
     routes.append(Route("/v1/models", api.models))
     control = Control(api=api, faults=faults, script=script, journal=journal)
     app = Starlette(routes=[*routes, *control.routes()])
-    app.state.close = journal.changes.close
+
+    def close() -> None:
+        journal.changes.close()
+        api.closing.close()
+
+    app.state.close = close
     return app
 
 

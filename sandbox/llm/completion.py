@@ -68,13 +68,15 @@ class PrefixCache:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], None] = {}
 
-    def cached_tokens(self, key: str, prompt: Prompt) -> int:
-        """Return how many input tokens come from the cache, and remember this prompt's beginning."""
+    def look_up(self, key: str, prompt: Prompt) -> tuple[int, int]:
+        """Return how many input tokens come from the cache and how many went into it; remember this beginning."""
         tokens = count_tokens(len(prompt.cacheable)) // CACHE_BLOCK * CACHE_BLOCK
         if tokens < CACHE_FROM:
-            return 0
+            return 0, 0
         known = (key, prompt.cacheable) in self._seen
         self._seen[key, prompt.cacheable] = None
         if len(self._seen) > 1000:  # noqa: PLR2004
             del self._seen[next(iter(self._seen))]
-        return tokens if known else 0
+        if known:
+            return tokens, 0
+        return 0, tokens if prompt.tells_cache_writes else 0

@@ -21,6 +21,7 @@ from sandbox.llm.persona import compose
 from sandbox.llm.prompt import Prompt, RequestError
 from sandbox.llm.script import Script
 from sandbox.llm.sse import compact
+from sandbox.waiting import Changes
 
 
 class ModelApi:
@@ -32,6 +33,7 @@ class ModelApi:
         self._script = script
         self._journal = journal
         self._cache = PrefixCache()
+        self.closing = Changes()  # announces nothing but the end, so that thousands of paced streams sleep undisturbed
         self.first_token_ms = config.first_token_ms
         self.chunk_ms = config.chunk_ms
 
@@ -77,10 +79,12 @@ class ModelApi:
         text, truncated = limit(wanted, prompt.max_tokens)
         calls = tuple(call.tool_call() for call in scripted.tool_calls) if scripted else ()
         said = len(text) + sum(len(call.name) + len(call.arguments) for call in calls)
+        cached, written = self._cache.look_up(key, prompt)
         usage: Usage | None = Usage(
             input=count_tokens(prompt.characters),
             output=count_tokens(said),
-            cached=self._cache.cached_tokens(key, prompt),
+            cached=cached,
+            written=written,
         )
         if fault is not None and fault.kind in {FaultKind.NO_USAGE, FaultKind.WRONG_USAGE}:
             usage = Usage(**fault.usage.model_dump()) if fault.kind is FaultKind.WRONG_USAGE else None
@@ -128,11 +132,11 @@ class ModelApi:
         parts = frames if len(frames) > 1 else [frames[0][: len(frames[0]) // 2], frames[0][len(frames[0]) // 2 :]]
         try:
             stall = fault.seconds if fault and kind is FaultKind.STALL_FIRST else 0.0
-            await asyncio.sleep(self.first_token_ms / 1000 + stall)
+            await self.closing.pause(self.first_token_ms / 1000 + stall)
             for index, part in enumerate(parts):
                 if index == len(parts) // 2:
                     if fault and kind is FaultKind.STALL_MID:
-                        await asyncio.sleep(fault.seconds)
+                        await self.closing.pause(fault.seconds)
                     if kind is FaultKind.BREAK_MID:
                         await asyncio.sleep(0.05)  # let what was written leave the socket before the reset overtakes it
                         self._journal.close(received, "fault")
@@ -140,7 +144,7 @@ class ModelApi:
                         return
                 yield part
                 if self.chunk_ms and len(frames) > 1:
-                    await asyncio.sleep(self.chunk_ms / 1000)
+                    await self.closing.pause(self.chunk_ms / 1000)
             self._journal.close(received, "answered")
         finally:
             self._journal.close(received, "disconnected")

@@ -14,7 +14,9 @@ _LAST_CONTEXT = re.compile(rf"^[ \t]*Context: {MARKER}[ \t]*$.*\Z", re.DOTALL | 
 _JSON_BLOCK = re.compile(rf"^[^\n]*{MARKER}[ \t]*\n```json\n.*?(\n```[ \t]*(?=\n|\Z)|\Z)", re.DOTALL | re.MULTILINE)
 _LINES_BLOCK = re.compile(rf"^[^\n]*{MARKER}[ \t]*\n.*?(?=\n[ \t]*\n|\Z)", re.DOTALL | re.MULTILINE)
 _SMALL_LINE = re.compile(
-    r"^(Runtime: agent=[^\n]*|\[message_id:[^\]\n]*\]|\[media attached[^\n]*\])[ \t]*$", re.MULTILINE
+    r"^(Runtime: agent=.*|\[message_id:.*\]|\[media attached.*\]|\[Queued user message .*\]"
+    r"|Continue the current task from the existing transcript.*)[ \t]*$",
+    re.MULTILINE,
 )
 
 

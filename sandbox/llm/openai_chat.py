@@ -15,7 +15,7 @@ from sandbox.llm.prompt import (
 )
 from sandbox.llm.sse import compact, data_frame
 
-_ROLES: dict[str, Role] = {"system": "system", "developer": "system", "assistant": "assistant", "tool": "tool"}
+ROLES: dict[str, Role] = {"system": "system", "developer": "system", "assistant": "assistant", "tool": "tool"}
 
 
 class OpenAiChat:
@@ -25,7 +25,7 @@ class OpenAiChat:
         """Return the request in one form. Raises RequestError."""
         messages = required_list(body, "messages")
         turns = tuple(
-            Turn(role=_ROLES.get(m.get("role", ""), "user"), text=flat_text(m.get("content"))) for m in messages
+            Turn(role=ROLES.get(m.get("role", ""), "user"), text=flat_text(m.get("content"))) for m in messages
         )
         tools = compact(body["tools"]) if body.get("tools") else ""
         options = body.get("stream_options") or {}

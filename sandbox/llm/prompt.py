@@ -28,7 +28,11 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
-    """All that decides the answer. `cacheable` is the part that the vendor's cache may know, in characters."""
+    """All that decides the answer.
+
+    `cacheable` is the part that the vendor's cache may know; a vendor that tells cache writes counts a part that is new
+    to the cache apart from other input.
+    """
 
     model: str
     turns: tuple[Turn, ...]
@@ -38,6 +42,7 @@ class Prompt:
     characters: int
     cacheable: str = ""
     pictures: int = 0
+    tells_cache_writes: bool = False
 
     def system(self) -> str:
         """Return all that the operator of the assistant told the model."""

@@ -11,16 +11,18 @@ from sandbox.telegram.config import TelegramConfig
 from sandbox.telegram.control import Control
 from sandbox.telegram.endpoints import BotApi
 from sandbox.telegram.faults import FaultList
+from sandbox.telegram.memory import Memory
 from sandbox.telegram.pages import ChatPages
 from sandbox.telegram.webhooks import WebhookSender
 from sandbox.telegram.world import World
 
 
 def create_app(config: TelegramConfig) -> Starlette:
-    """Return the stand-in. Its lifespan pushes webhooks; `app.state.close()` ends all long polls at once."""
+    """Return the stand-in. Its lifespan pushes webhooks and keeps the state; `app.state.close()` ends all long polls at once."""
     world, faults, calls = World(config), FaultList(), CallJournal()
     api = BotApi(world, faults, calls)
     sender = WebhookSender(world, api)
+    memory = Memory(world, config.data) if config.data is not None else None
 
     def close() -> None:
         world.close()
@@ -28,12 +30,17 @@ def create_app(config: TelegramConfig) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if memory is not None:
+            memory.load()
+            memory.start()
         await sender.start()
         try:
             yield
         finally:
             close()
             await sender.stop()
+            if memory is not None:
+                await memory.stop()
 
     routes = [
         Route("/bot{token}/{method}", api.call, methods=["GET", "POST"]),

@@ -11,7 +11,9 @@ KEPT = 2000
 
 @dataclass(kw_only=True, slots=True)
 class ReceivedCall:
-    """One call; `code` is 0 while it runs, then the HTTP status, or -1 when the connection was broken on purpose."""
+    """One call; `code` is 0 while it runs, then the HTTP status; 502 also stands for a connection that was
+    broken on purpose.
+    """
 
     number: int
     at: float

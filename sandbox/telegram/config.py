@@ -31,7 +31,7 @@ class BotAccount:
 class TelegramConfig:
     """Settings of the stand-in; all times in seconds.
 
-    `data` is a folder for uploaded files and for the state that survives a restart; None keeps all in memory.
+    `data` is a folder for the state that survives a restart (see memory.py); None keeps all in memory.
     `public_url` is where the stand-in can be reached, for links on its pages.
     """
 

@@ -148,6 +148,7 @@ def _shown(bot: Bot) -> dict[str, Any]:
         "token": bot.account.token,
         **bot.user(),
         "pending_update_count": len(bot.updates.pending()),
+        "polling": bot.updates.polling,
         "webhook": bot.webhook.url if bot.webhook else "",
         "commands": [command for commands in bot.commands.values() for command in commands],
         "chats": chats,

@@ -59,6 +59,11 @@ class UpdateQueue:
         self.changes.announce()
         return update
 
+    def restore(self, updates: list[Update]) -> None:
+        """Take over what waited when an earlier process ended; new ids stay above."""
+        self._updates.extend(updates)
+        self._next_id = max(self._next_id, *(update.id + 1 for update in updates), 1)
+
     def pending(self) -> list[Update]:
         """Return what is neither confirmed nor too old, oldest first."""
         while self._updates and self._updates[0].at < self._now() - self._lifetime:
@@ -79,6 +84,11 @@ class UpdateQueue:
     def clear(self) -> None:
         """Forget all updates (drop_pending_updates)."""
         self._updates.clear()
+
+    @property
+    def polling(self) -> bool:
+        """True while a getUpdates call waits."""
+        return self._poll is not None and not self._poll.done()
 
     def end_poll(self, reason: str) -> None:
         """End a waiting getUpdates with 409 and this reason."""

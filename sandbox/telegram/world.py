@@ -28,6 +28,13 @@ class World:
         names = ", ".join(bot.account.username for bot in self.bots.values())
         raise LookupError(f"There is no bot {username!r}. The bots are: {names}.")
 
+    @property
+    def changes(self) -> int:
+        """A number that rises with every change."""
+        return sum(
+            bot.updates.changes.count + sum(c.changes.count for c in bot.chats.values()) for bot in self.bots.values()
+        )
+
     def close(self) -> None:
         """End every wait."""
         for bot in self.bots.values():

@@ -155,9 +155,15 @@ async def send_poll(call: Call) -> dict[str, Any]:
     if not 1 <= len(options) <= 12:  # noqa: PLR2004  limits of the original
         raise bad_request("poll must have at least 1 option" if not options else "poll can't have more than 12 options")
     texts = [option if isinstance(option, str) else option.get("text", "") for option in options]
+    votes = [{"text": text, "voter_count": 0, "persistent_id": str(n)} for n, text in enumerate(texts)]
     poll = {"id": str(call.now), "question": call.params.text("question"), "is_closed": False, "is_anonymous": True}
-    shape = {"type": "regular", "allows_multiple_answers": False, "total_voter_count": 0}
-    return post(call, {"poll": {**poll, **shape, "options": [{"text": t, "voter_count": 0} for t in texts]}})
+    shape = {
+        "type": "regular",
+        "allows_multiple_answers": False,
+        **dict.fromkeys(("allows_revoting", "members_only"), False),
+        "total_voter_count": 0,
+    }
+    return post(call, {"poll": {**poll, **shape, "options": votes}})
 
 
 def _position(params: Params) -> dict[str, float]:

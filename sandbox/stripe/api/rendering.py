@@ -20,7 +20,7 @@ def render(account: Account, answer: Json, expand: list[str]) -> Json:
         result = _clean(answer)
     for index, path in enumerate(expand):
         steps = path.split(".")
-        if len(steps) > MAX_DEPTH + (steps[0] == "data"):
+        if len(steps) > MAX_DEPTH:
             raise ApiError("You cannot expand more than 4 levels of a property.", param=f"expand[{index}]")
         _expand(account, result, steps, path)
     return result

@@ -58,7 +58,7 @@ def _item_subscription(item: Json) -> str | None:
 def claim_item(account: Account, item: Json, invoice: Json) -> Json:
     """The line an invoice item becomes."""
     item["invoice"] = invoice["id"]
-    account.save(item, "invoiceitem.updated")
+    account.save(item)
     price_id = ((item["pricing"] or {}).get("price_details") or {}).get("price")
     return line_object(
         invoice=invoice["id"],

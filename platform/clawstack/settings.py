@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     cache_dir: Path | None = None
     """Pulumi CLI, plugins, Node and OpenClaw; default is the user's cache folder (`/var/cache/clawstack` for root)."""
 
+    toolchain_downloads: Literal["all", "registries", "never"] = "all"
+    """What set-up may fetch: official releases and package registries, registries only, or nothing."""
+
     database_url: SecretStr | None = None
     """`postgresql://...`; without it an embedded PostgreSQL is started in the data folder."""
     master_key: SecretStr | None = None

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from clawstack.errors import ClawstackError
@@ -56,13 +57,12 @@ class Output:
             body = {"code": error.code, "message": error.message, "remedy": error.remedy}
             self.document({"error": body})
         else:
-            remedy = f" {error.remedy}" if error.remedy else ""
-            self.errors.print(f"[red]error:[/red] {error.message}{remedy}", markup=True)
+            self.errors.print(f"[red]error:[/red] {escape(error.sentence())}")
 
 
 def coloured(cell: Any) -> str:
     """A table cell; states get their colour."""
-    text = "-" if cell is None or cell == "" else str(cell)
+    text = "-" if cell is None or cell == "" else escape(str(cell))
     colour = STATE_COLOURS.get(text)
     return f"[{colour}]{text}[/{colour}]" if colour else text
 

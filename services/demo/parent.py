@@ -89,7 +89,7 @@ class Parent:
 
 def _field_name(page: str, key: str) -> str:
     """The name under which the form sends the answer to question `key`."""
-    found = re.search(rf'name="([^"]*\b{re.escape(key)})"', page)
+    found = re.search(rf'name="((?:[^"]*[^a-z"])?{re.escape(key)})"', page)
     if found is None:
         raise PermanentError(f"The sign-up page does not ask for {key}.")
     return found[1]

@@ -27,9 +27,7 @@ _PAUSE_SECONDS = 1.0
 
 def create_jobs_app(database_url: str, parts: Iterable[Part]) -> procrastinate.App:
     """Procrastinate on our PostgreSQL, with every part's jobs declared on it."""
-    connector = procrastinate.PsycopgConnector(
-        conninfo=libpq_url(database_url), min_size=1, max_size=6, timeout=10, check=_check
-    )
+    connector = procrastinate.PsycopgConnector(conninfo=libpq_url(database_url), min_size=1, max_size=6, timeout=10)
     app = procrastinate.App(connector=connector)
     for part in parts:
         if part.register_tasks is not None:
@@ -57,7 +55,9 @@ async def run_worker(database_url: str, parts: tuple[Part, ...], *, name: str, c
                 return
         except (psycopg.Error, exceptions.ConnectorException, OSError) as error:
             log.warning("worker_lost_database", error=type(error).__name__, retry_in=_PAUSE_SECONDS)
-            await asyncio.sleep(_PAUSE_SECONDS)
+        except Exception:  # a worker that silently ends would leave every tenant waiting
+            log.exception("worker_failed", retry_in=_PAUSE_SECONDS)
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 class _stalled_jobs_retried:  # noqa: N801 - used like a function
@@ -100,7 +100,3 @@ async def retry_stalled_jobs(app: procrastinate.App) -> int:
         log.warning("stalled_job_retried", job=job.id, task=job.task_name)
         count += 1
     return count
-
-
-async def _check(connection: psycopg.AsyncConnection[object]) -> None:
-    await connection.execute("SELECT 1")

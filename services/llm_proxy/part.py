@@ -16,7 +16,7 @@ from services.llm_proxy.exchange import Exchange
 from services.llm_proxy.ledger import Ledger
 from services.llm_proxy.limits import InFlight, OutputSizes, RateLimit
 from services.llm_proxy.metrics import Metrics
-from services.llm_proxy.tasks import register_tasks
+from services.llm_proxy.tasks import register
 from services.llm_proxy.upstream import Vendors
 from services.parts import Part
 
@@ -52,7 +52,7 @@ def create_part(platform: Platform, *, rate_limit: RateLimit | None = None, in_f
         name="llm_proxy",
         mounts={"/llm": door},
         lifespan=lifespan,
-        register_tasks=lambda app: register_tasks(app, platform.database),
+        register_tasks=register(platform.database),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import procrastinate
@@ -30,10 +31,18 @@ async def expire_reservations(database: Database) -> int:
     return total
 
 
-def register_tasks(app: procrastinate.App, database: Database) -> None:
-    """Declare the jobs."""
+def register(database: Database) -> Callable[[procrastinate.App], None]:
+    """Declares `llm_proxy.expire_reservations`, once a minute."""
 
-    @app.periodic(cron="* * * * *")
-    @app.task(name="llm_proxy.expire_reservations", queue=DEFAULT_QUEUE, queueing_lock="llm_proxy.expire_reservations")
-    async def expire(timestamp: int) -> None:  # noqa: ARG001 - procrastinate tells when it was due
-        await expire_reservations(database)
+    def declare(app: procrastinate.App) -> None:
+        @app.periodic(cron="* * * * *")
+        @app.task(
+            name="llm_proxy.expire_reservations",
+            queue=DEFAULT_QUEUE,
+            queueing_lock="llm_proxy.expire_reservations",
+        )
+        async def expire(timestamp: int) -> None:
+            del timestamp
+            await expire_reservations(database)
+
+    return declare

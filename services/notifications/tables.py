@@ -28,4 +28,6 @@ class OutboxMessage(Base):
     created_at: Mapped[Now]
     sent_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    retry_at: Mapped[datetime | None]
+    """Not before this moment, after a failed attempt."""
     last_error: Mapped[str | None]

@@ -1,0 +1,51 @@
+"""What messages say: pure, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+Text = tuple[str, str]
+
+
+def text_of(kind: str, payload: Mapping[str, Any]) -> Text:
+    """Subject and body of a message; a kind without a text of its own gets a plain list of what is known."""
+    return _TEXTS.get(kind, _plain(kind))(payload)
+
+
+def _healthy(payload: Mapping[str, Any]) -> Text:
+    return "Your assistant is ready", f"Your assistant {_tenant(payload)} is live. Open Telegram and say hello."
+
+
+def _deleted(payload: Mapping[str, Any]) -> Text:
+    body = (
+        f"Your assistant {_tenant(payload)} has been switched off and its data removed from where it ran. "
+        "We keep one encrypted backup; ask us if you want it restored or erased."
+    )
+    return "Your assistant is switched off", body
+
+
+def _needs_attention(payload: Mapping[str, Any]) -> Text:
+    tenant = _tenant(payload)
+    reason = payload.get("reason") or "No reason was recorded."
+    code = payload.get("code") or "unknown"
+    return f"{tenant} needs attention ({code})", f"{reason} See: clawstack tenants show {tenant}"
+
+
+def _plain(kind: str) -> Callable[[Mapping[str, Any]], Text]:
+    def text(payload: Mapping[str, Any]) -> Text:
+        known = "\n".join(f"{name}: {value}" for name, value in sorted(payload.items()))
+        return kind.replace("_", " ").capitalize(), known
+
+    return text
+
+
+def _tenant(payload: Mapping[str, Any]) -> str:
+    return str(payload.get("tenant") or "(unknown)")
+
+
+_TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Text]]] = {
+    "healthy": _healthy,
+    "deleted": _deleted,
+    "needs_attention": _needs_attention,
+}

@@ -28,9 +28,7 @@ from services.telegram.updates import WANTED, read_update
 
 log = get_logger(__name__)
 
-_STAND_BY_SECONDS: Final = 2.0
 _CONFLICT: Final = 409
-_CONFLICT_SECONDS: Final = 3.0
 _TOKEN_REFUSED: Final = frozenset({401, 403, 404})
 _MOST_CONNECTIONS: Final = 40
 _POLL_MARGIN: Final = 10.0
@@ -40,9 +38,10 @@ _TRIES_PER_UPDATE: Final = 3
 class Leadership:
     """At most one process per bot and purpose is inside `held`."""
 
-    def __init__(self, *, database_url: str) -> None:
-        """`database_url`: as libpq takes it."""
+    def __init__(self, *, database_url: str, stand_by: timedelta) -> None:
+        """`database_url`: as libpq takes it; `stand_by`: between two tries to get the lock."""
         self._url = database_url
+        self._stand_by = stand_by.total_seconds()
 
     @asynccontextmanager
     async def held(self, name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
@@ -50,7 +49,7 @@ class Leadership:
         async with await psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=5) as connection:
             query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
             while not await _one(connection, query, name):  # noqa: ASYNC110 - the lock is another process's
-                await asyncio.sleep(_STAND_BY_SECONDS)
+                await asyncio.sleep(self._stand_by)
 
             async def check() -> None:
                 await connection.execute("SELECT 1")
@@ -87,7 +86,7 @@ class Poller:
                     await self._lead(bot, check)
             except (psycopg.Error, OSError) as error:
                 self._note("database", error)
-                await asyncio.sleep(_STAND_BY_SECONDS)
+                await asyncio.sleep(self._timings.stand_by.total_seconds())
 
     async def _lead(self, bot: str, check: Callable[[], Awaitable[None]]) -> None:
         offset: int | None = None
@@ -153,7 +152,7 @@ class Poller:
         if error.retry_after is not None:
             return float(error.retry_after)
         if error.error_code == _CONFLICT:
-            return _CONFLICT_SECONDS
+            return self._timings.conflict_pause.total_seconds()
         if error.error_code in _TOKEN_REFUSED:
             return self._timings.longest_retry.total_seconds()
         return backoff(failures, self._timings)

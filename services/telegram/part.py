@@ -113,7 +113,7 @@ class _Router:
 
     async def _intake(self) -> None:
         settings = self.platform.settings
-        leadership = Leadership(database_url=self.platform.database.url)
+        leadership = Leadership(database_url=self.platform.database.url, stand_by=self.timings.stand_by)
         if settings.telegram_intake == "off" or not self.real_bot.is_configured:
             return
         if settings.telegram_intake == "webhook":

@@ -48,6 +48,10 @@ class Timings:
     """Longer than one push: a process that dies is replaced after this time."""
     first_retry: timedelta = timedelta(seconds=1)
     longest_retry: timedelta = timedelta(seconds=60)
+    conflict_pause: timedelta = timedelta(seconds=3)
+    """After Telegram said that somebody else polls the real bot."""
+    stand_by: timedelta = timedelta(seconds=2)
+    """How often a process that stands by tries to take over the intake."""
     webhook_check: timedelta = timedelta(minutes=5)
     """How often the real bot's webhook is compared with ours."""
 

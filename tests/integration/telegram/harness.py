@@ -14,6 +14,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ from services.telegram.tokens import register_channel_token
 REPOSITORY = Path(__file__).parents[3]
 SECRET = "planted-webhook-secret"
 PATIENCE = 15.0
+BRISK = Timings(
+    first_retry=timedelta(milliseconds=50),
+    conflict_pause=timedelta(milliseconds=100),
+    stand_by=timedelta(milliseconds=100),
+)
 
 
 @dataclass(kw_only=True)
@@ -213,7 +219,7 @@ def settings_for(people: People, **more: Any) -> Settings:
 
 
 @asynccontextmanager
-async def serving(platform: Platform, *, timings: Timings | None = None, port: int = 0) -> AsyncIterator[str]:
+async def serving(platform: Platform, *, timings: Timings = BRISK, port: int = 0) -> AsyncIterator[str]:
     """The router behind a real HTTP server in this process; its root URL."""
     part = create_part(platform, timings=timings)
     config = uvicorn.Config(

@@ -24,7 +24,9 @@ def _object(body: Json, shape: type, path: str) -> list[str]:
     for base in reversed(shape.__mro__):
         if base is not StripeObject and issubclass(base, StripeObject):
             found = getattr(base, "__annotations__", {})
-            fields |= {name: hint for name, hint in found.items() if not _is_class_var(hint) and not name.startswith("_")}
+            fields |= {
+                name: hint for name, hint in found.items() if not _is_class_var(hint) and not name.startswith("_")
+            }
     wrong = [f"{path}.{name} is unknown to {shape.__name__}" for name in body if name not in fields]
     for name, hint in fields.items():
         if name in body:
@@ -44,23 +46,16 @@ def _may_be_none(hint: Any) -> bool:
 
 def _value(value: Any, hint: Any, path: str) -> list[str]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return []
     if origin is Union or isinstance(hint, types.UnionType):
-        attempts = [_value(value, argument, path) for argument in arguments]
-        return min(attempts, key=len)
+        return min((_value(value, argument, path) for argument in arguments), key=len)
     if origin is Literal:
         return [] if value in arguments else [f"{path} is {value!r}, not one of {arguments}"]
     if isinstance(hint, ForwardRef | str):
         return faults_at(value, path)
-    if origin is list:
-        if not isinstance(value, list):
-            return [f"{path} is not a list"]
-        return [fault for index, item in enumerate(value) for fault in _value(item, arguments[0], f"{path}[{index}]")]
-    if origin is stripe.ListObject:
-        return _list(value, path)
-    if (origin or hint) is UntypedStripeObject or origin is dict:
-        return [] if isinstance(value, dict) else [f"{path} is not an object"]
+    if origin in (list, stripe.ListObject):
+        return _elements(value, origin, arguments[0], path)
+    if hint is Any or (isinstance(value, dict) and UntypedStripeObject in (origin, hint)):
+        return []
     return _plain(value, hint, path)
 
 
@@ -72,14 +67,18 @@ def _plain(value: Any, hint: Any, path: str) -> list[str]:
     return [] if exact else [f"{path} is {value!r}, not {wanted}"]
 
 
+def _elements(value: Any, kind: type, hint: Any, path: str) -> list[str]:
+    if kind is list:
+        if not isinstance(value, list):
+            return [f"{path} is not a list"]
+        return [fault for index, item in enumerate(value) for fault in _value(item, hint, f"{path}[{index}]")]
+    if not isinstance(value, dict) or value.get("object") != "list" or not {"data", "has_more", "url"} <= set(value):
+        return [f"{path} is not a list object"]
+    return [fault for index, item in enumerate(value["data"]) for fault in faults_at(item, f"{path}.data[{index}]")]
+
+
 def faults_at(value: Any, path: str) -> list[str]:
     """A nested API object: checked by its own class."""
     if not isinstance(value, dict) or "object" not in value:
         return [f"{path} is not an API object"]
     return [f"{path}: {fault}" for fault in faults(value)]
-
-
-def _list(value: Any, path: str) -> list[str]:
-    if not isinstance(value, dict) or value.get("object") != "list" or not {"data", "has_more", "url"} <= set(value):
-        return [f"{path} is not a list object"]
-    return [fault for index, item in enumerate(value["data"]) for fault in faults_at(item, f"{path}.data[{index}]")]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import httpx
 import pytest
 import stripe
 
-from tests.integration.sandbox_stripe.world import KEY, Json, StandIn, new_session, subscribe
+from tests.integration.sandbox_stripe.world import KEY, Json, StandIn, given, new_session, subscribe
 
 
 def test_only_configured_test_keys_are_accepted(stand_in: StandIn) -> None:
@@ -19,7 +20,9 @@ def test_only_configured_test_keys_are_accepted(stand_in: StandIn) -> None:
     nobody = httpx.get(f"{stand_in.base}/v1/customers")
     assert nobody.status_code == 401
     assert "You did not provide an API key" in nobody.json()["error"]["message"]
-    assert httpx.get(f"{stand_in.base}/v1/customers", auth=(KEY, "")).status_code == 200, "basic auth works as with curl"
+    assert httpx.get(f"{stand_in.base}/v1/customers", auth=(KEY, "")).status_code == 200, (
+        "basic auth works as with curl"
+    )
 
 
 def test_errors_are_those_of_stripe(client: stripe.StripeClient) -> None:
@@ -30,13 +33,13 @@ def test_errors_are_those_of_stripe(client: stripe.StripeClient) -> None:
         client.v1.billing_portal.sessions.create({"customer": "cus_nobody"})
     assert (named.value.http_status, named.value.code, named.value.param) == (400, "resource_missing", "customer")
     with pytest.raises(stripe.InvalidRequestError, match="Missing required param: name") as absent:
-        client.v1.products.create({})  # type: ignore[typeddict-item]
+        client.v1.products.create(given())
     assert absent.value.code == "parameter_missing"
     with pytest.raises(stripe.InvalidRequestError, match="Received unknown parameter: nickname") as unknown:
-        client.v1.customers.create({"nickname": "x"})  # type: ignore[typeddict-unknown-key]
+        client.v1.customers.create(given(nickname="x"))
     assert unknown.value.code == "parameter_unknown"
     with pytest.raises(stripe.InvalidRequestError, match=r"address\[planet\]"):
-        client.v1.customers.create({"address": {"planet": "x"}})  # type: ignore[typeddict-unknown-key]
+        client.v1.customers.create(given(address={"planet": "x"}))
     with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL"):
         client.v1.payouts.list()
 
@@ -49,7 +52,7 @@ def test_a_parameter_that_is_not_simulated_is_refused_and_not_ignored(client: st
 
 def test_another_api_version_is_refused(stand_in: StandIn) -> None:
     old = stand_in.client(stripe_version="2024-06-20", max_network_retries=0)
-    with pytest.raises(stripe.InvalidRequestError, match="2026-10-28.endive"):
+    with pytest.raises(stripe.InvalidRequestError, match=r"2026-10-28\.endive"):
         old.v1.customers.list()
 
 
@@ -98,27 +101,27 @@ def test_metadata_is_merged_and_unset_key_by_key(client: stripe.StripeClient) ->
 
 
 def test_an_idempotency_key_replays_the_first_answer(stand_in: StandIn, client: stripe.StripeClient) -> None:
-    key = {"idempotency_key": "job-1-create"}
-    first = client.v1.customers.create({"email": "once@example.com"}, key)  # type: ignore[arg-type]
-    again = client.v1.customers.create({"email": "once@example.com"}, key)  # type: ignore[arg-type]
+    key: Any = {"idempotency_key": "job-1-create"}
+    first = client.v1.customers.create({"email": "once@example.com"}, key)
+    again = client.v1.customers.create({"email": "once@example.com"}, key)
     assert again.id == first.id
     assert again.last_response is not None
     assert again.last_response.headers["idempotent-replayed"] == "true"
     assert len(client.v1.customers.list({"email": "once@example.com"}).data) == 1
     with pytest.raises(stripe.IdempotencyError, match="same parameters"):
-        client.v1.customers.create({"email": "twice@example.com"}, key)  # type: ignore[arg-type]
+        client.v1.customers.create({"email": "twice@example.com"}, key)
     with pytest.raises(stripe.IdempotencyError, match="same endpoint"):
-        client.v1.products.create({"name": "x"}, key)  # type: ignore[arg-type]
+        client.v1.products.create({"name": "x"}, key)
     event = client.v1.events.list({"type": "customer.created", "limit": 1}).data[0]
     assert event.request is not None
     assert event.request.idempotency_key == "job-1-create"
 
 
 def test_a_refused_request_does_not_use_up_its_key(client: stripe.StripeClient) -> None:
-    key = {"idempotency_key": "job-2"}
+    key: Any = {"idempotency_key": "job-2"}
     with pytest.raises(stripe.InvalidRequestError):
-        client.v1.products.create({"description": "no name"}, key)  # type: ignore[typeddict-item,arg-type]
-    assert client.v1.products.create({"name": "Named"}, key).name == "Named"  # type: ignore[arg-type]
+        client.v1.products.create(given(description="no name"), key)
+    assert client.v1.products.create({"name": "Named"}, key).name == "Named"
 
 
 def test_nothing_of_a_refused_request_remains(stand_in: StandIn, client: stripe.StripeClient) -> None:
@@ -135,20 +138,20 @@ def test_ordered_server_errors_come_and_go(stand_in: StandIn, kind: str, status:
     with pytest.raises(stripe.APIError) as refused:
         plain.v1.customers.list()
     assert refused.value.http_status == status
-    assert plain.v1.customers.list().object == "list"
+    assert plain.v1.customers.list().data is not None
 
 
 def test_rate_limits_carry_retry_after(stand_in: StandIn, client: stripe.StripeClient) -> None:
     stand_in.control("fail", kind="429", retry_after=7)
     with pytest.raises(stripe.RateLimitError) as refused:
         client.v1.customers.list()
-    assert refused.value.headers["Retry-After"] == "7"
+    assert (refused.value.headers or {})["Retry-After"] == "7"
 
 
 @pytest.mark.parametrize("kind", ["reset", "timeout"])
 def test_a_lost_connection_is_a_connection_error(stand_in: StandIn, client: stripe.StripeClient, kind: str) -> None:
     stand_in.control("fail", kind=kind, seconds=0.05, match="GET /v1/customers")
-    assert client.v1.products.list({"limit": 1}).object == "list", "only what matches fails"
+    assert client.v1.products.list({"limit": 1}).data is not None, "only what matches fails"
     with pytest.raises(stripe.APIConnectionError):
         client.v1.customers.list()
 
@@ -162,7 +165,7 @@ def test_garbage_is_an_api_error(stand_in: StandIn, client: stripe.StripeClient)
 def test_a_slow_answer_is_a_proper_one(stand_in: StandIn, client: stripe.StripeClient) -> None:
     stand_in.control("fail", kind="slow", seconds=0.3)
     began = time.monotonic()
-    assert client.v1.customers.list().object == "list"
+    assert client.v1.customers.list().data is not None
     assert time.monotonic() - began >= 0.3
 
 
@@ -184,10 +187,12 @@ async def test_the_asynchronous_client_works_as_well(stand_in: StandIn, prices: 
     assert [price.id for price in found.data] == [prices["clawstack_pro_month"]]
     walked = [event.id async for event in (await client.v1.events.list_async({"limit": 5})).auto_paging_iter()]
     assert len(walked) == len(set(walked)) > 5
-    await connections.close_async()
+    await connections.close_async()  # type: ignore[no-untyped-call]
 
 
-def test_the_request_log_shows_how_the_product_called(stand_in: StandIn, client: stripe.StripeClient, prices: Json) -> None:
+def test_the_request_log_shows_how_the_product_called(
+    stand_in: StandIn, client: stripe.StripeClient, prices: Json
+) -> None:
     new_session(client, prices["clawstack_starter_month"])
     entry = stand_in.look("requests", limit=1)["data"][0]
     assert (entry["method"], entry["path"], entry["status"]) == ("POST", "/v1/checkout/sessions", 200)

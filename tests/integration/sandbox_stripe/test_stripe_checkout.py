@@ -109,7 +109,9 @@ def test_a_session_is_paid_once_only(stand_in: StandIn, client: stripe.StripeCli
     assert again.status_code == 400
     assert again.json()["error"]["code"] == "checkout_session_complete"
     paid = client.v1.checkout.sessions.retrieve(session.id)
-    assert client.v1.subscriptions.list({"customer": str(paid.customer), "status": "all"}).data[0].id == paid.subscription
+    assert (
+        client.v1.subscriptions.list({"customer": str(paid.customer), "status": "all"}).data[0].id == paid.subscription
+    )
     assert len(client.v1.subscriptions.list({"customer": str(paid.customer), "status": "all"}).data) == 1
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 
 from tests.integration.sandbox_stripe.shapes import faults
-from tests.integration.sandbox_stripe.world import KEY, DECLINED, Json, Receiver, StandIn, new_session, subscribe
+from tests.integration.sandbox_stripe.world import DECLINED, KEY, Json, Receiver, StandIn, new_session, subscribe
 
 LISTINGS = (
     "customers", "products", "prices", "checkout/sessions", "subscriptions?status=all", "invoices", "invoiceitems", "invoice_payments",
@@ -64,11 +65,14 @@ def test_answers_that_are_not_listed_have_the_librarys_shape(stand_in: StandIn, 
     client.v1.billing.meters.create(
         {"display_name": "Words", "event_name": "words", "default_aggregation": {"formula": "sum"}}
     )
-    usage = {"event_name": "words", "payload": {"stripe_customer_id": customer, "value": "3"}}
-    portal = {"customer": customer, "flow_data": {"type": "subscription_cancel", "subscription_cancel": {"subscription": subscription.id}}}
+    usage: Any = {"event_name": "words", "payload": {"stripe_customer_id": customer, "value": "3"}}
+    portal: Any = {
+        "customer": customer,
+        "flow_data": {"type": "subscription_cancel", "subscription_cancel": {"subscription": subscription.id}},
+    }
     answers = [
-        client.v1.billing_portal.sessions.create(portal),  # type: ignore[arg-type]
-        client.v1.billing.meter_events.create(usage),  # type: ignore[arg-type]
+        client.v1.billing_portal.sessions.create(portal),
+        client.v1.billing.meter_events.create(usage),
         client.v1.invoices.create_preview({"customer": customer, "subscription": subscription.id}),
         client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/x", "enabled_events": ["invoice.paid"]}),
     ]

@@ -142,7 +142,7 @@ def test_forged_and_stale_copies_are_what_a_receiver_must_refuse(
     receiver.answers = [400, 400]
     client.v1.customers.create({})
     stand_in.flush()
-    verdicts = []
+    verdicts: list[str] = []
     for entry in receiver.received:
         try:
             verdicts.append(entry.event.type)

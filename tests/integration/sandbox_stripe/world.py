@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import stripe
+from typing_extensions import override
 
 SECRET = "whsec_integration"
 KEY = "sk_test_clawstack"
@@ -90,7 +91,8 @@ class Received:
     @property
     def event(self) -> stripe.Event:
         """Verified by the official library; raises SignatureVerificationError."""
-        return stripe.Webhook.construct_event(self.body, self.signature, SECRET)
+        event: stripe.Event = stripe.Webhook.construct_event(self.body, self.signature, SECRET)
+        return event
 
     @property
     def type(self) -> str:
@@ -117,6 +119,7 @@ class Receiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
+            @override
             def log_message(self, *_: object) -> None:
                 """Quiet."""
 
@@ -141,6 +144,11 @@ class Receiver:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join(5)
+
+
+def given(**params: Any) -> Any:
+    """Parameters that the library's types would not let through."""
+    return params
 
 
 def seed(stand_in: StandIn) -> Json:

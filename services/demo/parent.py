@@ -81,7 +81,7 @@ class Parent:
         url = f"{self._at.telegram}/_control/chats/{self.chat_id}/messages"
         answer = self._http.get(url, params=query, timeout=seconds + 10).json()
         self._seen = answer["last"]
-        texts = [str(message.get("text", "")) for message in answer["messages"] if message.get("text")]
+        texts = [text for event in answer["messages"] if (text := str(event["message"].get("text", "")))]
         if not texts:
             raise TemporaryError(f"The bot did not answer within {seconds:.0f} s.")
         return texts[-1]

@@ -123,7 +123,7 @@ class Story:
         return tenant if tenant["state"] in _SETTLED else None
 
     def _events(self) -> list[str]:
-        events = self._observer.get(f"/v1/tenants/{self.slug}/events")["items"]
+        events = self._observer.get(f"/v1/tenants/{self.slug}/events")
         return [str(event["message"]) for event in events]
 
     def _subscription(self) -> str:

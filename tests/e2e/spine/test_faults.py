@@ -77,7 +77,7 @@ def _killed_during_destroy(customer, world, observer):
 
 
 def _resources_begun(observer, slug):
-    events = observer.get(f"/v1/tenants/{slug}/events")["items"]
+    events = observer.get(f"/v1/tenants/{slug}/events")
     return [event for event in events if event["kind"] == "resource"]
 
 

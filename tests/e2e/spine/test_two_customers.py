@@ -130,6 +130,6 @@ def test_a_stranger_who_writes_to_the_bot_reaches_nobody(two, world):
     httpx.post(f"{world.urls.telegram}/_control/send", json=body, trust_env=False).raise_for_status()
     url = f"{world.urls.telegram}/_control/chats/99999/messages"
     answer = httpx.get(url, params={"after": 0, "wait": 20, "bot": BOT_USERNAME}, timeout=40, trust_env=False).json()
-    text = " ".join(message.get("text", "") for message in answer["messages"])
+    text = " ".join(event["message"].get("text", "") for event in answer["messages"])
     assert text, "a stranger gets one hint"
     assert "Emma" not in text.replace("hi Emma", "")

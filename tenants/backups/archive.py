@@ -23,6 +23,7 @@ from tenants.backups.stream import CHUNK, decrypt, encrypt
 from tenants.process.accounts import Ids
 from tenants.process.files import read_json, write_json
 from tenants.process.paths import CellPaths
+from tenants.process.run_as import command
 
 _SUFFIX: Final = ".tar.gz.enc"
 _SECONDS: Final = 900.0
@@ -175,10 +176,10 @@ def _discard_old(root: Path) -> None:
 
 def _openclaw(source: Source, *arguments: str) -> Mapping[str, Any]:
     """Run an OpenClaw command as the cell's account, without any of the cell's tokens; its JSON answer, if it has one."""
-    paths, ids = source.paths, source.ids
+    paths = source.paths
     try:
         result = subprocess.run(  # noqa: S603 - no shell; the program is the platform's own
-            (str(source.node), str(source.openclaw), *arguments),
+            command(source.ids, source.node, source.openclaw, *arguments),
             env={
                 "HOME": str(paths.state),
                 "PATH": f"{source.node.parent}:/usr/bin:/bin",
@@ -192,9 +193,6 @@ def _openclaw(source: Source, *arguments: str) -> Mapping[str, Any]:
                 "NO_COLOR": "1",
             },
             cwd="/",
-            user=ids.uid if ids else None,
-            group=ids.gid if ids else None,
-            extra_groups=[] if ids else None,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -204,7 +202,8 @@ def _openclaw(source: Source, *arguments: str) -> Mapping[str, Any]:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _failed(source, arguments, str(error)) from error
     if result.returncode != 0:
-        raise _failed(source, arguments, (result.stderr or result.stdout)[-_OUTPUT:].strip())
+        words = (result.stderr or result.stdout)[-_OUTPUT:].strip() or "it said nothing"
+        raise _failed(source, arguments, f"exit code {result.returncode}: {words}")
     try:
         answer = json.loads(result.stdout)
     except ValueError:

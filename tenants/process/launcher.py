@@ -10,7 +10,6 @@ Exit codes: 0 stopped as told; 78 the gateway needs an operator (supervisord doe
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
 import select
@@ -27,11 +26,11 @@ from clawstack.errors import TemporaryError
 from tenants.process.files import locked, read_json, write_json
 from tenants.process.launch import Launch
 from tenants.process.limits import join_control_group, limit_cpu, process_limit, set_own_limits, set_process_limit
+from tenants.process.run_as import die_with_parent
 from tenants.process.trees import MARKER, Owner, end_all, resident_mb
 
 #: OpenClaw's exit code for "an operator must act" (`gateway/gateway-lock.md`).
 NEEDS_OPERATOR: Final = 78
-_PR_SET_PDEATHSIG: Final = 1
 _STEADY_SECONDS: Final = 60.0
 """A gateway that ran this long starts without delay when it exits."""
 _BACKOFF: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -94,7 +93,7 @@ def main() -> None:
     place = Place(launch=Path(sys.argv[1]).absolute())
     signals = Signals()
     signals.install()
-    _die_with_parent()
+    die_with_parent()
     launch = Launch.read(place.launch)
     try:
         with locked(place.lock, seconds=_LOCK_SECONDS, what=f"The gateway of {launch.slug}"):
@@ -174,7 +173,7 @@ def _start(launch: Launch) -> subprocess.Popen[bytes]:
 def _in_child(count: int) -> Callable[[], None]:
     def prepare() -> None:
         set_process_limit(count)
-        _die_with_parent()
+        die_with_parent()
         try:
             Path("/proc/self/oom_score_adj").write_text("500")  # the gateway, not its launcher
         except OSError:
@@ -222,12 +221,6 @@ def _why(code: int, wanted: bool) -> str:
     if code == NEEDS_OPERATOR:
         return f"exit code {code}: needs an operator"
     return f"exit code {code}"
-
-
-def _die_with_parent() -> None:
-    """Linux: SIGTERM when the parent dies. Elsewhere the next launcher ends what is left."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _say(text: str) -> None:

@@ -61,7 +61,7 @@ def build_plan(spec: CellSpec, *, today: date) -> ProcessPlan:
         environment={name: value for name, value in variables.items() if name not in SECRET_NAMES},
         secret_environment={name: variables[name] for name in sorted(SECRET_NAMES)},
         limits=Limits(**spec.resources.model_dump()),
-        desired=spec.desired.value,
+        desired=str(spec.desired),
         restart_nonce=spec.restart_nonce,
         backup_key=spec.backup_key.get_secret_value(),
         skip_backup=spec.skip_backup,

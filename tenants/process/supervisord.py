@@ -7,10 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import xmlrpc.client
 from pathlib import Path
 from typing import Any, Final
+from xml.parsers.expat import ExpatError
 
 import psutil
 from typing_extensions import override
@@ -39,16 +41,19 @@ class Control:
 
     def call(self, method: str, *arguments: Any, seconds: float = _CALL_SECONDS) -> Any:
         """The answer; raises Unreachable when nobody listens and xmlrpc.client.Fault when supervisord refuses."""
-        transport = _UnixTransport(self._paths.socket, seconds)
-        proxy = xmlrpc.client.ServerProxy("http://supervisor", transport=transport)
+        body = xmlrpc.client.dumps(arguments, f"supervisor.{method}", allow_none=False)
+        connection = _UnixConnection(self._paths.socket, seconds)
         try:
-            return getattr(proxy.supervisor, method)(*arguments)
-        except (OSError, http.client.HTTPException) as error:
+            connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
+            with connection.getresponse() as response:
+                (answer,), _ = xmlrpc.client.loads(response.read().decode())
+        except (OSError, http.client.HTTPException, ExpatError) as error:
             raise Unreachable(
                 f"The supervisor of {self._paths.folder} does not answer ({type(error).__name__}).", retry_after=5.0
             ) from error
         finally:
-            transport.close()
+            connection.close()
+        return answer
 
     def is_up(self) -> bool:
         """Whether supervisord answers and runs."""
@@ -133,8 +138,8 @@ def _start(paths: SupervisorPaths, control: Control) -> None:
                 remedy=f"Read {paths.log}.",
             )
         time.sleep(_POLL)
-    # It outlives this process on purpose; without this Python would warn about a running child.
-    daemon.returncode = 0
+    # It outlives this process on purpose. Where this process lives longer (a service), a dead one must not stay a zombie.
+    threading.Thread(target=daemon.wait, daemon=True, name="supervisord-reaper").start()
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -147,14 +152,3 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
-
-
-class _UnixTransport(xmlrpc.client.Transport):
-    def __init__(self, path: Path, seconds: float) -> None:
-        super().__init__()
-        self._path = path
-        self._seconds = seconds
-
-    @override
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _UnixConnection(self._path, self._seconds)

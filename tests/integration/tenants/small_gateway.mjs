@@ -1,0 +1,66 @@
+// A small program in the place of OpenClaw: the provider takes any `node openclaw` pair as input.
+// It knows the commands that the provider uses and serves /startupz; `behaviour.json` beside it says how it misbehaves.
+import { execFileSync, spawn } from "node:child_process";
+import { createServer } from "node:http";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const behaviourFile = join(here, "behaviour.json");
+const behaviour = existsSync(behaviourFile) ? JSON.parse(readFileSync(behaviourFile, "utf8")) : {};
+const [command, verb, ...rest] = process.argv.slice(2);
+const state = process.env.OPENCLAW_STATE_DIR;
+
+function option(name) {
+  const all = process.argv;
+  return all[all.indexOf(name) + 1];
+}
+
+if (command === "gateway") {
+  const config = JSON.parse(readFileSync(process.env.OPENCLAW_CONFIG_PATH, "utf8"));
+  console.log(`small gateway starts as uid ${process.getuid()} with token ${process.env.CLAWSTACK_PROXY_TOKEN}`);
+  mkdirSync(join(state, "state"), { recursive: true });
+  writeFileSync(join(state, "state", "openclaw.sqlite"), "the memory of this cell\n");
+  writeFileSync(join(state, "starts.log"), `${process.pid}\n`, { flag: "a" });
+  if (behaviour.exit !== undefined) {
+    console.log(`refusing: ${behaviour.reason ?? "told so"}`);
+    process.exit(behaviour.exit);
+  }
+  if (behaviour.runaway) {
+    // A grandchild in a session of its own, which outlives its parent and ignores SIGTERM.
+    spawn(process.execPath, ["-e", "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"], {
+      detached: true,
+      stdio: "ignore",
+    }).unref();
+  }
+  if (behaviour.memory_mb) globalThis.hog = Buffer.alloc(behaviour.memory_mb * 1024 * 1024, 1);
+  if (behaviour.deaf) process.on("SIGTERM", () => {});
+  else process.on("SIGTERM", () => process.exit(0));
+  const started = Date.now();
+  createServer((request, response) => {
+    const ok = Date.now() - started >= (behaviour.delay_ms ?? 0);
+    response.writeHead(ok ? 200 : 503, { "content-type": "application/json" });
+    response.end(
+      JSON.stringify({
+        ok,
+        status: ok ? "started" : "starting",
+        version: behaviour.version ?? "2026.1.1",
+        model: config.agents.defaults.model.primary,
+      }),
+    );
+  }).listen(config.gateway.port, "127.0.0.1");
+} else if (command === "backup" && verb === "create") {
+  if (behaviour.no_backup) {
+    console.error("the database is locked");
+    process.exit(1);
+  }
+  execFileSync("tar", ["-czf", join(option("--output"), "backup.tar.gz"), "-C", state, "."]);
+  console.log(JSON.stringify({ verified: behaviour.verified ?? true }));
+} else if (command === "backup" && verb === "restore") {
+  mkdirSync(option("--target"), { recursive: true });
+  execFileSync("tar", ["-xzf", rest[0], "-C", option("--target")]);
+  console.log(JSON.stringify({ entries: readdirSync(option("--target")).length }));
+} else {
+  process.exit(2);
+}

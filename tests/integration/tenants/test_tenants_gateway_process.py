@@ -1,0 +1,332 @@
+"""The provider's process handling against real accounts, a real supervisor and real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from clawstack.errors import ConflictError
+from tenants.process import supervision, supervisord
+from tenants.process.accounts import Ids
+from tenants.process.launcher import NEEDS_OPERATOR
+from tenants.process.run_as import command
+from tests.integration.tenants.harness import PLANTED, Aborted, Cell, Place, in_threads, until
+
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="cells get accounts of their own only where the platform is root"
+)
+
+
+def test_a_gateway_comes_up_as_its_own_account_and_goes_without_a_trace(cell: Cell, place: Place) -> None:
+    cell.up()
+    pid = cell.running_pid()
+    process = psutil.Process(pid)
+    assert cell.status().version == "2026.1.1"
+    assert cell.states["Gateway"][1]["pid"] == pid
+    if os.geteuid() == 0:
+        assert process.username() == cell.spec.account
+    cell.destroy()
+    assert not process.is_running()
+    assert not cell.paths.root.exists()
+    assert not cell.processes()
+    assert list(place.supervisor.glob("programs/*")) == []
+    assert list(place.supervisor.glob("launch/*")) == []
+    assert len(list((place.folder / "backups" / cell.spec.slug).glob("*.tar.gz.enc"))) == 1
+
+
+def test_a_second_up_changes_nothing_and_restarts_nothing(cell: Cell) -> None:
+    cell.up()
+    first = cell.starts()
+    assert cell.changes("Gateway", cell.gateway_inputs()) == []
+    cell.up()
+    assert cell.starts() == first
+
+
+def test_creating_what_exists_adopts_it(cell: Cell) -> None:
+    """A killed engine forgets what it made; the repeat must not make a second one."""
+    cell.up()
+    pid = cell.running_pid()
+    again = Cell(spec=cell.spec)
+    again.up()
+    assert again.running_pid() == pid
+    assert again.starts() == [pid]
+
+
+def test_a_killed_gateway_is_started_again(cell: Cell) -> None:
+    cell.up()
+    pid = cell.running_pid()
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: cell.status().pid not in {None, pid} and cell.status().state == "running", what="a new gateway")
+    status = cell.status()
+    assert status.starts == 2
+    assert status.last_exit == "killed by signal 9"
+
+
+def test_no_process_survives_not_even_one_that_left_its_session(cell: Cell, place: Place) -> None:
+    place.behave(runaway=True)
+    cell.up()
+    runaway = [process for process in cell.processes() if process.pid != cell.running_pid()]
+    assert runaway, "the small gateway started no grandchild"
+    os.kill(cell.running_pid(), signal.SIGKILL)
+    until(lambda: not any(process.is_running() for process in runaway), what="the end of the runaway")
+    cell.running_pid()
+    cell.destroy()
+    assert not cell.processes()
+
+
+def test_a_killed_supervisor_takes_its_gateways_along_and_an_up_brings_them_back(cell: Cell) -> None:
+    cell.up()
+    pid = cell.running_pid()
+    daemon = supervisord.find(cell.supervisor)[0]
+    daemon.kill()
+    until(lambda: not psutil.pid_exists(pid), what="the end of the orphaned gateway")
+    assert cell.status().state == "down"
+    assert cell.changes("Gateway", cell.gateway_inputs()) == ["desired"]
+    cell.up()
+    assert cell.running_pid() != pid
+    assert len(cell.processes()) == 1
+
+
+def test_two_racing_starters_start_one_supervisor(place: Place) -> None:
+    starters = [lambda: supervisord.ensure_running(place.supervisor) for _ in range(4)]
+    in_threads(*starters)
+    from tenants.process.paths import SupervisorPaths
+
+    assert len(supervisord.find(SupervisorPaths(folder=place.supervisor))) == 1
+
+
+def test_two_cells_come_up_at_once(new_cell: Callable[..., Cell]) -> None:
+    cells = [new_cell(), new_cell(), new_cell()]
+    in_threads(*(cell.up for cell in cells))
+    assert len({cell.running_pid() for cell in cells}) == 3
+    in_threads(*(cell.destroy for cell in cells))
+    assert not [process for cell in cells for process in cell.processes()]
+
+
+def test_exit_code_78_says_why_and_is_not_tried_again(cell: Cell, place: Place) -> None:
+    place.behave(exit=78, reason="the configuration is of a newer version")
+    with pytest.raises(Aborted, match="refuses to start") as caught:
+        cell.up()
+    assert "the configuration is of a newer version" in str(caught.value)
+    assert not [planted for planted in PLANTED if planted in str(caught.value)]
+    assert cell.status().state == "needs_attention"
+    assert cell.status().last_exit_code == NEEDS_OPERATOR
+    assert len(cell.starts()) == 1
+    place.behave()
+    cell.up()  # the resource was kept in the state: an update goes on with it
+    cell.running_pid()
+
+
+def test_a_gateway_that_keeps_dying_fails_the_operation_with_its_last_words(cell: Cell, place: Place) -> None:
+    place.behave(exit=3, reason="no room")
+    with pytest.raises(Aborted, match=r"ended 3 times.*exit code 3(.|\n)*no room"):
+        cell.up()
+    cell.destroy()
+    assert not cell.processes()
+
+
+def test_a_gateway_of_another_version_is_not_accepted(cell: Cell, place: Place) -> None:
+    place.behave(version="2020.1.1")
+    with pytest.raises(Aborted, match=r"has version '2020\.1\.1', not '2026\.1\.1'"):
+        cell.up()
+
+
+def test_a_taken_port_is_named_before_anything_starts(cell: Cell) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", cell.spec.port))
+        holder.listen()
+        with pytest.raises(ConflictError, match=rf"Port {cell.spec.port} .* is taken by process {os.getpid()}"):
+            cell.up()
+    assert cell.starts() == []
+
+
+def test_suspending_stops_and_keeps_and_resuming_starts(cell: Cell) -> None:
+    cell.up()
+    running = cell.spec
+    cell.spec = running.model_copy(update={"desired": "suspended"})
+    cell.up()
+    assert cell.status().state == "stopped"
+    assert not cell.processes()
+    assert (cell.paths.state / "state" / "openclaw.sqlite").exists()
+    assert cell.changes("Gateway", cell.gateway_inputs()) == []
+    cell.spec = running
+    cell.up()
+    cell.running_pid()
+
+
+def test_only_what_openclaw_cannot_reload_restarts_it(cell: Cell) -> None:
+    cell.up()
+    pid = cell.running_pid()
+    cell.spec = cell.spec.model_copy(update={"models": cell.spec.models.model_copy(update={"primary": "gpt-5-nano"})})
+    assert cell.changes("Gateway", cell.gateway_inputs()) == ["config"]
+    cell.up()
+    assert cell.running_pid() == pid
+    config = json.loads(cell.paths.config.read_text())
+    assert config["agents"]["defaults"]["model"]["primary"] == "clawstack/gpt-5-nano"
+    cell.spec = cell.spec.model_copy(update={"restart_nonce": "2026-11-21T08:00"})
+    cell.up()
+    assert cell.running_pid() != pid
+
+
+def test_an_edited_configuration_is_drift_and_is_mended(cell: Cell) -> None:
+    cell.up()
+    cell.paths.config.write_text("{}")
+    assert cell.changes("Gateway", cell.gateway_inputs()) == ["config"]
+    cell.up()
+    assert cell.paths.config.read_text() == cell.plan.config
+
+
+@as_root
+def test_another_cells_account_can_read_nothing(new_cell: Callable[..., Cell]) -> None:
+    mine, theirs = new_cell(), new_cell()
+    mine.up()
+    theirs.up()
+    account = theirs.states["Account"][1]
+    ids = Ids(uid=account["uid"], gid=account["gid"])
+    for target in (
+        mine.paths.state,
+        mine.paths.config,
+        mine.paths.log,
+        mine.spec.directories.supervisor,
+        mine.paths.root,
+    ):
+        tool = "/bin/ls" if target.is_dir() else "/bin/cat"
+        tried = subprocess.run(command(ids, tool, target), capture_output=True, check=False)
+        assert b"Permission denied" in tried.stderr, f"the other cell can read {target}: {tried.stdout!r}"
+
+
+def test_planted_secrets_are_in_no_argument_log_or_readable_file(cell: Cell, place: Place) -> None:
+    cell.up()
+    cell.running_pid()
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(cell.spec.port) in listed
+    assert not [planted for planted in PLANTED if planted in listed]
+    allowed = cell.supervisor.launch(cell.spec.slug)
+    assert stat.S_IMODE(allowed.stat().st_mode) == 0o600
+    # the gateway itself wrote its token into its log: that file is root's alone
+    files = [path for path in place.folder.rglob("*") if path.is_file() and path not in {allowed, cell.paths.log}]
+    found = [path for path in files if any(planted.encode() in path.read_bytes() for planted in PLANTED)]
+    assert found == []
+
+
+def test_a_failed_backup_stops_the_erasing_and_says_what_to_do(cell: Cell, place: Place) -> None:
+    cell.up()
+    place.behave(no_backup=True)
+    cell.delete("Gateway")
+    with pytest.raises(Exception, match="the database is locked") as caught:
+        cell.delete("StateDirectory")
+    assert "nothing was erased" in getattr(caught.value, "remedy", "")
+    assert (cell.paths.state / "state" / "openclaw.sqlite").exists()
+    place.behave(verified=False)
+    with pytest.raises(Exception, match="verified=False"):
+        cell.delete("StateDirectory")
+    place.behave()
+    cell.destroy()
+    assert not cell.paths.root.exists()
+
+
+def test_an_operator_can_erase_without_a_backup(new_cell: Callable[..., Cell], place: Place) -> None:
+    cell = new_cell(skip_backup=True)
+    cell.up()
+    place.behave(no_backup=True)
+    cell.destroy()
+    assert not cell.paths.root.exists()
+    assert not (place.folder / "backups" / cell.spec.slug).exists()
+
+
+def test_a_delete_that_was_killed_after_the_backup_does_not_back_up_again(cell: Cell, place: Place) -> None:
+    cell.up()
+    cell.delete("Gateway")
+    cell.paths.erased_marker.write_text('{"archive": "x"}')
+    (cell.paths.state / "state" / "openclaw.sqlite").unlink()  # half erased
+    cell.destroy()
+    assert not cell.paths.root.exists()
+    assert not (place.folder / "backups").exists()
+
+
+def test_deleting_twice_is_fine(cell: Cell) -> None:
+    cell.up()
+    states = dict(cell.states)
+    cell.destroy()
+    cell.states = states
+    cell.destroy()
+
+
+def test_a_sweep_finds_what_no_known_cell_owns(new_cell: Callable[..., Cell], place: Place) -> None:
+    known, unknown = new_cell(), new_cell()
+    known.up()
+    unknown.up()
+    pid = unknown.running_pid()
+    found = supervision.orphans(place.supervisor, [known.spec.slug])
+    assert [(orphan.slug, orphan.has_program, pid in orphan.pids) for orphan in found] == [
+        (unknown.spec.slug, True, True)
+    ]
+
+
+def test_memory_beyond_the_plan_ends_the_gateway_with_a_reason(cell: Cell, place: Place) -> None:
+    cell.up()
+    limits = cell.spec.resources.model_copy(update={"memory_mb": 1024})
+    cell.spec = cell.spec.model_copy(update={"resources": limits})
+    place.behave(memory_mb=1300)
+    with pytest.raises(Aborted, match=r"ended \d times|not ready"):
+        cell.up()
+
+
+def test_a_link_in_the_workspace_is_not_followed(cell: Cell, place: Place) -> None:
+    """The cell owns its workspace; root must not be tricked into writing elsewhere."""
+    cell.up()
+    target = place.folder / "target"
+    target.mkdir()
+    workspace = cell.paths.workspace
+    for file in workspace.iterdir():
+        file.unlink()
+    workspace.rmdir()
+    workspace.symlink_to(target)
+    cell.spec = cell.spec.model_copy(update={"answers": {"child_name": "Mia", "child_birthday": "2025-01-01"}})
+    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
+        cell.up()
+    assert list(target.iterdir()) == []
+
+
+def test_a_file_link_in_the_workspace_is_replaced_not_followed(cell: Cell, place: Place) -> None:
+    cell.up()
+    victim = place.folder / "victim"
+    victim.write_text("untouched")
+    user = cell.paths.workspace / "USER.md"
+    user.unlink()
+    user.symlink_to(victim)
+    cell.spec = cell.spec.model_copy(update={"answers": {"child_name": "Mia", "child_birthday": "2025-01-01"}})
+    cell.up()
+    assert victim.read_text() == "untouched"
+    assert "Child: Mia" in user.read_text()
+    assert not user.is_symlink()
+
+
+def test_a_gateway_that_ignores_sigterm_is_ended_all_the_same(cell: Cell, place: Place) -> None:
+    place.behave(deaf=True)
+    cell.up()
+    pid = cell.running_pid()
+    launch = cell.supervisor.launch(cell.spec.slug)
+    launch.write_text(launch.read_text().replace('"stop_seconds": 30.0', '"stop_seconds": 1.0'))
+    os.kill(cell.running_pid(), signal.SIGKILL)
+    until(lambda: cell.status().pid not in {None, pid}, what="a start with the short patience")
+    cell.destroy()
+    assert not cell.processes()
+
+
+def test_folders_closed_to_others_are_named(new_cell: Callable[..., Cell], place: Place) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only an account of its own can be shut out")
+    place.folder.chmod(0o700)
+    with pytest.raises(Exception, match="is closed to others") as caught:
+        new_cell().up()
+    assert "chmod o+x" in getattr(caught.value, "remedy", "")
+    place.folder.chmod(0o755)

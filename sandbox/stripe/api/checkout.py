@@ -12,7 +12,7 @@ from sandbox.stripe.values import DAY, Json, list_of
 
 TAKES = (
     "mode", "line_items", "customer", "customer_email", "metadata", "subscription_data", "success_url", "cancel_url",
-    "client_reference_id", "expires_at", "locale", "ui_mode", "payment_method_types", "payment_method_collection",
+    "client_reference_id", "expires_at", "locale", "ui_mode", "payment_method_collection",
 )  # fmt: skip
 LOOKS = (
     "allow_promotion_codes", "automatic_tax", "billing_address_collection", "consent_collection", "custom_text",

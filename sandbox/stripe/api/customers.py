@@ -15,7 +15,7 @@ from sandbox.stripe.values import Json
 
 PLAIN = ("description", "email", "name", "phone")
 WRITES = (*PLAIN, "metadata", "address", "balance", "invoice_settings", "payment_method")
-LOOKS = ("preferred_locales", "shipping", "tax", "tax_exempt", "tax_id_data", "invoice_prefix")
+LOOKS = ("preferred_locales", "shipping", "tax", "tax_exempt", "invoice_prefix", "tax_id_data")
 
 
 def create(call: Call) -> Json:
@@ -166,7 +166,7 @@ ENDPOINTS = (
         handler=update,
         params="CustomerUpdateParams",
         takes=WRITES[:-1],
-        ignores=LOOKS,
+        ignores=LOOKS[:-1],
     ),
     Endpoint(method="DELETE", path="/v1/customers/{id}", handler=delete, params="CustomerDeleteParams"),
     Endpoint(

@@ -21,12 +21,8 @@ RegisterToken = Callable[[AsyncSession, uuid.UUID, Token], Awaitable[None]]
 ForTenant = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]
 
 
-class RegisterBackups(Protocol):
-    """Notes the archives that a cell left behind; calling it again notes nothing twice."""
-
-    async def __call__(self, session: AsyncSession, tenant: Tenant, folder: Path) -> int:
-        """`folder`: where the cell's archives and manifests are; returns how many are new."""
-        ...
+#: Notes the archives that a cell left in a folder and returns how many are new; repeating it notes nothing twice.
+RegisterBackups = Callable[[AsyncSession, Tenant, Path], Awaitable[int]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -166,3 +166,17 @@ async def tenant_events(session: AsyncSession, tenant_id: uuid.UUID, *, limit: i
         .limit(limit)
     )
     return list(await session.scalars(query))[::-1]
+
+
+async def tenant_events_after(
+    session: AsyncSession, tenant_id: uuid.UUID, *, row: int, limit: int = 200
+) -> list[OperationEvent]:
+    """Events of all of a tenant's operations that were stored after `row`, in order."""
+    query = (
+        select(OperationEvent)
+        .join(Operation, Operation.id == OperationEvent.operation_id)
+        .where(Operation.tenant_id == tenant_id, OperationEvent.id > row)
+        .order_by(OperationEvent.id)
+        .limit(limit)
+    )
+    return list(await session.scalars(query))

@@ -12,13 +12,16 @@ from pathlib import Path
 import procrastinate
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.access.guard import Guard
 from services.context import Platform
 from services.parts import Part
 from services.provisioner import cells, tasks
 from services.provisioner.assembly import CellAssembler
 from services.provisioner.borders import MakeProgram, Neighbours, Program
+from services.provisioner.endpoints import create_router as create_tenant_router
 from services.provisioner.engine.engine import Engine
 from services.provisioner.machine import Machine
+from services.provisioner.operation_endpoints import create_router as create_operation_router
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.runner import OperationRunner
 from services.provisioner.tables import Tenant
@@ -34,7 +37,12 @@ def create_part(platform: Platform) -> Part:
         )
         tasks.register(app, reconciler=reconciler, database=platform.database)
 
-    return Part(name="provisioner", register_tasks=register_tasks)
+    guard = Guard(platform.database)
+    routers = (
+        create_tenant_router(platform=platform, guard=guard),
+        create_operation_router(database=platform.database, guard=guard),
+    )
+    return Part(name="provisioner", routers=routers, register_tasks=register_tasks)
 
 
 def create_reconciler(

@@ -17,8 +17,9 @@ from services.provisioner.engine.command import OwnedCommand, Ownership
 from services.provisioner.engine.control import Control
 from services.provisioner.engine.environment import cli_environment
 from services.provisioner.engine.failures import classify
+from services.provisioner.engine.inline import InlineProgram, Program
 from services.provisioner.engine.narration import Findings, Narrator, Step
-from services.provisioner.engine.stack import LeanStack, Program
+from services.provisioner.engine.stack import LeanStack
 from services.provisioner.engine.state_files import StackFiles
 from services.provisioner.vocabulary import EventKind
 
@@ -146,7 +147,7 @@ class _Run:
         self._stack = stack
         self._on_step = on_step
         self._narrator = Narrator()
-        self._raised: BaseException | None = None
+        self._inline_program: InlineProgram | None = None
         self._files: StackFiles | None = state_files.files_of(
             place.backend_url, project=place.project, stack=place.stack
         )
@@ -155,7 +156,7 @@ class _Run:
         try:
             findings = work()
         except Exception as error:
-            raise classify(error, self._narrator.findings, raised_by_program=self._raised) from error
+            raise classify(error, self._narrator.findings, raised_by_program=self._raised()) from error
         return Outcome(outputs=findings.outputs, changes=findings.changes)
 
     def up(self, program: Program, *, packs: list[str], refresh: bool) -> Findings:
@@ -183,11 +184,11 @@ class _Run:
     def preview(self, program: Program, *, packs: list[str]) -> Findings:
         if not self._is_there():
             self._initialise()
-        self._stack.foresee(self._watched(program), on_event=self._listen(preview=True), policy_packs=packs)
+        self._stack.foresee(self._inline(program), on_event=self._listen(preview=True), policy_packs=packs)
         return self._narrator.findings
 
     def _apply(self, program: Program, *, packs: list[str], refresh: bool) -> Findings:
-        self._stack.apply(self._watched(program), on_event=self._listen(), policy_packs=packs, refresh=refresh)
+        self._stack.apply(self._inline(program), on_event=self._listen(), policy_packs=packs, refresh=refresh)
         return self._narrator.findings
 
     def _recover(self) -> bool:
@@ -209,7 +210,7 @@ class _Run:
         try:
             self._apply(program, packs=[], refresh=False)
         except Exception as error:  # noqa: BLE001 - destroying what is known must go on; the sweep finds the rest
-            found = classify(error, self._narrator.findings, raised_by_program=self._raised)
+            found = classify(error, self._narrator.findings, raised_by_program=self._raised())
             self._control.check()
             self._tell(f"What the killed run made could not be found again: {found.message}")
 
@@ -221,18 +222,14 @@ class _Run:
             self._files.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._stack.initialise()
 
-    def _watched(self, program: Program) -> Program:
-        def run() -> None:
-            try:
-                program()
-            except BaseException as error:
-                self._raised = error
-                raise
+    def _inline(self, program: Program) -> InlineProgram:
+        self._inline_program = InlineProgram(program)
+        return self._inline_program
 
-        return run
+    def _raised(self) -> BaseException | None:
+        return None if self._inline_program is None else self._inline_program.raised
 
     def _listen(self, *, preview: bool = False) -> Callable[[EngineEvent], None]:
-        self._raised = None
         self._narrator = Narrator(preview=preview)
 
         def on_event(event: EngineEvent) -> None:

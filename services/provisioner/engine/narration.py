@@ -13,6 +13,7 @@ from pulumi.automation.events import DiagnosticEvent, PolicyEvent, StepEventMeta
 from services.provisioner.vocabulary import EventKind
 
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
+_PROVIDER_TYPE: Final = "pulumi:providers:"
 #: Pulumi marks values with this key; such a value is a secret or a reference, never plain data.
 _SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 _LONGEST_MESSAGE: Final = 2000
@@ -29,8 +30,8 @@ _VERBS: Final[dict[OpType, tuple[str, str, str]]] = {
     OpType.IMPORT: ("Importing", "Imported", "Would import"),
 }
 _COLOURS: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
-#: The engine repeats what the program's own error said just before.
-_REPEATED: Final = re.compile(r"an unhandled error occurred:")
+#: What the engine puts before a program's own words.
+_FRAME: Final = re.compile(r"^an unhandled error occurred: (program failed: )?")
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
@@ -100,7 +101,7 @@ class Narrator:
 
     def _begin(self, step: StepEventMetadata) -> Step | None:
         self._begun[step.urn] = time.monotonic()
-        if step.op not in _VERBS or step.type == STACK_TYPE:
+        if step.op not in _VERBS or _is_machinery(step):
             return None
         return Step(
             kind=EventKind.RESOURCE,
@@ -113,7 +114,7 @@ class Narrator:
             if step.new is not None:
                 self.findings.outputs = public_outputs(step.new.outputs or {})
             return None
-        if step.op not in _VERBS or self._preview:
+        if step.op not in _VERBS or self._preview or _is_machinery(step):
             return None
         seconds = round(time.monotonic() - self._begun.get(step.urn, time.monotonic()), 2)
         return Step(
@@ -132,8 +133,8 @@ class Narrator:
         )
 
     def _diagnose(self, event: DiagnosticEvent) -> Step | None:
-        message = clean(event.message.partition("\nTraceback (most recent call last)")[0])
-        if event.severity not in {"error", "warning"} or not message or _REPEATED.match(message):
+        message = _FRAME.sub("", clean(event.message))
+        if event.severity not in {"error", "warning"} or not message:
             return None
         if event.severity == "error":
             self.findings.errors.append(message)
@@ -183,6 +184,11 @@ def clean(message: str) -> str:
     """Text without colours, bounded."""
     text = _COLOURS.sub("", message).strip()
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."
+
+
+def _is_machinery(step: StepEventMetadata) -> bool:
+    """Pulumi's own resources: the stack's root and the entries for plugins."""
+    return step.type == STACK_TYPE or step.type.startswith(_PROVIDER_TYPE)
 
 
 def _holds_signature(value: Any) -> bool:

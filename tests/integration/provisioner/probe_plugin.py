@@ -18,6 +18,7 @@ from typing import Any
 
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
+from typing_extensions import override
 
 from clawstack.errors import NeedsAttentionError
 from clawstack.plugin_server.provider import PlainProvider
@@ -26,14 +27,17 @@ from clawstack.plugin_server.values import reveal, to_python, to_struct
 
 
 class Probe(PlainProvider):
+    @override
     def Check(self, request: Any, context: Any) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
+    @override
     def Diff(self, request: Any, context: Any) -> Any:
         old, new = reveal(to_python(request.old_inputs)), reveal(to_python(request.news))
         kind = provider_pb2.DiffResponse.DIFF_NONE if old == new else provider_pb2.DiffResponse.DIFF_SOME
         return provider_pb2.DiffResponse(changes=kind)
 
+    @override
     def Create(self, request: Any, context: Any) -> Any:
         inputs = to_python(request.properties)
         if request.preview:
@@ -41,6 +45,7 @@ class Probe(PlainProvider):
         slug = self._call("create", inputs)
         return provider_pb2.CreateResponse(id=slug, properties=to_struct({**inputs, "endpoint": f"probe://{slug}"}))
 
+    @override
     def Update(self, request: Any, context: Any) -> Any:
         inputs = to_python(request.news)
         if request.preview:
@@ -48,6 +53,7 @@ class Probe(PlainProvider):
         slug = self._call("update", inputs)
         return provider_pb2.UpdateResponse(properties=to_struct({**inputs, "endpoint": f"probe://{slug}"}))
 
+    @override
     def Read(self, request: Any, context: Any) -> Any:
         inputs = reveal(to_python(request.inputs))
         there = (Path(inputs["folder"]) / "cells" / inputs["slug"]).exists()
@@ -56,6 +62,7 @@ class Probe(PlainProvider):
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
+    @override
     def Delete(self, request: Any, context: Any) -> Any:
         self._call("delete", to_python(request.properties))
         return empty_pb2.Empty()

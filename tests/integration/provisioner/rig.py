@@ -76,6 +76,18 @@ class Probe:
         )
         plugin.chmod(0o755)
 
+    def cli(self, real: Path) -> Path:
+        """A stand-in for the path of the CLI that notes every start with its arguments and becomes the CLI."""
+        path = self.bin / "pulumi"
+        path.write_text(f'#!/bin/sh\necho "$*" >> {self.folder}/starts\nexec {real} "$@"\n')
+        path.chmod(0o755)
+        return path
+
+    def starts(self) -> list[str]:
+        """Command lines of the CLI so far."""
+        path = self.folder / "starts"
+        return path.read_text().splitlines() if path.exists() else []
+
     def hold(self, op: str, slug: str) -> Path:
         path = self.folder / f"hold-{op}-{slug}"
         path.touch()
@@ -102,7 +114,7 @@ class Probe:
     def runtime(self) -> Runtime:
         found = locate()
         return Runtime(
-            pulumi=found.pulumi,
+            pulumi=self.cli(found.pulumi),
             pulumi_version=found.pulumi_version,
             plugin_path=(self.bin, *found.plugin_path),
             node=found.node,

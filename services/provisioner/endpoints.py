@@ -1,0 +1,177 @@
+"""`/v1/tenants`: see tenants and say what is wanted of them."""
+
+# No `from __future__ import annotations` here: FastAPI could not resolve annotations that name the guard's closures.
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from sse_starlette import EventSourceResponse
+
+from services.access.guard import Guard
+from services.access.schemas import Principal, Scope
+from services.context import Platform
+from services.database.base import utcnow
+from services.llm_proxy.usage import usage_of
+from services.provisioner import operations, repository, service, streams
+from services.provisioner.assembly import CELL_SECRETS
+from services.provisioner.gateway_log import tail
+from services.provisioner.schemas import (
+    Accepted,
+    EventView,
+    LogView,
+    Page,
+    TenantPatch,
+    TenantRequest,
+    TenantView,
+    UsageView,
+)
+from services.provisioner.vocabulary import TenantState
+from tenants.process.paths import CellPaths
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000)]
+
+
+def create_router(*, platform: Platform, guard: Guard) -> APIRouter:
+    """Routes of tenants."""
+    router = APIRouter(prefix="/v1/tenants", tags=["tenants"])
+    _add_tenants(router, platform, guard)
+    _add_wishes(router, platform, guard)
+    _add_views(router, platform, guard)
+    return router
+
+
+def _add_tenants(router: APIRouter, platform: Platform, guard: Guard) -> None:
+    database = platform.database
+    reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
+    writer = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_WRITE))]
+
+    @router.get("")
+    async def list_tenants(
+        principal: reader,
+        state: TenantState | None = None,
+        plan: str | None = None,
+        include_deleted: bool = False,
+        limit: Limit = 50,
+        offset: Offset = 0,
+    ) -> Page[TenantView]:
+        """Tenants that the caller may see, newest first."""
+        async with database.transaction() as session:
+            rows, total = await repository.page(
+                session,
+                customer_id=principal.customer_id,
+                state=state.value if state else None,
+                plan=plan,
+                include_deleted=include_deleted,
+                limit=limit,
+                offset=offset,
+            )
+            items = [TenantView.of(row) for row in rows]
+        return Page(items=items, total=total, limit=limit, offset=offset)
+
+    @router.post("", status_code=201)
+    async def create_tenant(wanted: TenantRequest, principal: writer) -> TenantView:
+        """Make a tenant without a payment (operators); it is built at once."""
+        async with database.transaction() as session:
+            tenant = await service.create(
+                session,
+                principal,
+                wanted,
+                catalogue=platform.catalogue,
+                default_substrate=platform.settings.default_substrate,
+                today=utcnow().date(),
+            )
+            return TenantView.of(tenant)
+
+    @router.get("/{slug}")
+    async def read_tenant(slug: str, principal: reader) -> TenantView:
+        """One tenant."""
+        async with database.transaction() as session:
+            return TenantView.of(await service.find(session, principal, slug))
+
+    @router.patch("/{slug}")
+    async def patch_tenant(slug: str, patch: TenantPatch, principal: writer) -> Accepted:
+        """Change plan (operators) or settings; the cell follows."""
+        async with database.transaction() as session:
+            changed = await service.change(session, principal, slug, patch, catalogue=platform.catalogue)
+            return Accepted(tenant=TenantView.of(await service.find(session, principal, slug)), changed=changed)
+
+    @router.delete("/{slug}", status_code=202)
+    async def delete_tenant(slug: str, principal: writer, skip_backup: bool = False) -> Accepted:
+        """Destroy the tenant's stack after a verified backup (operators). `skip_backup`: without one."""
+        async with database.transaction() as session:
+            tenant, changed = await service.want(session, principal, slug, "absent", skip_backup=skip_backup)
+            return Accepted(tenant=TenantView.of(tenant), changed=changed)
+
+
+def _add_wishes(router: APIRouter, platform: Platform, guard: Guard) -> None:
+    database = platform.database
+    writer = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_WRITE))]
+
+    @router.post("/{slug}/suspend", status_code=202)
+    async def suspend(slug: str, principal: writer) -> Accepted:
+        """Stop the gateway and keep its memory (operators)."""
+        async with database.transaction() as session:
+            tenant, changed = await service.want(session, principal, slug, "suspended")
+            return Accepted(tenant=TenantView.of(tenant), changed=changed)
+
+    @router.post("/{slug}/resume", status_code=202)
+    async def resume(slug: str, principal: writer) -> Accepted:
+        """Let a suspended tenant run again (operators)."""
+        async with database.transaction() as session:
+            tenant, changed = await service.want(session, principal, slug, "running")
+            return Accepted(tenant=TenantView.of(tenant), changed=changed)
+
+    @router.post("/{slug}/restart", status_code=202)
+    async def restart(slug: str, principal: writer) -> Accepted:
+        """Restart the gateway; also tries again what waits for somebody to act."""
+        async with database.transaction() as session:
+            tenant = await service.restart(session, principal, slug)
+            return Accepted(tenant=TenantView.of(tenant), changed=True)
+
+    @router.post("/{slug}/reset", status_code=202)
+    async def reset(slug: str, principal: writer) -> Accepted:
+        """Start a fresh conversation. Not possible from outside yet: answers 409 and says what to do instead."""
+        async with database.transaction() as session:
+            raise service.refuse_reset(await service.find(session, principal, slug))
+
+
+def _add_views(router: APIRouter, platform: Platform, guard: Guard) -> None:
+    database = platform.database
+    reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
+    usage_reader = Annotated[Principal, Depends(guard.requires(Scope.USAGE_READ))]
+
+    @router.get("/{slug}/logs")
+    async def logs(slug: str, principal: reader, lines: Annotated[int, Query(ge=1, le=2000)] = 200) -> LogView:
+        """The end of the gateway's log, without secrets."""
+        async with database.transaction() as session:
+            tenant = await service.find(session, principal, slug)
+            for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
+                await platform.vault.get(session, tenant.id, name)
+        log = CellPaths(root=platform.settings.data_dir / "cells" / tenant.slug).log
+        found = await asyncio.to_thread(tail, log, lines=lines)
+        return LogView(lines=[platform.redactor.text(line) for line in found])
+
+    @router.get("/{slug}/events", response_model=list[EventView])
+    async def events(
+        slug: str,
+        principal: reader,
+        request: Request,
+        limit: Limit = 100,
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> Response | list[EventView]:
+        """What was done to the tenant: a list, or with `Accept: text/event-stream` a stream that goes on."""
+        async with database.transaction() as session:
+            tenant = await service.find(session, principal, slug)
+            if not streams.is_wanted(request.headers.get("accept", "")):
+                return [EventView.of(row) for row in await operations.tenant_events(session, tenant.id, limit=limit)]
+        after = streams.resume_point(last_event_id)
+        return EventSourceResponse(streams.tenant_stream(database, tenant.id, after=after))
+
+    @router.get("/{slug}/usage")
+    async def usage(slug: str, principal: usage_reader, period: str | None = None) -> UsageView:
+        """Tokens and money of one month, for example `2026-11`; the present one by default."""
+        async with database.transaction() as session:
+            tenant = await service.find(session, principal, slug)
+            plan = platform.catalogue.plan(tenant.plan)
+            return UsageView.of(await usage_of(session, tenant.id, plan, period))

@@ -1,0 +1,326 @@
+"""The engine alone with the real CLI: processes, cancellation, budget, recovery."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pulumi
+import pytest
+from pydantic import SecretStr
+
+from clawstack.errors import NeedsAttentionError, PermanentError, TemporaryError
+from services.provisioner.engine import state_files
+from services.provisioner.engine.command import Ownership
+from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
+from services.provisioner.engine.engine import Engine, StackPlace
+from services.provisioner.engine.identity import ProcessIdentity
+from services.provisioner.engine.inline import Program
+from services.provisioner.engine.narration import Step
+from services.provisioner.machine import Machine
+from tests.integration.provisioner.programs import ProbeCell
+from tests.integration.provisioner.rig import Probe, engine_processes
+
+SLUG = "emma-1"
+PASSPHRASE = "planted-passphrase-0123456789abcdef"
+TOKEN = "planted-token-0123456789abcdef"
+
+
+class Bench:
+    """One engine and one stack, driven by hand."""
+
+    def __init__(self, data: Path, probe: Probe) -> None:
+        self.data = data
+        self.probe = probe
+        self.steps: list[Step] = []
+        self.processes: list[ProcessIdentity] = []
+        machine = Machine(probe.runtime())
+        environment = {**os.environ, "CLAWSTACK_MASTER_KEY": "planted-master-key", "PLANTED": "planted-parent-secret"}
+        self.engine = Engine(
+            tools=machine.tools, pulumi_home=data / "pulumi" / "home", policy_pack=data / "none", parent=environment
+        )
+        self.place = StackPlace(
+            stack=SLUG,
+            project="clawstack-cells",
+            backend_url=f"file://{data}/state/{SLUG}",
+            work_dir=data / "pulumi" / "work" / SLUG,
+            passphrase=SecretStr(PASSPHRASE),
+            exists=False,
+        )
+
+    @property
+    def files(self) -> state_files.StackFiles:
+        files = state_files.files_of(self.place.backend_url, project=self.place.project, stack=SLUG)
+        assert files is not None
+        return files
+
+    def control(self, *, budget: float = 60, grace: float = 5) -> Control:
+        return Control(budget=budget, grace=grace)
+
+    def ownership(self, control: Control | None = None) -> Ownership:
+        return Ownership(control=control or self.control(), on_process=self.processes.append)
+
+    def program(self, nonce: str = "") -> Program:
+        def run() -> None:
+            cell = ProbeCell(
+                "cell",
+                {
+                    "folder": str(self.probe.folder),
+                    "slug": SLUG,
+                    "desired": "running",
+                    "nonce": nonce,
+                    "token": pulumi.Output.secret(TOKEN),
+                },
+            )
+            pulumi.export("endpoint", cell.endpoint)
+            pulumi.export("token", pulumi.Output.secret(TOKEN))
+
+        return run
+
+    def up(self, nonce: str = "", control: Control | None = None) -> dict[str, object]:
+        outcome = self.engine.up(
+            self.place, self.program(nonce), ownership=self.ownership(control), on_step=self.steps.append
+        )
+        return dict(outcome.outputs)
+
+    def destroy(self, control: Control | None = None) -> None:
+        self.engine.destroy(self.place, self.program(), ownership=self.ownership(control), on_step=self.steps.append)
+
+    def in_background(self, work: str, control: Control) -> tuple[threading.Thread, list[BaseException]]:
+        raised: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                getattr(self, work)(control=control)
+            except Exception as error:  # noqa: BLE001 - carried to the test's own thread
+                raised.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread, raised
+
+
+@pytest.fixture
+def bench(data_dir: Path, probe: Probe) -> Bench:
+    return Bench(data_dir, probe)
+
+
+def wait(condition: object, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def verbs(lines: list[str]) -> list[str]:
+    return [" ".join(word for word in line.split() if not word.startswith("-"))[:10].split()[0] for line in lines]
+
+
+def test_a_first_provision_takes_two_processes_an_update_one_and_a_destroy_one(bench: Bench) -> None:
+    assert bench.up() == {"endpoint": f"probe://{SLUG}"}, "secret outputs are left out"
+    assert verbs(bench.probe.starts()) == ["stack", "up"]
+    bench.up("changed")
+    assert verbs(bench.probe.starts()) == ["stack", "up", "up"]
+    bench.destroy()
+    assert verbs(bench.probe.starts()) == ["stack", "up", "up", "destroy"]
+    assert not bench.files.exists()
+    assert bench.probe.cell(SLUG) is None
+    bench.destroy()
+    assert len(bench.probe.starts()) == 4, "destroying what is gone needs no process"
+    assert len(bench.processes) == 4, "every process was written down before it started"
+    assert [step.message for step in bench.steps if step.kind == "resource"] == [
+        "Creating cell cell.",
+        "Created cell cell.",
+        "Updating cell cell.",
+        "Updated cell cell.",
+        "Removing cell cell.",
+        "Removed cell cell.",
+    ]
+
+
+def test_a_preview_changes_nothing_even_for_a_stack_still_to_come(bench: Bench) -> None:
+    outcome = bench.engine.preview(
+        bench.place, bench.program(), ownership=bench.ownership(), on_step=bench.steps.append
+    )
+    assert outcome.changes == {"create": 2}
+    assert [step.message for step in bench.steps if step.kind == "resource"] == ["Would create cell cell."]
+    assert not bench.files.root.exists()
+    assert bench.probe.journal() == []
+
+
+def test_cancelling_ends_every_process_and_leaves_no_lock(bench: Bench) -> None:
+    hold = bench.probe.hold("create", SLUG)
+    control = bench.control(grace=10)
+    thread, raised = bench.in_background("up", control)
+    wait(lambda: bench.probe.begun("create", SLUG))
+    assert len(engine_processes(bench.data)) >= 2, "the CLI and the plugin"
+    control.stop(StopReason.CANCELLED)
+    hold.unlink()
+    thread.join(30)
+    assert [type(error) for error in raised] == [OperationStoppedError]
+    assert engine_processes(bench.data) == []
+    assert list(bench.files.locks.glob("*.json")) == [], "a graceful end gives the lock back"
+
+
+def test_what_does_not_stop_in_its_grace_is_killed_and_the_next_run_recovers(bench: Bench) -> None:
+    hold = bench.probe.hold("create", SLUG)
+    control = bench.control(grace=0.5)
+    thread, raised = bench.in_background("up", control)
+    wait(lambda: bench.probe.begun("create", SLUG))
+    control.stop(StopReason.CANCELLED)
+    thread.join(30)
+    assert [type(error) for error in raised] == [OperationStoppedError]
+    assert engine_processes(bench.data) == []
+    assert len(list(bench.files.locks.glob("*.json"))) == 1, "a killed CLI leaves its lock"
+    assert state_files.pending_creates(bench.files), "and a creation of which nobody knows"
+
+    hold.unlink()
+    assert bench.up() == {"endpoint": f"probe://{SLUG}"}
+    assert state_files.pending_creates(bench.files) == []
+    assert any("lock of process" in step.message for step in bench.steps)
+
+
+def test_a_creation_that_was_killed_is_found_again_before_it_is_destroyed(bench: Bench) -> None:
+    bench.probe.hold("create", SLUG)
+    control = bench.control(grace=0)
+    thread, _ = bench.in_background("up", control)
+    wait(lambda: bench.probe.begun("create", SLUG))
+    control.stop(StopReason.CANCELLED)
+    thread.join(30)
+    assert bench.probe.cell(SLUG) is not None, "the killed run had made it"
+    (bench.probe.folder / f"hold-create-{SLUG}").unlink()
+
+    bench.destroy()
+    assert bench.probe.cell(SLUG) is None, "nothing is left behind that the state did not know"
+    assert not bench.files.exists()
+
+
+def test_an_operation_ends_when_its_budget_is_used_up(bench: Bench) -> None:
+    bench.probe.hold("create", SLUG)
+    started = time.monotonic()
+    with pytest.raises(OperationStoppedError) as caught:
+        bench.up(control=bench.control(budget=3, grace=0.5))
+    assert caught.value.reason is StopReason.BUDGET
+    assert time.monotonic() - started < 15
+    assert engine_processes(bench.data) == []
+
+
+def test_the_lock_of_a_living_process_is_respected(bench: Bench) -> None:
+    bench.up()
+    bench.files.locks.mkdir(parents=True, exist_ok=True)
+    lock = bench.files.locks / "0000.json"
+    me = psutil.Process()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.123456789Z", time.gmtime(me.create_time() + 60))
+    lock.write_text(json.dumps({"pid": me.pid, "username": "x", "hostname": os.uname().nodename, "timestamp": stamp}))
+    with pytest.raises(TemporaryError) as caught:
+        bench.up("changed")
+    assert caught.value.code == "stack_locked"
+    assert lock.exists()
+
+    elsewhere = {"pid": 1, "username": "x", "hostname": "another-host", "timestamp": stamp}
+    lock.write_text(json.dumps(elsewhere))
+    with pytest.raises(TemporaryError):
+        bench.up("changed")
+    assert lock.exists(), "nothing proves that a process of another machine is dead"
+
+
+def test_a_state_file_that_was_cut_short_is_replaced_by_the_one_before(bench: Bench) -> None:
+    bench.up()
+    bench.up("changed")
+    bench.files.checkpoint.write_bytes(b"")
+    bench.up("changed")
+    assert bench.probe.begun("create", SLUG) == 1, "the cell is still known"
+    assert any("cut short" in step.message for step in bench.steps)
+
+
+def test_a_wrong_passphrase_is_for_an_operator(bench: Bench) -> None:
+    bench.up()
+    bench.place = StackPlace(
+        stack=SLUG,
+        project=bench.place.project,
+        backend_url=bench.place.backend_url,
+        work_dir=bench.place.work_dir,
+        passphrase=SecretStr("another-passphrase-0123456789"),
+        exists=True,
+    )
+    with pytest.raises(NeedsAttentionError) as caught:
+        bench.up()
+    assert caught.value.code == "wrong_passphrase"
+
+
+def test_a_provider_says_in_its_own_words_what_is_wrong(bench: Bench) -> None:
+    bench.probe.fail("create", SLUG, "The disk of this machine is full of cats.")
+    with pytest.raises(TemporaryError) as caught:
+        bench.up()
+    assert caught.value.message == "The disk of this machine is full of cats."
+
+
+def test_a_program_that_fails_is_a_defect(bench: Bench) -> None:
+    def broken() -> None:
+        raise ValueError("planted")
+
+    with pytest.raises(PermanentError) as caught:
+        bench.engine.up(bench.place, broken, ownership=bench.ownership(), on_step=bench.steps.append)
+    assert caught.value.code == "program_failed"
+
+
+def test_a_process_that_could_not_be_written_down_never_starts(bench: Bench) -> None:
+    def refuse(_: ProcessIdentity) -> None:
+        raise TemporaryError("no database")
+
+    with pytest.raises(TemporaryError, match="no database"):
+        bench.engine.up(
+            bench.place,
+            bench.program(),
+            ownership=Ownership(control=bench.control(), on_process=refuse),
+            on_step=bench.steps.append,
+        )
+    assert bench.probe.starts() == []
+    assert engine_processes(bench.data) == []
+
+
+def test_a_worker_that_dies_before_the_gate_opens_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
+    """The gate: a child whose worker is killed before it wrote the child down must end by itself."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:  # the worker: starts a gated process, tells its PID, and is killed
+        from services.provisioner.engine.process import OwnedProcess
+
+        process = OwnedProcess(["/usr/bin/touch", str(tmp_path / "ran")], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"})
+        os.write(writer, str(process.identity.group).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+    gate = int(os.read(reader, 20))
+    os.waitpid(child, 0)
+    wait(lambda: not psutil.pid_exists(gate) or psutil.Process(gate).status() == psutil.STATUS_ZOMBIE)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_nothing_secret_is_in_arguments_environment_or_state(bench: Bench) -> None:
+    hold = bench.probe.hold("create", SLUG)
+    thread, raised = bench.in_background("up", bench.control())
+    wait(lambda: bench.probe.begun("create", SLUG))
+    seen_arguments, seen_environment = [], []
+    for process in engine_processes(bench.data):
+        seen_arguments.append(" ".join(process.cmdline()))
+        seen_environment.append(process.environ())
+    hold.unlink()
+    thread.join(30)
+    assert raised == []
+    assert len(seen_arguments) >= 2
+    planted = (PASSPHRASE, TOKEN, "planted-master-key", "planted-parent-secret")
+    for secret in planted:
+        assert all(secret not in line for line in seen_arguments + bench.probe.starts())
+    for environment in seen_environment:
+        assert "planted-master-key" not in environment.values()
+        assert "planted-parent-secret" not in environment.values()
+    written = [path for path in bench.data.rglob("*") if path.is_file() and "probe" not in path.parts]
+    assert written
+    for path in written:
+        content = path.read_bytes()
+        assert PASSPHRASE.encode() not in content, path
+        assert TOKEN.encode() not in content, path

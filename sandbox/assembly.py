@@ -47,17 +47,34 @@ class Options:
 
 
 def addresses(options: Options) -> dict[str, Any]:
-    """Return what the ready line says: where each served part is, as the product's settings want it."""
-    root = options.root
-    of_parts: dict[str, dict[str, Any]] = {
-        "stripe": {"stripe_api_base": f"{root}/stripe"},
-        "telegram": {"telegram_api_root": f"{root}/telegram", "telegram_link_base": f"{root}/telegram/_chat"},
-        "llm": {"llm_base_url": f"{root}/llm/v1", "llm_anthropic_base_url": f"{root}/llm"},
-    }
-    found: dict[str, Any] = {"port": options.port, "root": root}
+    """Return what the ready line says: where each served part is, as the product's settings want it, and its made-up keys."""
+    told: dict[str, Any] = {"port": options.port, "root": options.root}
     for part in options.parts:
-        found |= of_parts[part]
-    return found
+        told |= _TOLD[part](options)
+    return told
+
+
+def _told_of_stripe(options: Options) -> dict[str, Any]:
+    from sandbox.stripe.config import StripeSandboxConfig  # late: a part that is not served costs nothing
+
+    keys = options.stripe_api_keys or StripeSandboxConfig(data_dir=Path()).api_keys
+    return {"stripe_api_base": f"{options.root}/stripe", "stripe_api_key": keys[0]}
+
+
+def _told_of_telegram(options: Options) -> dict[str, Any]:
+    first = (options.bots or TelegramConfig().bots)[0]
+    root = f"{options.root}/telegram"
+    links = {"telegram_api_root": root, "telegram_link_base": f"{root}/_chat"}
+    return {**links, "telegram_bot_token": first.token, "telegram_bot_username": first.username}
+
+
+def _told_of_llm(options: Options) -> dict[str, Any]:
+    key = min(options.llm_keys or LlmConfig().api_keys)
+    root = f"{options.root}/llm"
+    return {"llm_base_url": f"{root}/v1", "llm_anthropic_base_url": root, "llm_api_key": key}
+
+
+_TOLD: Final = {"stripe": _told_of_stripe, "telegram": _told_of_telegram, "llm": _told_of_llm}
 
 
 def create_app(options: Options) -> Starlette:
@@ -92,7 +109,7 @@ def _create_part(part: str, options: Options) -> Starlette:
 
 
 def _create_telegram(options: Options) -> Starlette:
-    from sandbox.telegram.app import create_app as create  # late: a part that is not served costs nothing
+    from sandbox.telegram.app import create_app as create  # late, as above
 
     defaults = TelegramConfig()
     return create(

@@ -19,7 +19,7 @@ from sandbox.llm.script import Script
 
 def create_app(config: LlmConfig) -> Starlette:
     """Return the stand-in; `app.state.close()` ends all waits at once."""
-    faults, script, journal = FaultList(), Script(), Journal(config.kept_requests)
+    faults, script, journal = FaultList(), Script(), Journal(config.kept_requests, config.kept_bytes)
     api = ModelApi(config, faults=faults, script=script, journal=journal)
     dialects: dict[str, Dialect] = {
         "/v1/chat/completions": OpenAiChat(),

@@ -17,3 +17,4 @@ class LlmConfig:
     chunk_ms: float = 0.0
     now: Callable[[], float] = time.time
     kept_requests: int = 2000
+    kept_bytes: int = 64_000_000

@@ -39,7 +39,7 @@ class ModelApi:
 
     async def models(self, request: Request) -> Response:
         """GET /v1/models."""
-        received = self._open(request, None)
+        received = self._open(request, None, 0)
         try:
             self._check_key(request)
         except RequestError as error:
@@ -51,7 +51,7 @@ class ModelApi:
         """POST of a prompt in one vendor's dialect."""
         raw = (await request.body()).decode(errors="replace")
         body = _parsed(raw)
-        received = self._open(request, body if body is not None else raw)
+        received = self._open(request, body if body is not None else raw, len(raw))
         try:
             key = self._check_key(request)
             prompt = self._read(dialect, body)
@@ -149,10 +149,12 @@ class ModelApi:
         finally:
             self._journal.close(received, "disconnected")
 
-    def _open(self, request: Request, body: Any) -> Received:
+    def _open(self, request: Request, body: Any, size: int) -> Received:
         headers = {name.lower(): value for name, value in request.headers.items()}
         path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-        return self._journal.open(at=self._config.now(), method=request.method, path=path, headers=headers, body=body)
+        return self._journal.open(
+            at=self._config.now(), method=request.method, path=path, headers=headers, body=body, size=size
+        )
 
     def _check_key(self, request: Request) -> str:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()

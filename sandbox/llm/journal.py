@@ -30,18 +30,24 @@ class Received:
 
 
 class Journal:
-    """The latest requests, oldest first."""
+    """The latest requests, oldest first, as long as there are not too many or too large ones."""
 
-    def __init__(self, most: int) -> None:
-        self._requests: deque[Received] = deque(maxlen=most)
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._requests: deque[tuple[int, Received]] = deque()
+        self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._next = 1
         self.changes = Changes()
 
-    def open(self, *, at: float, method: str, path: str, headers: dict[str, str], body: Any) -> Received:
-        """Write down a request that has just arrived."""
+    def open(self, *, at: float, method: str, path: str, headers: dict[str, str], body: Any, size: int) -> Received:
+        """Write down a request of `size` bytes that has just arrived."""
         received = Received(number=self._next, at=at, method=method, path=path, headers=headers, body=body)
         self._next += 1
-        self._requests.append(received)
+        self._requests.append((size, received))
+        self._bytes += size
+        while len(self._requests) > self._most or self._bytes > self._most_bytes:
+            self._bytes -= self._requests.popleft()[0]
         self.changes.announce()
         return received
 
@@ -53,8 +59,9 @@ class Journal:
 
     def since(self, number: int, *, done: bool = False) -> list[Received]:
         """Return requests after this number, those that have ended only if `done`."""
-        return [r for r in self._requests if r.number > number and (not done or r.outcome != "open")]
+        return [r for _, r in self._requests if r.number > number and (not done or r.outcome != "open")]
 
     def clear(self) -> None:
         """Forget all; numbers keep rising."""
         self._requests.clear()
+        self._bytes = 0

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -28,13 +29,15 @@ from toolchain.paths import cache_root
 log = logs.get_logger(__name__)
 
 _WATCH_SECONDS = 0.5
+_PASSABLE = 0o711
+_CLOSED = ("state", "pulumi", "backups", "supervisor", "postgres.holders")
 _SHUTDOWN_SECONDS = 10
 
 
 @asynccontextmanager
 async def opened_platform(settings: Settings, redactor: Redactor) -> AsyncIterator[Platform]:
     """A migrated database and everything that nouns need; the embedded server is started when no URL is set."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    prepare_data_dir(settings.data_dir)
     async with AsyncExitStack() as stack:
         if settings.database_url is None:
             server = EmbeddedPostgres(data_dir=settings.data_dir, cache_dir=settings.cache_dir or cache_root())
@@ -47,6 +50,17 @@ async def opened_platform(settings: Settings, redactor: Redactor) -> AsyncIterat
         platform = build_platform(settings, database_url=url, redactor=redactor)
         stack.push_async_callback(platform.database.close)
         yield platform
+
+
+def prepare_data_dir(folder: Path) -> None:
+    """Cells' accounts pass through the data folder to their own; everything else in it is closed to them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(_PASSABLE)
+    (folder / "cells").mkdir(exist_ok=True)
+    (folder / "cells").chmod(_PASSABLE)
+    for name in _CLOSED:
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name).chmod(0o700)
 
 
 async def serve(settings: Settings, redactor: Redactor, roles: frozenset[Role]) -> None:

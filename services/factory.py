@@ -29,7 +29,7 @@ NOUNS: Mapping[Role, tuple[str, ...]] = {
     Role.API: ("access", "billing", "onboarding", "provisioner", "admin"),
     Role.PROXY: ("llm_proxy",),
     Role.ROUTER: ("telegram",),
-    Role.WORKER: (),
+    Role.WORKER: ("notifications",),
 }
 _SLOW_SENDER = timedelta(seconds=30)
 

@@ -99,7 +99,7 @@ class Account:
     def need(self, identifier: str, kind: str, *, param: str | None = None) -> Json:
         """The object of that kind. Raises resource_missing: 404 without `param`, 400 when `param` named it."""
         found = self.objects.get(identifier)
-        if found is None or found["object"] != kind:
+        if found is None or found["object"] != kind or found.get("deleted"):
             raise missing_object(NOUNS.get(kind, kind), identifier, param or "id", in_path=param is None)
         return found
 
@@ -129,12 +129,16 @@ class Account:
             self.emit(event, body, previous if event.endswith(".updated") else None)
         return body
 
-    def remove(self, body: Json, event: str | None = None) -> Json:
-        """Forgets the object and answers Stripe's stub of a deleted one."""
-        self.objects.delete(body["id"])
+    def remove(self, body: Json, event: str | None = None, *, remembered: bool = False) -> Json:
+        """Forgets the object and answers Stripe's stub of a deleted one; `remembered` keeps the stub readable."""
+        stub = {"id": body["id"], "object": body["object"], "deleted": True}
+        if remembered:
+            self.objects.put(stub, kind=f"deleted_{body['object']}")
+        else:
+            self.objects.delete(body["id"])
         if event:
             self.emit(event, body)
-        return {"id": body["id"], "object": body["object"], "deleted": True}
+        return stub
 
     def emit(self, kind: str, body: Json, previous: Json | None = None) -> Json:
         """Records an event with a snapshot of the object."""

@@ -10,17 +10,19 @@ from pathlib import Path
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, body TEXT NOT NULL,
-  customer TEXT AS (json_extract(body, '$.customer')) VIRTUAL,
-  lookup_key TEXT AS (json_extract(body, '$.lookup_key')) VIRTUAL,
   due INTEGER
 );
 CREATE INDEX IF NOT EXISTS objects_kind ON objects (kind, seq);
-CREATE INDEX IF NOT EXISTS objects_customer ON objects (kind, customer, seq);
-CREATE INDEX IF NOT EXISTS objects_lookup ON objects (kind, lookup_key) WHERE lookup_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_customer ON objects (kind, json_extract(body, '$.customer'), seq);
+CREATE INDEX IF NOT EXISTS objects_lookup ON objects (kind, json_extract(body, '$.lookup_key'));
+CREATE INDEX IF NOT EXISTS objects_invoice ON objects (kind, json_extract(body, '$.invoice'));
+CREATE INDEX IF NOT EXISTS objects_parent
+  ON objects (kind, json_extract(body, '$.parent.subscription_details.subscription'));
 CREATE INDEX IF NOT EXISTS objects_due ON objects (due) WHERE due IS NOT NULL;
 CREATE TABLE IF NOT EXISTS events (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, created INTEGER NOT NULL, body TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS events_created ON events (json_extract(body, '$.created'));
 CREATE TABLE IF NOT EXISTS deliveries (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, event TEXT NOT NULL, event_type TEXT NOT NULL,
   endpoint TEXT NOT NULL, flaw TEXT NOT NULL, state TEXT NOT NULL, next_at REAL NOT NULL, attempts TEXT NOT NULL

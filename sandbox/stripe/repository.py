@@ -46,12 +46,12 @@ class Objects:
         row = self.database.connection.execute("SELECT body FROM objects WHERE id = ?", [identifier]).fetchone()
         return json.loads(row["body"]) if row else None
 
-    def put(self, body: Json, *, due: int | None = None) -> None:
-        """Inserts or replaces. `due`: when the object wants to be looked at again (see engine.due)."""
+    def put(self, body: Json, *, due: int | None = None, kind: str | None = None) -> None:
+        """Inserts or replaces. `due`: when the object wants attention again; `kind` if not its `object`."""
         self.database.connection.execute(
             "INSERT INTO objects (id, kind, body, due) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET body = excluded.body, due = excluded.due",
-            [body["id"], body["object"], json.dumps(body), due],
+            " ON CONFLICT (id) DO UPDATE SET body = excluded.body, due = excluded.due, kind = excluded.kind",
+            [body["id"], kind or body["object"], json.dumps(body), due],
         )
 
     def delete(self, identifier: str) -> None:

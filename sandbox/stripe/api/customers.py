@@ -66,7 +66,10 @@ def _default(call: Call, customer: Json, settings: Params) -> str | None:
 
 
 def retrieve(call: Call) -> Json:
-    """The customer; a deleted one answers its stub."""
+    """The customer; a deleted one answers `{id, object, deleted: true}`, as with Stripe."""
+    found = call.account.find(call.id) or {}
+    if found.get("deleted") and found["object"] == "customer":
+        return found
     return call.account.need(call.id, "customer")
 
 
@@ -82,7 +85,7 @@ def delete(call: Call) -> Json:
     for subscription in call.account.every("subscription", customer=call.id):
         if subscription["status"] not in ("canceled", "incomplete_expired"):
             end_subscription(call.account, subscription)
-    return call.account.remove(customer, "customer.deleted")
+    return call.account.remove(customer, "customer.deleted", remembered=True)
 
 
 def create_method(call: Call) -> Json:

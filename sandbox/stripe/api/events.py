@@ -6,7 +6,10 @@ from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, created_conditio
 from sandbox.stripe.errors import ApiError, missing_object
 from sandbox.stripe.objects.events import endpoint_object
 from sandbox.stripe.repository import Condition
-from sandbox.stripe.values import Json, list_of, new_id
+from sandbox.stripe.values import DAY, Json, list_of, new_id
+
+KEPT_DAYS = 30
+"""How far back Stripe lists events (docs.stripe.com/api/events/list)."""
 
 
 def retrieve_event(call: Call) -> Json:
@@ -18,9 +21,15 @@ def retrieve_event(call: Call) -> Json:
 
 
 def find_events(call: Call) -> Json:
-    """By type (a trailing `*` is a wildcard), types and creation time."""
+    """By type (a trailing `*` is a wildcard), types and creation time; they are listed for 30 days."""
     params, page = call.params, page_of(call.params)
-    conditions = created_conditions(params)
+    lag = int(call.account.settings.get("hostile", {}).get("events_lag", 0))
+    oldest, newest = call.account.now - KEPT_DAYS * DAY, call.account.now - lag
+    conditions = [
+        *created_conditions(params),
+        Condition(field="created", operator=">=", value=oldest),
+        Condition(field="created", operator="<=", value=newest),
+    ]
     kind, kinds = params.text("type"), params.texts("types")
     if kind and kinds:
         raise ApiError("You may only specify one of these parameters: type, types.", param="type")

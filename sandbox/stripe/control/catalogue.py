@@ -36,7 +36,7 @@ def _amount(value: object, key: str) -> int:
 
 
 def _product(account: Account, plan: str, name: str) -> Json:
-    identifier = f"prod_clawstack_{plan}"
+    identifier = f"clawstack_{plan}"
     found = account.find(identifier)
     if found is not None:
         return found
@@ -60,7 +60,7 @@ def _price(account: Account, product: Json, key: str, amount: int, interval: str
         recurring=recurring,
         created=account.now,
         lookup_key=key,
-        metadata={"plan": product["metadata"]["plan"]},
+        metadata={"clawstack_lookup_key": key},
         nickname=None,
         tax_behavior="unspecified",
     )

@@ -29,6 +29,8 @@ class Hostile:
     """Share of events that are preceded by a copy whose signature is an hour old."""
     concurrency: int = 1
     """How many attempts run at the same time; above 1 the order is no longer kept."""
+    events_lag: int = 0
+    """Seconds for which a new event is missing from /v1/events, which is only eventually consistent at Stripe."""
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -38,6 +40,8 @@ class Hostile:
             raise ValueError("drop, lose_answer, bad_signature and stale_signature lie between 0 and 1.")
         if not (1 <= self.duplicate <= 50 and 1 <= self.concurrency <= 50):  # noqa: PLR2004 - bounded on purpose
             raise ValueError("duplicate and concurrency lie between 1 and 50.")
+        if not 0 <= self.events_lag <= 86_400:  # noqa: PLR2004 - a day
+            raise ValueError("events_lag lies between 0 and 86400 seconds.")
         least, most = self.delay_ms
         if not 0 <= least <= most:
             raise ValueError("delay_ms is a pair of milliseconds: [least, most].")

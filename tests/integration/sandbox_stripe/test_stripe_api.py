@@ -100,6 +100,19 @@ def test_metadata_is_merged_and_unset_key_by_key(client: stripe.StripeClient) ->
     assert cleared.metadata.to_dict() == {}
 
 
+def test_a_deleted_customer_is_remembered_as_deleted(
+    stand_in: StandIn, client: stripe.StripeClient, prices: Json
+) -> None:
+    subscription = subscribe(stand_in, prices["clawstack_starter_month"])
+    customer = str(subscription.customer)
+    assert client.v1.customers.delete(customer).deleted
+    assert client.v1.customers.retrieve(customer).to_dict() == {"id": customer, "object": "customer", "deleted": True}
+    assert client.v1.subscriptions.retrieve(subscription.id).status == "canceled"
+    assert customer not in {found.id for found in client.v1.customers.list({"limit": 100}).data}
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        client.v1.customers.update(customer, {"name": "x"})
+
+
 def test_an_idempotency_key_replays_the_first_answer(stand_in: StandIn, client: stripe.StripeClient) -> None:
     key: Any = {"idempotency_key": "job-1-create"}
     first = client.v1.customers.create({"email": "once@example.com"}, key)

@@ -350,7 +350,7 @@ def test_metered_usage_is_billed_at_the_end_of_the_period(
     )
     price = client.v1.prices.create(
         {
-            "product": "prod_clawstack_pro",
+            "product": "clawstack_pro",
             "currency": "usd",
             "unit_amount": 3,
             "recurring": {"interval": "month", "usage_type": "metered", "meter": meter.id},

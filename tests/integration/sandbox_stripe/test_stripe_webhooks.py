@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 import stripe
@@ -213,6 +215,20 @@ def test_events_are_listed_by_type_wildcard_and_time(stand_in: StandIn, client: 
     assert later == []
     same = client.v1.events.list({"created": {"gte": newest.created, "lte": newest.created}, "limit": 100}).data
     assert newest.id in {event.id for event in same}
+
+
+def test_the_list_of_events_can_lag_behind_and_ends_after_thirty_days(
+    stand_in: StandIn, client: stripe.StripeClient
+) -> None:
+    stand_in.control("hostile", events_lag=60)
+    product = client.v1.products.create({"name": "Late"})
+    wanted: Any = {"type": "product.created", "limit": 100}
+    listed = [event.data.object["id"] for event in client.v1.events.list(wanted).data]
+    assert product.id not in listed
+    stand_in.control("advance_clock", seconds=61)
+    assert client.v1.events.list(wanted).data[0].data.object["id"] == product.id
+    stand_in.control("advance_clock", days=30)
+    assert client.v1.events.list(wanted).data == []
 
 
 def test_any_event_at_all_can_be_sent(stand_in: StandIn, client: stripe.StripeClient, receiver: Receiver) -> None:

@@ -98,7 +98,7 @@ async def test_another_bots_path_is_unknown(pushed: World) -> None:
 async def test_words_that_postgresql_cannot_hold_are_delivered_all_the_same(pushed: World) -> None:
     cell, chat = await _bound(pushed)
     words = r"a\u0000b\ud83dc"
-    raw = f'''{{"update_id": 2, "message": {{"chat": {{"id": {chat}, "type": "private"}}, "text": "{words}", "x": 1e999}}}}'''
+    raw = f"""{{"update_id": 2, "message": {{"chat": {{"id": {chat}, "type": "private"}}, "text": "{words}", "x": 1e999}}}}"""
     assert await pushed.post_update(None, raw=raw.encode()) == 200
     await cell.poll_until(1)
     assert cell.texts() == ["a\ufffdb?c"]

@@ -92,7 +92,7 @@ async def retry_stalled_jobs(app: procrastinate.App) -> int:
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
         try:
             await app.job_manager.retry_job(job)
-        except exceptions.AlreadyEnqueued:
+        except exceptions.UniqueViolation:  # not AlreadyEnqueued: that is what deferring raises
             await app.job_manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=True)
         except exceptions.ConnectorException as error:
             log.warning("stalled_job_kept", job=job.id, error=str(error.__cause__ or error)[:200])

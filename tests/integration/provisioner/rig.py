@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.tokens import Token
@@ -147,6 +147,18 @@ class Rig:
     async def want(self, tenant: Tenant, **changes: Any) -> bool:
         async with self.platform.database.transaction() as session:
             return await desired.set_desired(session, tenant.id, **changes)
+
+    async def request(self, tenant: Tenant) -> None:
+        async with self.platform.database.transaction() as session:
+            await desired.request_reconcile(session, tenant.id)
+
+    async def idle(self) -> bool:
+        """No job waits or runs, no operation runs."""
+        async with self.platform.database.transaction() as session:
+            jobs = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+            running = "SELECT count(*) FROM operations WHERE status = 'running'"
+            counts = [(await session.execute(text(query))).scalar_one() for query in (jobs, running)]
+            return counts == [0, 0]
 
     async def tenant(self, tenant: Tenant) -> Tenant:
         async with self.platform.database.transaction() as session:

@@ -1,0 +1,69 @@
+"""A worker in a process of its own, to be killed: `python -m tests.integration.provisioner.worker_process`, JSON on stdin."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import procrastinate
+
+from clawstack import logs
+from clawstack.redaction import Redactor
+from clawstack.settings import Settings
+from services.factory import build_platform
+from services.jobs import worker
+from services.parts import Part
+from services.provisioner import tasks
+from services.provisioner.borders import Runtime
+from services.provisioner.machine import Machine
+from services.provisioner.part import create_reconciler
+from tests.integration.provisioner.programs import probe_program
+from tests.integration.provisioner.rig import Seen
+
+
+async def work(given: dict[str, Any]) -> None:
+    settings = Settings(
+        _env_file=None,
+        data_dir=Path(given["data_dir"]),
+        database_url=given["database_url"],
+        master_key=given["master_key"],
+        lease_ttl=timedelta(seconds=given["lease_seconds"]),
+        operation_grace=timedelta(seconds=2),
+        policy_pack=Path(given["data_dir"]) / "no-policies",
+    )
+    redactor = Redactor()
+    logs.configure(redactor=redactor, form="json")
+    platform = build_platform(settings, database_url=given["database_url"], redactor=redactor)
+    paths = {name: Path(given["runtime"][name]) for name in ("pulumi", "node", "openclaw")}
+    plugin_path = tuple(map(Path, given["runtime"]["plugin_path"]))
+    versions = {name: given["runtime"][name] for name in ("pulumi_version", "openclaw_version")}
+    machine = Machine(Runtime(**paths, **versions, plugin_path=plugin_path))
+
+    def register(app: procrastinate.App) -> None:
+        reconciler = create_reconciler(
+            platform=platform,
+            neighbours=Seen().neighbours(),
+            make_program=probe_program(Path(given["probe"])),
+            machine=machine,
+        )
+        tasks.register(app, reconciler=reconciler, database=platform.database)
+
+    # Dead workers are to be noticed in seconds here, not after the product's patient terms.
+    worker._HEARTBEAT_SECONDS = 0.5  # type: ignore[misc]
+    worker.STALLED_AFTER_SECONDS = given["stalled_seconds"]  # type: ignore[misc]
+    parts = (Part(name="provisioner", register_tasks=register),)
+    print("ready", flush=True)
+    await worker.run_worker(given["database_url"], parts, name=f"test-{os.getpid()}", concurrency=6)
+
+
+def main() -> None:
+    asyncio.run(work(json.loads(sys.stdin.read())))
+
+
+if __name__ == "__main__":
+    main()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select, text, update
 
 from clawstack.errors import ClawstackError, InvalidInputError, PermanentError
 from clawstack.tokens import TokenKind, issue
 from services.database.base import utcnow
 from services.database.connection import Database
+from services.factory import create_app
 from services.llm_proxy import repository
+from services.llm_proxy.part import create_part
 from services.llm_proxy.schemas import Outcome, Settlement, TokenCount, period_of
 from services.llm_proxy.schemas import Reservation as Reserved
 from services.llm_proxy.tables import LedgerEntry, Reservation, UsagePeriod
@@ -24,7 +28,7 @@ from services.llm_proxy.tokens import register_proxy_token
 from services.llm_proxy.usage import usage_of
 from services.provisioner.tables import Tenant
 from tests.integration.llm_proxy import vendor as vendors
-from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy, small_catalogue
+from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy, serving, small_catalogue
 from tests.integration.llm_proxy.vendor import Vendor
 
 
@@ -252,6 +256,29 @@ async def test_a_settlement_waits_for_the_database_to_come_back(start_proxy: Sta
     books = await proxy.settled_books(cell)
     assert [entry.outcome for entry in books.entries] == ["settled"]
     assert books.entries[0].output_tokens == vendor.completion_tokens
+    await broken.close()
+
+
+async def test_the_end_of_the_process_waits_for_settlements(
+    start_proxy: StartProxy, vendor: Vendor, postgres_url: str
+) -> None:
+    vendor.manner = vendors.waits_before_headers
+    proxy = await start_proxy()
+    cell = await proxy.add_cell()
+    own = Database(postgres_url)
+    platform = replace(proxy.platform, metrics=CollectorRegistry(), database=own)
+    broken = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    async with serving(create_app(platform, [create_part(platform)])) as url:
+        second = Proxy(platform=platform, url=url, session=proxy.session)
+        asking = asyncio.create_task(statuses(second, cell, 1))
+        await asyncio.wait_for(vendor.arrived.wait(), 10)
+        sessions, own._sessions = own._sessions, broken._sessions
+        vendor.hold.set()
+        assert await asking == [200]
+        own._sessions = sessions
+    books = await proxy.books(cell)
+    assert [entry.outcome for entry in books.entries] == ["settled"]
+    await own.close()
     await broken.close()
 
 

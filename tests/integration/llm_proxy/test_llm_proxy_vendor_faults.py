@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
+from sqlalchemy import text as sql
 
 from services.factory import create_app
 from services.llm_proxy.part import create_part
@@ -142,6 +143,17 @@ async def test_a_stream_that_breaks_ends_with_an_error_event(proxy: Proxy, cell:
     assert len(vendor.bodies) == 1  # nothing is tried again after the first byte
 
 
+async def test_usage_of_a_broken_stream_is_what_was_reported_or_seen_whichever_is_more(
+    proxy: Proxy, cell: Cell, vendor: Vendor
+) -> None:
+    vendor.manner = vendors.counts_early_and_breaks
+    async with proxy.chat(cell, stream=True) as answer:
+        seen = await answer.text()
+    (entry,) = (await proxy.books(cell)).entries
+    assert (entry.outcome, entry.input_tokens) == ("estimated", 50)
+    assert entry.output_tokens >= seen.count("more ") * 5 // 3 > 500
+
+
 async def test_an_error_inside_a_stream_is_told_without_secrets(
     proxy: Proxy, cell: Cell, vendor: Vendor, told: list[str]
 ) -> None:
@@ -219,6 +231,33 @@ async def test_a_client_that_leaves_before_the_first_byte_ends_the_vendors_work_
         await asyncio.wait_for(vendor.left.wait(), 5)
     books = await proxy.settled_books(cell, entries=2)
     assert {(entry.outcome, entry.status, entry.output_tokens) for entry in books.entries} == {("estimated", None, 40)}
+
+
+async def test_a_client_that_leaves_while_money_is_set_aside_leaves_nothing_behind(
+    proxy: Proxy, cell: Cell, vendor: Vendor
+) -> None:
+    async with proxy.chat(cell) as answer:  # so that the month has a row
+        assert answer.status == 200
+    async with proxy.platform.database.transaction() as session:
+        await session.execute(sql("SELECT 1 FROM usage_periods FOR UPDATE"))
+        async with leaving_client(proxy, cell):
+            await waiting_for_a_lock(proxy)
+    books = await proxy.settled_books(cell, entries=2)
+    assert [entry.outcome for entry in books.entries] == ["settled", "released"]
+    assert books.period is not None
+    assert (books.period.tokens_reserved, books.period.cost_reserved) == (0, 0)
+    assert len(vendor.bodies) == 1
+
+
+async def waiting_for_a_lock(proxy: Proxy) -> None:
+    """Returns once a statement of the proxy waits for a row."""
+    waiting = sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    async with asyncio.timeout(5):
+        while True:
+            async with proxy.platform.database.transaction() as session:
+                if await session.scalar(waiting):
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def test_many_clients_that_leave_leave_nothing_reserved(proxy: Proxy, cell: Cell, vendor: Vendor) -> None:

@@ -140,6 +140,17 @@ async def breaks_in_stream(vendor: Vendor, request: web.Request, body: dict[str,
     return response
 
 
+async def counts_early_and_breaks(vendor: Vendor, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    """Reports usage with the first word, writes on, and cuts the connection."""
+    response = await stream_response(request)
+    usage = {"prompt_tokens": 50, "completion_tokens": 1, "total_tokens": 51}
+    await response.write(chunk("one ", usage=usage) + chunk("more " * 600))
+    await response.drain()
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
 async def hangs_up(vendor: Vendor, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
     """Cuts the connection without an answer."""
     assert request.transport is not None

@@ -40,6 +40,7 @@ log = get_logger(__name__)
 
 _MOST_AT_ONCE: Final = 64
 _BATCH: Final = 20
+_ACCEPTED: Final = range(200, 300)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,7 +164,7 @@ class Pusher:
         body = json.dumps(item.for_cell()).encode()
         try:
             async with client.post(delivery.url, data=body, headers=headers, allow_redirects=False) as response:
-                if response.ok:
+                if response.status in _ACCEPTED:  # a redirect is no acceptance, and is not followed
                     return None
                 return f"Wrong response from the webhook: {response.status}"
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

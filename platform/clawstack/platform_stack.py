@@ -5,12 +5,16 @@ from __future__ import annotations
 import pulumi
 
 from clawstack.components.secrets import PlatformSecrets, PlatformSecretsArgs
+from clawstack.errors import ClawstackError
 from clawstack.platform_config import PlatformConfig, read_config
 
 
 def deploy() -> None:
     """Declare everything that `pulumi up` at the root of the project makes."""
-    config = read_config(pulumi.Config("clawstack"))
+    try:
+        config = read_config(pulumi.Config("clawstack"))
+    except ClawstackError as error:
+        raise pulumi.RunError(error.sentence()) from error  # what Pulumi prints without a traceback
     secrets = PlatformSecrets("platform", PlatformSecretsArgs(rotation=config.secret_rotation))
     pulumi.export("publicUrl", config.public_url)
     pulumi.export("webhookUrls", webhook_urls(config))

@@ -60,7 +60,7 @@ def _gateway(**changes):
     properties = {
         "slug": "judged", "root": "/nowhere/cells/judged", "uid": _ID, "gid": _ID, "supervisor": "/nowhere/supervisor",
         "node": "/nowhere/node", "openclaw": "/nowhere/openclaw.mjs", "version": "2026.9.6", "bind_host": "127.0.0.1",
-        "port": 28999, "config": '{"gateway": {"bind": "loopback"}}', "workspace": {}, "environment": {},
+        "port": 28999, "config": '{"gateway": {"bind": "loopback", "port": 28999}}', "workspace": {}, "environment": {},
         "secret_environment": {"CLAWSTACK_PROXY_TOKEN": PLANTED},
         "limits": {"memoryMb": 1536, "cpu": 1, "diskMb": 2048, "maxProcesses": 256, "maxOpenFiles": 4096},
         "desired": "running", "restart_nonce": "", "labels": labels,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
 import stripe
+from typing_extensions import override
 
 from clawstack.errors import TemporaryError
 from clawstack.settings import Settings
@@ -18,8 +20,21 @@ from services.billing.errors import StripeNotConfiguredError, translated
 _AT_ONCE: Final = 8
 #: Seconds for one logical exchange, pages and the library's own two retries included.
 _BUDGET: Final = 45.0
-_TIMEOUT: Final = httpx.Timeout(20.0, connect=5.0)
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=20.0, connect=5.0)
 _NETWORK_RETRIES: Final = 2
+
+
+class _Transport(stripe.AIOHTTPClient):
+    """The library's aiohttp transport, which forgets that reading the body can fail, too."""
+
+    @override
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        try:
+            return await super().request_async(method, url, headers, post_data)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self._handle_request_error(error)
 
 
 class StripeAccess:
@@ -29,7 +44,7 @@ class StripeAccess:
         """Opens nothing yet. Without an API key every exchange raises StripeNotConfiguredError."""
         self._settings = settings
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._http: stripe.HTTPXClient | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._client: stripe.StripeClient | None = None
 
     @asynccontextmanager
@@ -47,9 +62,9 @@ class StripeAccess:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._http is not None:
-            await self._http.close_async()  # type: ignore[no-untyped-call]  # the library leaves it untyped
-        self._http = self._client = None
+        session, self._session, self._client = self._session, None, None
+        if session is not None:
+            await session.close()
 
     def _opened(self) -> stripe.StripeClient:
         key = self._settings.stripe_api_key
@@ -58,11 +73,12 @@ class StripeAccess:
                 "There is no Stripe API key.", retry_after=60.0, remedy="Set CLAWSTACK_STRIPE_API_KEY."
             )
         if self._client is None:
-            self._http = stripe.HTTPXClient(timeout=_TIMEOUT)
+            loopback = urlsplit(self._settings.stripe_api_base).hostname in {"127.0.0.1", "::1", "localhost"}
+            self._session = aiohttp.ClientSession(trust_env=not loopback)  # proxies are for what is far away
             self._client = stripe.StripeClient(
                 key.get_secret_value(),
                 base_addresses={"api": self._settings.stripe_api_base},
-                http_client=self._http,
+                http_client=_Transport(timeout=_TIMEOUT, session=self._session),
                 max_network_retries=_NETWORK_RETRIES,
             )
         return self._client

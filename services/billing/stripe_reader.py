@@ -89,7 +89,9 @@ class StripeReader:
             listed = await client.v1.events.list_async(
                 {"created": {"gte": int(since.timestamp())}, "types": sorted(ACTED_UPON), "limit": _PAGE}
             )
-            return [parse(json.dumps(event.to_dict()).encode()) async for event in listed.auto_paging_iter()]
+            return [
+                parse(json.dumps(event.to_dict(for_json=True)).encode()) async for event in listed.auto_paging_iter()
+            ]
 
     async def living_subscriptions(self) -> list[SubscriptionFact]:
         """Every subscription of the account that has not ended."""

@@ -53,7 +53,7 @@ class StripeWriter:
                     "success_url": request.success_url,
                     "cancel_url": request.cancel_url,
                 },
-                {"idempotency_key": f"clawstack-checkout-{request.signup_id}"},
+                {"idempotency_key": f"clawstack-checkout-{request.signup_id}-{request.price_id}"},
             )
             answer = SessionAnswer.model_validate(session.to_dict())
         if answer.url is None:

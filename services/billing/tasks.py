@@ -17,7 +17,7 @@ from services.billing.stripe_reader import StripeReader
 from services.billing.sweep import Sweep
 from services.database.base import utcnow
 from services.database.connection import Database
-from services.jobs.queue import Job, defer
+from services.jobs.queue import DEFAULT_QUEUE, Job, defer
 
 log = get_logger(__name__)
 
@@ -37,10 +37,14 @@ class BillingTasks:
 
     def register(self, app: procrastinate.App) -> None:
         """Declare the jobs on the worker's app."""
-        app.task(name=jobs.REFETCH)(self.refetch_customer)
-        app.task(name=jobs.RESOLVE)(self.resolve_event)
-        app.task(name=jobs.CHECK_SIGNUP)(self.check_signup)
-        sweep = app.task(name=jobs.SWEEP, queueing_lock=jobs.SWEEP, lock=jobs.SWEEP)(self.sweep)
+        # The queue is named for the periodic job's sake: Procrastinate defers that one itself.
+        for name, work in (
+            (jobs.REFETCH, self.refetch_customer),
+            (jobs.RESOLVE, self.resolve_event),
+            (jobs.CHECK_SIGNUP, self.check_signup),
+        ):
+            app.task(name=name, queue=DEFAULT_QUEUE)(work)
+        sweep = app.task(name=jobs.SWEEP, queue=DEFAULT_QUEUE, queueing_lock=jobs.SWEEP, lock=jobs.SWEEP)(self.sweep)
         app.periodic(cron=self._sweep.cron)(sweep)
 
     async def refetch_customer(self, stripe_customer_id: str, attempt: int = 0) -> str:
@@ -55,7 +59,9 @@ class BillingTasks:
             again = jobs.refetch(stripe_customer_id, attempt=attempt + 1, at=utcnow() + wait_of(error, attempt))
             return await self._again(again, error, attempt)
         except ClawstackError as error:
-            log.exception("stripe_refetch_failed", customer=stripe_customer_id, code=error.code, message=error.message)
+            log.error(  # noqa: TRY400 - what Stripe said is all there is to know
+                "stripe_refetch_failed", customer=stripe_customer_id, code=error.code, message=error.message
+            )
             async with self._database.transaction() as session:
                 await repository.finish_events_of(session, turn, error.code)
             return error.code
@@ -72,7 +78,9 @@ class BillingTasks:
             again = jobs.resolve(event_id, attempt=attempt + 1, at=utcnow() + wait_of(error, attempt))
             return await self._again(again, error, attempt)
         except ClawstackError as error:
-            log.exception("stripe_event_unresolved", event_id=event_id, code=error.code, message=error.message)
+            log.error(  # noqa: TRY400 - what Stripe said is all there is to know
+                "stripe_event_unresolved", event_id=event_id, code=error.code, message=error.message
+            )
             return await self._finish(event_id, error.code)
         if customer is None:
             return await self._finish(event_id, IGNORED)

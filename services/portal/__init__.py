@@ -1,1 +1,4 @@
-"""The customer's own pages and API. Not here: sign-up (onboarding), operators (admin)."""
+"""The customer's own pages and API, and what all pages share: base template, style, vendored htmx, error page.
+
+Not here: sign-up (onboarding), operators (admin).
+"""

@@ -1,0 +1,38 @@
+"""Errors of sign-up, each beside the field that it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clawstack.errors import InvalidInputError, PermissionDeniedError, TemporaryError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """What is wrong with one field: what, why and the remedy in one sentence or two."""
+
+    field: str
+    code: str
+    message: str
+
+
+class OrderRefusedError(InvalidInputError):
+    """A sign-up with at least one field that cannot be used; names them all at once."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        """`problems`: at least one, in the order of the form."""
+        lines = " ".join(f"{problem.field}: {problem.message}" for problem in problems)
+        super().__init__(lines, code=problems[0].code)
+        self.problems = problems
+
+
+class CheckoutUnavailableError(TemporaryError):
+    """The payment page cannot be opened; the customer did nothing wrong and was charged nothing."""
+
+    code = "checkout_unavailable"
+
+
+class ForeignFormError(PermissionDeniedError):
+    """A form that another site sent in the visitor's name."""
+
+    code = "foreign_form"

@@ -1,0 +1,216 @@
+"""From rows to what a waiting customer is told: pure, so that every sentence can be tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Stage(StrEnum):
+    """Where a sign-up stands, for the page."""
+
+    UNPAID = "unpaid"
+    BUILDING = "building"
+    LIVE = "live"
+    PAUSED = "paused"
+    ENDED = "ended"
+    ATTENTION = "attention"
+
+
+class StepState(StrEnum):
+    """How far one step is."""
+
+    DONE = "done"
+    ACTIVE = "active"
+    TODO = "todo"
+    STUCK = "stuck"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Happening:
+    """One event of an operation."""
+
+    kind: str
+    message: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Situation:
+    """What is known of one sign-up."""
+
+    paid: bool
+    subscription_status: str | None = None
+    wanted: str | None = None
+    """What billing wants: running, suspended, absent or wait."""
+    wanted_reason: str | None = None
+    attention: str | None = None
+    tenant_state: str | None = None
+    healthy_at: datetime | None = None
+    """Once set, the assistant has answered at least once."""
+    happenings: tuple[Happening, ...] = ()
+    """Of the latest operation, in order."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One line of the list."""
+
+    label: str
+    state: StepState
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """What the page and the API say. `state` is the tenant's state, or `awaiting_payment`, `ended`, `needs_attention`."""
+
+    stage: Stage
+    state: str
+    title: str
+    message: str
+    steps: tuple[Step, ...] = ()
+    final: bool = False
+    """True when asking again soon is pointless."""
+
+
+_READY: Final = frozenset({"healthy", "degraded", "updating"})
+_WORKING: Final = frozenset({"pending", "provisioning", "updating", "resuming", "degraded", "failed"})
+_PAUSED: Final = frozenset({"suspending", "suspended"})
+_GONE: Final = frozenset({"deleting", "deleted"})
+
+#: What the pieces of a cell mean to the person who waits for them.
+_PIECES: Final = {
+    "Account": "A private space, closed to everybody else",
+    "StateDirectory": "A memory of its own",
+    "Gateway": "The assistant itself, getting to know you",
+    "Namespace": "A private space, closed to everybody else",
+    "PersistentVolumeClaim": "A memory of its own",
+    "StatefulSet": "The assistant itself, getting to know you",
+    "Deployment": "The assistant itself, getting to know you",
+    "Server": "A server of its own",
+}
+
+
+def progress_of(situation: Situation) -> Progress:
+    """What to tell the customer now."""
+    state = situation.tenant_state
+    if state is None:
+        return _before_tenant(situation)
+    if state in _GONE:
+        return _ended(state, situation.wanted_reason)
+    if state in _PAUSED or (state == "needs_attention" and situation.wanted == "suspended"):
+        return _paused(state, situation.wanted_reason)
+    if state == "needs_attention":
+        return _attention(state)
+    if situation.healthy_at is not None and state in _READY:
+        return _live(state)
+    return _building(state, situation)
+
+
+def details_of(happenings: Iterable[Happening]) -> tuple[str, ...]:
+    """The pieces that were begun, in plain words, each once. Diagnostics and rules are the operator's business."""
+    lines: list[str] = []
+    for happening in happenings:
+        line = _line(happening)
+        if line is not None and line not in lines:
+            lines.append(line)
+    return tuple(lines)
+
+
+def _line(happening: Happening) -> str | None:
+    if happening.kind == "resource":
+        piece = str(happening.data.get("type", "")).rpartition(":")[2]
+        return _PIECES.get(piece)
+    return happening.message if happening.kind == "health" else None
+
+
+def _before_tenant(situation: Situation) -> Progress:
+    if situation.attention is not None:
+        return _attention("needs_attention")
+    if situation.wanted == "absent":
+        return _ended("ended", situation.wanted_reason)
+    if situation.paid:
+        return _building("pending", situation)
+    confirming = situation.subscription_status == "incomplete"
+    return Progress(
+        stage=Stage.UNPAID,
+        state="awaiting_payment",
+        title="Waiting for your payment",
+        message=(
+            "Your bank is still confirming it. This can take a minute; you can leave this page open."
+            if confirming
+            else "As soon as it arrives, we start building your assistant. You can leave this page open."
+        ),
+        steps=(
+            Step(label="Payment", state=StepState.ACTIVE),
+            Step(label="Building your assistant", state=StepState.TODO),
+            Step(label="Ready to chat", state=StepState.TODO),
+        ),
+    )
+
+
+def _building(state: str, situation: Situation) -> Progress:
+    slow = state == "failed"
+    return Progress(
+        stage=Stage.BUILDING,
+        state=state,
+        title="Your assistant is being built",
+        message=(
+            "It takes longer than usual. We keep trying, and your place is kept; you need not do anything."
+            if slow
+            else "Thank you, your payment arrived. This usually takes less than a minute."
+        ),
+        steps=(
+            Step(label="Payment received", state=StepState.DONE),
+            Step(
+                label="Building your assistant",
+                state=StepState.ACTIVE,
+                details=details_of(situation.happenings),
+            ),
+            Step(label="Ready to chat", state=StepState.TODO),
+        ),
+    )
+
+
+def _live(state: str) -> Progress:
+    return Progress(
+        stage=Stage.LIVE,
+        state=state,
+        title="Your assistant is ready",
+        message="Open the chat, press Start and say hi. It already knows what you told us.",
+        steps=(
+            Step(label="Payment received", state=StepState.DONE),
+            Step(label="Assistant built", state=StepState.DONE),
+            Step(label="Ready to chat", state=StepState.DONE),
+        ),
+        final=True,
+    )
+
+
+def _paused(state: str, reason: str | None) -> Progress:
+    message = reason or "The assistant is paused. Everything it remembers is kept."
+    return Progress(stage=Stage.PAUSED, state=state, title="Your assistant is paused", message=message)
+
+
+def _ended(state: str, reason: str | None) -> Progress:
+    message = f"{reason or 'The subscription has ended.'} You can sign up again whenever you like."
+    return Progress(stage=Stage.ENDED, state=state, title="This subscription has ended", message=message, final=True)
+
+
+def _attention(state: str) -> Progress:
+    return Progress(
+        stage=Stage.ATTENTION,
+        state=state,
+        title="Somebody is looking into it",
+        message="Something did not go as it should, and a person has to look at it. You need not do anything: "
+        "what you told us and what you paid are safe, and this page will show when it goes on.",
+        steps=(
+            Step(label="Payment received", state=StepState.DONE),
+            Step(label="Building your assistant", state=StepState.STUCK),
+            Step(label="Ready to chat", state=StepState.TODO),
+        ),
+    )

@@ -59,7 +59,7 @@ class People:
         """Somebody does something in a chat."""
         wish = {"bot": self.bot, "chat_id": chat_id, **what}
         async with self.http.post(f"{self.root}/_control/send", json=wish) as response:
-            answer = await response.json()
+            answer = dict(await response.json())
             assert response.ok, answer
             return answer
 

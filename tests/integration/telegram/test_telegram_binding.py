@@ -13,7 +13,7 @@ from services.database.base import utcnow
 from services.telegram import texts
 from services.telegram.links import create_link, unbind_all
 from services.telegram.tables import LinkCode
-from tests.integration.telegram.harness import World, settings_for, until
+from tests.integration.telegram.harness import Cell, World, settings_for, until
 
 
 async def _said(world: World, chat: int, words: str) -> list[str]:
@@ -176,7 +176,7 @@ async def test_someone_who_blocked_the_bot_stops_nobody_else(router: World) -> N
     await until(lambda: _nothing_to_say(router))
 
 
-async def _polled(cell) -> bool:
+async def _polled(cell: Cell) -> bool:
     return bool(await cell.poll(timeout=1))
 
 

@@ -51,7 +51,7 @@ class Pair:
         query = {"bot": self.world.people.bot, "after": str(self.heard_b), "all": "1"}
         url = f"{self.world.people.root}/_control/chats/{self.chat_b}/messages"
         async with self.world.http.get(url, params=query) as response:
-            return (await response.json())["messages"] == []
+            return not (await response.json())["messages"]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import secrets
 import socket
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import procrastinate
@@ -31,10 +32,13 @@ from tenants.spec import CellSpec
 def create_part(platform: Platform) -> Part:
     """The provisioner as the factory takes it."""
 
-    def register_tasks(app: procrastinate.App) -> None:
-        reconciler = create_reconciler(
+    @cache  # a worker that lost its database declares its jobs anew; threads and slots stay the same ones
+    def reconciler() -> Reconciler:
+        return create_reconciler(
             platform=platform, neighbours=create_neighbours(), make_program=make_program, machine=Machine()
         )
+
+    def register_tasks(app: procrastinate.App) -> None:
         tasks.register(app, reconciler=reconciler, database=platform.database)
 
     guard = Guard(platform.database)

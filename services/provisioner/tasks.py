@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -20,13 +21,16 @@ log = get_logger(__name__)
 _AFTER_OUTAGE: Final = timedelta(seconds=2)
 
 
-def register(app: procrastinate.App, *, reconciler: Reconciler, database: Database) -> None:
-    """Declare `provisioner.reconcile`. The job itself never fails for ordinary reasons: what failed is in the rows."""
+def register(app: procrastinate.App, *, reconciler: Callable[[], Reconciler], database: Database) -> None:
+    """Declare `provisioner.reconcile`. The job itself never fails for ordinary reasons: what failed is in the rows.
+
+    `reconciler` is made when the first job runs: an API process declares jobs and runs none.
+    """
 
     @app.task(name=RECONCILE)
     async def reconcile(tenant_id: str) -> None:
         try:
-            await reconciler.reconcile(uuid.UUID(tenant_id))
+            await reconciler().reconcile(uuid.UUID(tenant_id))
         except TemporaryError as error:
             # Before or after an operation the database was away; the sweep would notice, but this is sooner.
             log.warning("reconcile_postponed", tenant=tenant_id, reason=error.message)

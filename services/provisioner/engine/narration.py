@@ -30,6 +30,8 @@ _VERBS: Final[dict[OpType, tuple[str, str, str]]] = {
     OpType.IMPORT: ("Importing", "Imported", "Would import"),
 }
 _COLOURS: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
+#: Where plugins are is our doing, and `clawstack doctor` tells it.
+_EXPECTED: Final = re.compile(r"using pulumi-\S+ from \$PATH at ")
 #: What the engine puts before a program's own words.
 _FRAME: Final = re.compile(r"^an unhandled error occurred: (program failed: )?")
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
@@ -134,7 +136,7 @@ class Narrator:
 
     def _diagnose(self, event: DiagnosticEvent) -> Step | None:
         message = _FRAME.sub("", clean(event.message))
-        if event.severity not in {"error", "warning"} or not message:
+        if event.severity not in {"error", "warning"} or not message or _EXPECTED.search(message):
             return None
         if event.severity == "error":
             self.findings.errors.append(message)

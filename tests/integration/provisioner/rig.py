@@ -152,6 +152,11 @@ class Rig:
         async with self.platform.database.transaction() as session:
             await desired.request_reconcile(session, tenant.id)
 
+    async def fetch_jobs(self) -> None:
+        """Take all waiting jobs out of the queue, as a worker does before it runs them."""
+        async with self.platform.database.transaction() as session:
+            await session.execute(text("DELETE FROM procrastinate_jobs WHERE status = 'todo'"))
+
     async def idle(self) -> bool:
         """No job waits or runs, no operation runs."""
         async with self.platform.database.transaction() as session:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ async def state_is(rig: Rig, tenant: Tenant, state: str) -> bool:
 
 def overlaps(journal: list[dict[str, Any]]) -> list[str]:
     """Calls on one cell that began while another was under way. A killed plugin never writes its end."""
-    found, open_calls = [], {}
+    found: list[str] = []
+    open_calls: dict[str, dict[str, Any]] = {}
     for mark in sorted(journal, key=lambda mark: mark["at"]):
         slug = mark["slug"]
         if mark["phase"] == "begin":
@@ -152,7 +154,7 @@ async def test_a_dead_workers_job_does_not_block_the_one_that_waits_behind_it(ri
     workers.start()
     await until(lambda: state_is(rig, tenant, "healthy"), seconds=60)
     assert (await rig.tenant(tenant)).observed["plan"] == "pro"
-    await until(lambda: rig.idle(), seconds=30)
+    await until(rig.idle, seconds=30)
 
 
 async def test_a_worker_that_slept_past_its_lease_has_no_effect(rig: Rig, workers: Workers) -> None:
@@ -190,7 +192,7 @@ async def test_fifty_wishes_at_once_are_one_operation(rig: Rig, workers: Workers
     assert changes.count(True) == 1
     await until(lambda: state_is(rig, tenant, "suspended"))
     await asyncio.gather(*(rig.request(tenant) for _ in range(50)))
-    await until(lambda: rig.idle())
+    await until(rig.idle)
     kinds = [(row.kind, row.status) for row in await rig.operations(tenant)]
     assert kinds == [("provision", "succeeded"), ("suspend", "succeeded")]
 
@@ -204,14 +206,15 @@ async def test_many_cells_and_two_workers_never_overlap_on_one_cell(rig: Rig, wo
         for tenant in tenants:
             await rig.want(tenant, state="suspended" if nudge % 2 else "running", restart=True)
             await rig.request(tenant)
-    await until(lambda: rig.idle(), seconds=120)
+    await until(rig.idle, seconds=120)
     for tenant in tenants:
         assert (await rig.tenant(tenant)).state == "suspended"
         rows = await rig.operations(tenant)
         assert len(rows) >= 4
         assert all(row.status == "succeeded" for row in rows)
-        spans = sorted((row.created_at, row.finished_at) for row in rows)
-        assert all(one[1] <= two[0] for one, two in zip(spans, spans[1:], strict=False))
+        for earlier, later in pairwise(rows):
+            assert earlier.finished_at is not None
+            assert earlier.finished_at <= later.created_at
     assert overlaps(rig.probe.journal()) == []
 
 
@@ -237,10 +240,8 @@ async def test_no_secret_reaches_logs_events_or_clear_state(rig: Rig, workers: W
         names = ("proxy_token", "channel_token", "gateway_token", "passphrase", "backup_key")
         secrets = [await rig.platform.vault.get(session, tenant.id, name) for name in names]
         tables = ("operation_events", "operations", "tenants", "cells", "outbox", "procrastinate_jobs")
-        written = [
-            str((await session.execute(text(f"SELECT coalesce(json_agg(t), '[]') FROM {table} t"))).scalar_one())
-            for table in tables
-        ]
+        rows = "SELECT coalesce(json_agg(t), '[]') FROM {} t"
+        written = [str((await session.execute(text(rows.format(table)))).scalar_one()) for table in tables]
     assert all(secrets)
     assert tenant.slug in written[2]
     data = rig.platform.settings.data_dir

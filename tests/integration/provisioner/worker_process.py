@@ -39,26 +39,33 @@ async def work(given: dict[str, Any]) -> None:
     redactor = Redactor()
     logs.configure(redactor=redactor, form="json")
     platform = build_platform(settings, database_url=given["database_url"], redactor=redactor)
-    paths = {name: Path(given["runtime"][name]) for name in ("pulumi", "node", "openclaw")}
-    plugin_path = tuple(map(Path, given["runtime"]["plugin_path"]))
-    versions = {name: given["runtime"][name] for name in ("pulumi_version", "openclaw_version")}
-    machine = Machine(Runtime(**paths, **versions, plugin_path=plugin_path))
+    machine = Machine(_runtime(given["runtime"]))
+    reconciler = create_reconciler(
+        platform=platform,
+        neighbours=Seen().neighbours(),
+        make_program=probe_program(Path(given["probe"])),
+        machine=machine,
+    )
 
     def register(app: procrastinate.App) -> None:
-        reconciler = create_reconciler(
-            platform=platform,
-            neighbours=Seen().neighbours(),
-            make_program=probe_program(Path(given["probe"])),
-            machine=machine,
-        )
-        tasks.register(app, reconciler=reconciler, database=platform.database)
+        tasks.register(app, reconciler=lambda: reconciler, database=platform.database)
 
     # Dead workers are to be noticed in seconds here, not after the product's patient terms.
-    worker._HEARTBEAT_SECONDS = 0.5  # type: ignore[misc]
-    worker.STALLED_AFTER_SECONDS = given["stalled_seconds"]  # type: ignore[misc]
+    worker._HEARTBEAT_SECONDS = 0.5
+    worker.STALLED_AFTER_SECONDS = given["stalled_seconds"]
     parts = (Part(name="provisioner", register_tasks=register),)
-    print("ready", flush=True)
     await worker.run_worker(given["database_url"], parts, name=f"test-{os.getpid()}", concurrency=6)
+
+
+def _runtime(given: dict[str, Any]) -> Runtime:
+    return Runtime(
+        pulumi=Path(given["pulumi"]),
+        pulumi_version=given["pulumi_version"],
+        plugin_path=tuple(map(Path, given["plugin_path"])),
+        node=Path(given["node"]),
+        openclaw=Path(given["openclaw"]),
+        openclaw_version=given["openclaw_version"],
+    )
 
 
 def main() -> None:

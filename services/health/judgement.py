@@ -1,0 +1,46 @@
+"""What a look at a cell means: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from services.provisioner.borders import Sighting
+from services.provisioner.vocabulary import Desired, Observed
+
+#: A gateway needs 6 to 15 seconds to start, under load more; only after this is "starting" a fault.
+PATIENCE: Final = timedelta(minutes=3)
+
+
+class Verdict(StrEnum):
+    """What to write down."""
+
+    FINE = "fine"
+    WATCH = "watch"
+    """Not as it should be, but it may be mending itself."""
+    REPAIR = "repair"
+    """It will not mend itself: reconcile, comparing Pulumi's state with reality."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """A sighting with what is known around it."""
+
+    desired: Desired
+    sighting: Sighting
+    unwell_since: datetime | None
+    """When it was first seen not to be as it should."""
+
+
+def judge(look: Look, *, now: datetime) -> Verdict:
+    """Whether the cell is as it should be."""
+    expected = Observed.RUNNING if look.desired is Desired.RUNNING else Observed.SUSPENDED
+    seen = look.sighting.observed
+    if seen is expected:
+        return Verdict.FINE
+    if seen is not Observed.UNKNOWN:
+        return Verdict.REPAIR
+    since = look.unwell_since or now
+    return Verdict.REPAIR if now - since >= PATIENCE else Verdict.WATCH

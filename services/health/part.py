@@ -1,0 +1,40 @@
+"""Wiring of the sweep."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import procrastinate
+
+from services.context import Platform
+from services.health.probe import ProcessProbe
+from services.health.sweep import Sweep, run_quietly
+from services.jobs.queue import DEFAULT_QUEUE
+from services.parts import Part
+
+SWEEP: Final = "health.sweep"
+_MINUTE: Final = 60
+
+
+def create_part(platform: Platform) -> Part:
+    """Health as the factory takes it."""
+    probe = ProcessProbe(supervisor=platform.settings.data_dir / "supervisor")
+    sweep = Sweep(database=platform.database, probes={"process": probe}, orphans=probe)
+
+    def register_tasks(app: procrastinate.App) -> None:
+        @app.periodic(cron=cron_of(platform.settings.reconcile_interval))
+        @app.task(name=SWEEP, queue=DEFAULT_QUEUE, queueing_lock=SWEEP, lock=SWEEP)
+        async def run_sweep(timestamp: int) -> None:
+            del timestamp
+            await run_quietly(sweep)
+
+    return Part(name="health", register_tasks=register_tasks)
+
+
+def cron_of(interval: timedelta) -> str:
+    """A cron line (with seconds as sixth field) that fires about every `interval`, at least once an hour."""
+    seconds = max(1, round(interval.total_seconds()))
+    if seconds < _MINUTE:
+        return f"* * * * * */{seconds}"
+    return f"*/{min(_MINUTE - 1, seconds // _MINUTE)} * * * *"

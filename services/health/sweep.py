@@ -1,0 +1,178 @@
+"""The sweep: compares every cell with what it should be, and sees to it that somebody works on what is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from clawstack.errors import TemporaryError
+from clawstack.logs import get_logger
+from services.database.base import utcnow
+from services.database.connection import Database
+from services.health import repository
+from services.health.judgement import Look, Verdict, judge
+from services.health.repository import Candidate
+from services.provisioner import bookkeeping, desired
+from services.provisioner.borders import CellProbe, Sighting
+from services.provisioner.decide import Pause, Rest, decide
+from services.provisioner.tables import Tenant
+from services.provisioner.vocabulary import Desired, Observed, TenantState
+
+log = get_logger(__name__)
+
+#: Cells that are looked at side by side; each look may wait for an HTTP answer.
+_AT_ONCE: Final = 8
+
+
+class OrphanFinder(Protocol):
+    """Finds what runs for nobody."""
+
+    async def orphans(self, known: frozenset[str]) -> list[Any]:
+        """Whatever belongs to none of the slugs in `known`; each has `slug` and `pids`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What one sweep did."""
+
+    looked_at: int
+    repairs: int
+    resumed: int
+    """Tenants that were not as wanted and on which nobody worked."""
+    orphans: tuple[str, ...]
+
+
+class Sweep:
+    """One pass over all cells; passes may overlap without harm."""
+
+    def __init__(
+        self, *, database: Database, probes: Mapping[str, CellProbe], orphans: OrphanFinder | None = None
+    ) -> None:
+        """`probes`: by substrate; cells of others are not looked at."""
+        self._database = database
+        self._probes = probes
+        self._orphans = orphans
+
+    async def run(self) -> Report:
+        """Look at everything once. Raises TemporaryError when the database does not answer."""
+        async with self._database.transaction() as session:
+            candidates = await repository.unattended(session)
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(candidate: Candidate) -> tuple[bool, bool, bool]:
+            async with limit:
+                return await self._one(candidate)
+
+        results = await asyncio.gather(*(one(candidate) for candidate in candidates))
+        orphans = await self._report_orphans()
+        return Report(
+            looked_at=sum(looked for looked, _, _ in results),
+            repairs=sum(repaired for _, repaired, _ in results),
+            resumed=sum(resumed for _, _, resumed in results),
+            orphans=orphans,
+        )
+
+    async def _one(self, candidate: Candidate) -> tuple[bool, bool, bool]:
+        """Looked at, repair asked for, work resumed."""
+        tenant = candidate.tenant
+        if await self._resume(candidate):
+            return False, False, True
+        probe = self._probes.get(tenant.substrate)
+        if probe is None or candidate.cell is None or not _is_settled(tenant):
+            return False, False, False
+        sighting = await probe.look(tenant.slug, port=candidate.cell.port)
+        return True, await self._write(tenant, sighting), False
+
+    async def _resume(self, candidate: Candidate) -> bool:
+        """Have work done that is due and that no job will do; a lost job is noticed here."""
+        tenant = candidate.tenant
+        decision = decide(bookkeeping.situation_of(tenant, candidate.cell), now=utcnow())
+        if decision in {Rest.CONVERGED, Pause.BLOCKED} and not _shows_work(tenant):
+            return False
+        if decision is Pause.BLOCKED:
+            return False
+        at = tenant.retry_at if decision is Pause.BACKING_OFF else None
+        async with self._database.transaction() as session:
+            await desired.request_reconcile(session, tenant.id, at=at)
+        log.warning("reconcile_resumed", tenant=tenant.slug, decision=str(decision))
+        return True
+
+    async def _write(self, seen: Tenant, sighting: Sighting) -> bool:
+        """Write down what was seen, unless something began in the meantime; True when a repair was asked for."""
+        now = utcnow()
+        async with self._database.transaction() as session:
+            tenant = await bookkeeping.locked_tenant(session, seen.id)
+            if tenant is None or tenant.generation != seen.generation:
+                return False
+            if not await repository.is_unattended(session, tenant.id):
+                return False
+            look = Look(desired=Desired(tenant.desired_state), sighting=sighting, unwell_since=_unwell_since(tenant))
+            verdict = judge(look, now=now)
+            _note(tenant, verdict, sighting, now=now)
+            if verdict is Verdict.REPAIR:
+                await desired.request_reconcile(session, tenant.id)
+                log.warning("cell_needs_repair", tenant=tenant.slug, reason=sighting.reason)
+            return verdict is Verdict.REPAIR
+
+    async def _report_orphans(self) -> tuple[str, ...]:
+        if self._orphans is None:
+            return ()
+        async with self._database.transaction() as session:
+            known = await repository.known_slugs(session)
+        found = await self._orphans.orphans(known)
+        for orphan in found:
+            log.error("orphan_found", slug=orphan.slug, pids=list(orphan.pids))
+        return tuple(orphan.slug for orphan in found)
+
+
+def _is_settled(tenant: Tenant) -> bool:
+    """Nothing is under way or waits: what is seen now is what the last operation left."""
+    return (
+        tenant.desired_state != Desired.ABSENT
+        and tenant.generation == tenant.observed_generation
+        and tenant.state in {TenantState.HEALTHY, TenantState.SUSPENDED, TenantState.DEGRADED}
+    )
+
+
+def _shows_work(tenant: Tenant) -> bool:
+    """People are shown work in progress on which nobody is."""
+    states = {TenantState.PENDING, TenantState.PROVISIONING, TenantState.UPDATING}
+    states |= {TenantState.SUSPENDING, TenantState.RESUMING, TenantState.DELETING}
+    return tenant.state in states
+
+
+def _unwell_since(tenant: Tenant) -> datetime | None:
+    since = tenant.observed.get("unwell_since")
+    return datetime.fromisoformat(since) if since else None
+
+
+def _note(tenant: Tenant, verdict: Verdict, sighting: Sighting, *, now: datetime) -> None:
+    tenant.observed_at = now
+    observed = {key: value for key, value in tenant.observed.items() if key != "unwell_since"}
+    if verdict is Verdict.FINE:
+        tenant.observed_state = sighting.observed.value
+        if tenant.state == TenantState.DEGRADED:
+            bookkeeping.settle(tenant)
+    else:
+        observed["unwell_since"] = (_unwell_since(tenant) or now).isoformat()
+        tenant.state_code, tenant.state_reason = "cell_unhealthy", sighting.reason
+        bookkeeping.show(tenant, TenantState.DEGRADED, keep_reason=True)
+        if verdict is Verdict.REPAIR:
+            tenant.observed_state = Observed.BROKEN.value
+    if observed != tenant.observed:
+        tenant.observed = observed
+
+
+async def run_quietly(sweep: Sweep) -> None:
+    """One pass for the periodic job: an absent database is no failure, the next pass comes soon."""
+    try:
+        report = await sweep.run()
+    except TemporaryError as error:
+        log.warning("sweep_postponed", reason=error.message)
+        return
+    if report.repairs or report.resumed or report.orphans:
+        log.info("sweep_done", repairs=report.repairs, resumed=report.resumed, orphans=len(report.orphans))

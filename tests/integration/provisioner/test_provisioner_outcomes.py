@@ -1,0 +1,230 @@
+"""What becomes of failures, cancellations, early deletions and wrong wishes."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from clawstack.errors import ConflictError, NeedsAttentionError
+from services.database.base import utcnow
+from services.notifications.tables import OutboxMessage
+from services.provisioner import cells, desired, operations
+from services.provisioner.borders import Program
+from services.provisioner.machine import Machine
+from services.provisioner.part import create_reconciler
+from services.provisioner.preview import preview_tenant
+from services.provisioner.tables import Cell, Tenant
+from tenants.spec import CellSpec
+from tests.integration.provisioner.programs import probe_program
+from tests.integration.provisioner.rig import Rig, engine_processes, until
+
+
+async def test_a_temporary_failure_is_tried_again_later_and_told_after_a_while(rig: Rig) -> None:
+    tenant = await rig.create()
+    failure = rig.probe.fail("create", tenant.slug, "The disk is busy.")
+    reconciler = rig.reconciler()
+    await rig.fetch_jobs()
+    await reconciler.reconcile(tenant.id)
+    failed = await rig.tenant(tenant)
+    assert (failed.state, failed.state_code, failed.failures) == ("provisioning", "provider_failed", 1)
+    assert failed.state_reason == "The disk is busy."
+    assert failed.retry_at is not None
+    assert utcnow() < failed.retry_at < utcnow() + timedelta(seconds=30)
+    assert await scheduled_at(rig, tenant) == failed.retry_at
+
+    await reconciler.reconcile(tenant.id)
+    assert len(await rig.operations(tenant)) == 1, "too early: nothing is tried"
+
+    failure.unlink()
+    async with rig.platform.database.transaction() as session:
+        await desired.retry_now(session, tenant.id)
+    await reconciler.reconcile(tenant.id)
+    mended = await rig.tenant(tenant)
+    assert (mended.state, mended.state_reason, mended.failures) == ("healthy", None, 0)
+    assert [(row.status, row.attempt) for row in await rig.operations(tenant)] == [("failed", 1), ("succeeded", 2)]
+
+
+async def test_what_needs_somebody_waits_for_them(rig: Rig) -> None:
+    tenant = await rig.create()
+
+    def refusing(spec: CellSpec) -> Program:
+        raise NeedsAttentionError("The substrate is on holiday.", code="on_holiday", remedy="Call it back.")
+
+    reconciler = create_reconciler(
+        platform=rig.platform,
+        neighbours=rig.seen.neighbours(),
+        make_program=refusing,
+        machine=Machine(rig.probe.runtime()),
+        worker="refuser",
+    )
+    await reconciler.reconcile(tenant.id)
+    waiting = await rig.tenant(tenant)
+    assert (waiting.state, waiting.state_code) == ("needs_attention", "on_holiday")
+    assert waiting.state_reason == "The substrate is on holiday. Call it back."
+    await reconciler.reconcile(tenant.id)
+    assert len(await rig.operations(tenant)) == 1, "trying again would be pointless"
+    async with rig.platform.database.transaction() as session:
+        (message,) = await session.scalars(select(OutboxMessage))
+        assert (message.kind, message.audience, message.payload["code"]) == (
+            "needs_attention",
+            "operator",
+            "on_holiday",
+        )
+
+    await rig.want(tenant, restart=True)
+    await rig.reconciler().reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "healthy"
+
+
+async def test_a_defect_is_a_failure_that_people_see(rig: Rig) -> None:
+    tenant = await rig.create()
+
+    def broken(spec: CellSpec) -> Program:
+        raise ZeroDivisionError
+
+    reconciler = create_reconciler(
+        platform=rig.platform,
+        neighbours=rig.seen.neighbours(),
+        make_program=broken,
+        machine=Machine(rig.probe.runtime()),
+        worker="broken",
+    )
+    await reconciler.reconcile(tenant.id)
+    failed = await rig.tenant(tenant)
+    assert (failed.state, failed.state_code) == ("failed", "internal_error")
+    assert failed.state_reason == "A defect in the platform: ZeroDivisionError."
+
+
+async def test_a_person_can_cancel_an_operation(rig: Rig) -> None:
+    tenant = await rig.create()
+    hold = rig.probe.hold("create", tenant.slug)
+    run = asyncio.create_task(rig.reconciler().reconcile(tenant.id))
+    await until(lambda: rig.probe.begun("create", tenant.slug))
+    (operation,) = await rig.operations(tenant)
+    async with rig.platform.database.transaction() as session:
+        assert await operations.request_cancel(session, operation.id)
+    await run
+    assert engine_processes(rig.platform.settings.data_dir) == []
+    (operation,) = await rig.operations(tenant)
+    assert (operation.status, operation.error_code) == ("cancelled", "operation_cancelled")
+    waiting = await rig.tenant(tenant)
+    assert waiting.state == "needs_attention"
+    await rig.reconciler("worker-2").reconcile(tenant.id)
+    assert len(await rig.operations(tenant)) == 1, "what somebody stopped is not started again by itself"
+
+    hold.unlink()
+    await rig.want(tenant, state="absent")
+    await rig.reconciler("worker-3").reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "deleted"
+    assert rig.probe.cell(tenant.slug) is None
+
+
+async def test_an_operation_over_its_budget_fails_for_now(rig: Rig) -> None:
+    tight = rig.platform.settings.model_copy(update={"operation_timeout": timedelta(seconds=3)})
+    object.__setattr__(rig.platform, "settings", tight)
+    tenant = await rig.create()
+    rig.probe.hold("create", tenant.slug)
+    await rig.reconciler().reconcile(tenant.id)
+    assert engine_processes(rig.platform.settings.data_dir) == []
+    (operation,) = await rig.operations(tenant)
+    assert (operation.status, operation.error_code) == ("failed", "operation_timeout")
+    assert (await rig.tenant(tenant)).retry_at is not None
+
+
+async def test_deleting_before_anything_was_built_touches_no_stack(rig: Rig) -> None:
+    tenant = await rig.create()
+    assert await rig.want(tenant, state="absent", reason="refunded")
+    await rig.reconciler().reconcile(tenant.id)
+    gone = await rig.tenant(tenant)
+    assert (gone.state, gone.observed_state) == ("deleted", "absent")
+    assert await rig.operations(tenant) == []
+    assert rig.probe.starts() == []
+    assert not await rig.want(tenant, state="absent"), "wanting it again changes nothing"
+    with pytest.raises(ConflictError):
+        await rig.want(tenant, state="running")
+
+
+async def test_deletion_that_arrives_during_the_build_ends_absent(rig: Rig) -> None:
+    tenant = await rig.create()
+    hold = rig.probe.hold("create", tenant.slug)
+    run = asyncio.create_task(rig.reconciler().reconcile(tenant.id))
+    await until(lambda: rig.probe.begun("create", tenant.slug))
+    await rig.want(tenant, state="absent")
+    hold.unlink()
+    await run
+    assert (await rig.tenant(tenant)).state == "deleted"
+    assert rig.probe.cell(tenant.slug) is None
+    assert [row.kind for row in await rig.operations(tenant)] == ["provision", "destroy"]
+
+
+async def test_an_operators_word_on_backups_reaches_the_state_before_the_deletion(rig: Rig) -> None:
+    tenant = await rig.create()
+    reconciler = rig.reconciler()
+    await reconciler.reconcile(tenant.id)
+    before = len(rig.probe.starts())
+    await rig.want(tenant, state="absent", skip_backup=True)
+    await reconciler.reconcile(tenant.id)
+    verbs = [line.replace("--non-interactive ", "").split()[0] for line in rig.probe.starts()[before:]]
+    assert verbs == ["up", "destroy"]
+    assert (await rig.tenant(tenant)).state == "deleted"
+
+
+async def test_a_port_is_kept_until_the_cell_is_gone_and_busy_ones_are_skipped(rig: Rig) -> None:
+    narrow = rig.platform.settings.model_copy(update={"cell_ports": "21000-21002"})
+    tenants = [await rig.create(name_hint=name) for name in ("a", "b", "c")]
+    async with rig.platform.database.transaction() as session:
+        rows = [await session.get(Tenant, tenant.id) for tenant in tenants]
+        given = []
+        for row in rows[:2]:
+            assert row is not None
+            cell = await cells.ensure_cell(session, row, narrow, is_free=lambda port: port != 21001)
+            again = await cells.ensure_cell(session, row, narrow)
+            assert again.port == cell.port
+            given.append(cell.port)
+        assert sorted(given) == [21000, 21002]
+        assert rows[2] is not None
+        with pytest.raises(NeedsAttentionError) as caught:
+            await cells.ensure_cell(session, rows[2], narrow, is_free=lambda port: port != 21001)
+        assert caught.value.code == "no_free_port"
+        assert rows[0] is not None
+        await session.delete(await session.get_one(Cell, rows[0].id))
+        await session.flush()
+        freed = await cells.ensure_cell(session, rows[2], narrow, is_free=lambda port: port != 21001)
+        assert freed.port == given[0]
+
+
+async def test_events_are_numbered_complete_and_end_with_the_outcome(rig: Rig) -> None:
+    tenant = await rig.create()
+    await rig.reconciler().reconcile(tenant.id)
+    (operation,) = await rig.operations(tenant)
+    events = await rig.events(operation)
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert [event.kind for event in events] == ["started", "policy", "resource", "resource", "health", "finished"]
+    assert events[0].message == "Building the assistant."
+    assert events[-1].data == {"status": "succeeded"}
+
+
+async def test_a_preview_writes_nothing(rig: Rig) -> None:
+    tenant = await rig.create()
+    steps = await preview_tenant(
+        rig.platform,
+        tenant.id,
+        machine=Machine(rig.probe.runtime()),
+        neighbours=rig.seen.neighbours(),
+        program_of=probe_program(rig.probe.folder),
+    )
+    assert [(step["action"], step["name"]) for step in steps] == [("create", "cell")]
+    async with rig.platform.database.transaction() as session:
+        assert (await session.scalars(select(Cell))).all() == []
+        assert await rig.platform.vault.get(session, tenant.id, "proxy_token") is None
+    assert rig.probe.journal() == []
+
+
+async def scheduled_at(rig: Rig, tenant: Tenant) -> object:
+    query = text("SELECT scheduled_at FROM procrastinate_jobs WHERE queueing_lock = :key AND status = 'todo'")
+    async with rig.platform.database.transaction() as session:
+        await session.execute(text("SELECT 1"))
+        return (await session.execute(query, {"key": f"reconcile:{tenant.id}"})).scalar_one()

@@ -14,6 +14,13 @@ MESSAGES = {
     "stolen_card": ("card_declined", "Your card was declined."),
     "expired_card": ("expired_card", "Your card has expired."),
     "incorrect_cvc": ("incorrect_cvc", "Your card's security code is incorrect."),
+    "test_mode_live_card": (
+        "card_declined",
+        (
+            "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test"
+            " cards, visit: https://stripe.com/docs/testing."
+        ),
+    ),
     "processing_error": (
         "processing_error",
         "An error occurred while processing your card. Try again in a little bit.",
@@ -21,6 +28,19 @@ MESSAGES = {
 }
 """Decline code -> (error code, sentence shown to the customer)."""
 
+GOOD = {
+    "4242424242424242",
+    "4000056655665556",
+    "5555555555554444",
+    "2223003122003222",
+    "5200828282828210",
+    "378282246310005",
+    "371449635398431",
+    "6011111111111117",
+    "3056930009020004",
+    "3566002020360505",
+    "6200000000000005",
+}
 DECLINED_AT_ONCE = {
     "4000000000000002": "generic_decline",
     "4000000000009995": "insufficient_funds",
@@ -93,4 +113,6 @@ def refusal(number: str, *, present: bool, extra: dict[str, str]) -> str | None:
         return extra[number]
     if number in DECLINED_AT_ONCE:
         return DECLINED_AT_ONCE[number]
-    return None if present else DECLINED_LATER.get(number)
+    if number in DECLINED_LATER:
+        return None if present else DECLINED_LATER[number]
+    return None if number in GOOD else "test_mode_live_card"

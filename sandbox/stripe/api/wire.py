@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -73,7 +74,7 @@ def _spoiled(order: Order) -> Response:
         return Response("<html><body>Bad gateway</body></html>", media_type="text/html")
     if order.kind is Fault.RATE_LIMIT:
         message, kind, code = "Request rate limit exceeded.", "invalid_request_error", "rate_limit"
-        headers = {"Retry-After": str(order.retry_after), "Stripe-Rate-Limited-Reason": "global-rate"}
+        headers = {"Retry-After": str(math.ceil(order.retry_after)), "Stripe-Rate-Limited-Reason": "global-rate"}
     else:
         message, kind, code = "An unknown error occurred.", "api_error", None
         headers = {}

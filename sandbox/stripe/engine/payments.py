@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.stripe.account import Account
-from sandbox.stripe.cards import DECLINED_AT_ONCE, MESSAGES, Card, refusal
+from sandbox.stripe.cards import MESSAGES, Card, refusal
 from sandbox.stripe.errors import CardError
 from sandbox.stripe.objects.payments import charge_object, payment_intent_object
 from sandbox.stripe.objects.people import payment_method_object
@@ -17,7 +17,7 @@ def new_method(account: Account, card: Card, *, email: str | None = None, name: 
 
 def attach(account: Account, method: Json, customer: Json, *, default: bool) -> Json:
     """Gives the card to the customer. Raises CardError for a card whose bank refuses even that."""
-    code = DECLINED_AT_ONCE.get(method["_number"]) or account.config.card_declines.get(method["_number"])
+    code = declines(account, method, present=True)
     if code:
         raise card_error(code)
     method["customer"] = customer["id"]

@@ -32,7 +32,7 @@ class CheckoutPage:
             done = pay_session(
                 self.account,
                 session["id"],
-                typed_card(form),
+                typed_card(form, self.account.now),
                 email=form.get("email") or None,
                 name=form.get("billingName") or None,
             )

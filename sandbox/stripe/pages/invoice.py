@@ -40,7 +40,7 @@ class InvoicePage:
     def _pay(self, invoice: Json, form: Json) -> ApiError | None:
         if invoice["status"] != "open":
             return ApiError(f"This invoice is {invoice['status']}.")
-        card = typed_card(form)
+        card = typed_card(form, self.account.now)
         with self.account.operation():
             customer = self.account.need(invoice["customer"], "customer")
             method = payments.new_method(self.account, card, email=customer["email"], name=customer["name"])

@@ -104,7 +104,9 @@ class PortalPage:
         self.account.save(subscription, "customer.subscription.updated")
 
     def _card(self, session: Json, form: Json) -> None:
-        replace_card(self.account, self.account.need(session["customer"], "customer"), typed_card(form))
+        replace_card(
+            self.account, self.account.need(session["customer"], "customer"), typed_card(form, self.account.now)
+        )
 
     def _choices(self, session: Json, subscription: Json) -> list[Json]:
         """Other plans: those of the configuration, else every active recurring price with a lookup key."""

@@ -39,10 +39,15 @@ def day(moment: int) -> str:
     return f"{date.day} {date:%B %Y}"
 
 
-def typed_card(form: Json) -> Card:
+def typed_card(form: Json, now: int) -> Card:
     """The card a person typed. Raises ApiError in the words of Stripe's page."""
     month, _, year = str(form.get("cardExpiry") or "12/34").replace(" ", "").partition("/")
     if not (month.isdigit() and year.isdigit() and int(month) in MONTHS):
         raise ApiError("Your card's expiration date is incomplete.", param="cardExpiry")
-    number = parse_number(str(form.get("cardNumber", "")))
-    return Card(number=number, exp_month=int(month), exp_year=2000 + int(year) % 100)
+    card = Card(
+        number=parse_number(str(form.get("cardNumber", ""))), exp_month=int(month), exp_year=2000 + int(year) % 100
+    )
+    today = dt.datetime.fromtimestamp(now, tz=dt.UTC)
+    if (card.exp_year, card.exp_month) < (today.year, today.month):
+        raise ApiError("Your card's expiration date is in the past.", param="cardExpiry")
+    return card

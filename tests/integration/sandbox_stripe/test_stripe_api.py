@@ -155,7 +155,7 @@ def test_ordered_server_errors_come_and_go(stand_in: StandIn, kind: str, status:
 
 
 def test_rate_limits_carry_retry_after(stand_in: StandIn, client: stripe.StripeClient) -> None:
-    stand_in.control("fail", kind="429", retry_after=7)
+    stand_in.control("fail", kind="429", retry_after=6.5)
     with pytest.raises(stripe.RateLimitError) as refused:
         client.v1.customers.list()
     assert (refused.value.headers or {})["Retry-After"] == "7"

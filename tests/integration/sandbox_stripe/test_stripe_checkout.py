@@ -95,6 +95,10 @@ def test_a_declined_card_says_why_and_the_page_stays_open(
     assert "insufficient funds" in poor.text
     typo = httpx.post(session.url, data={"email": "ada@example.com", "cardNumber": "4242424242424241"})
     assert "card number is incorrect" in typo.text
+    real = httpx.post(session.url, data={"email": "ada@example.com", "cardNumber": "4111111111111111"})
+    assert "used a non test card" in real.text
+    old = httpx.post(session.url, data={"email": "ada@example.com", "cardNumber": GOOD, "cardExpiry": "10/26"})
+    assert "in the past" in old.text
     stand_in.flush()
     failed = receiver.of("charge.failed")[0]["data"]["object"]
     assert (failed["failure_code"], failed["outcome"]["reason"]) == ("card_declined", "generic_decline")

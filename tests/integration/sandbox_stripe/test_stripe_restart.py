@@ -78,6 +78,7 @@ def test_a_request_killed_in_the_middle_leaves_all_or_nothing(stand_in: StandIn)
     stand_in.kill()
     stand_in.start()
     client = stand_in.client()
+    assert len(client.v1.subscriptions.list({"customer": customer.id}).data) == 1, "it took effect before it was lost"
     retried = client.v1.subscriptions.create(wanted, key)
     found = client.v1.subscriptions.list({"customer": customer.id, "status": "all"}).data
     assert [subscription.id for subscription in found] == [retried.id]

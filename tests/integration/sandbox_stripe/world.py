@@ -116,6 +116,7 @@ class Receiver:
                 receiver.received.append(Received(body, self.headers["Stripe-Signature"], time.time()))
                 status = receiver.answers.pop(0) if receiver.answers else 200
                 self.send_response(status)
+                self.send_header("Location", receiver.url)  # a redirect that a webhook must not follow
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

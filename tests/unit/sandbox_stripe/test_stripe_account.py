@@ -157,7 +157,8 @@ def test_dunning_ends_as_the_setting_says(account: Account, setting: str, ends: 
         seen += [status] if seen[-1:] != [status] else []
     assert seen == (["active", "past_due", ends] if ends != "past_due" else ["active", "past_due"])
     failed = [charge for charge in account.every("charge") if not charge["paid"]]
-    assert len(failed) == 4, "one attempt and three repetitions"
+    days = [round((charge["created"] - failed[0]["created"]) / DAY) for charge in failed]
+    assert days == [0, 3, 8, 15], "one attempt and three repetitions, after 3, 5 and 7 days"
 
 
 def test_an_unpaid_subscription_is_not_charged_any_more(account: Account) -> None:

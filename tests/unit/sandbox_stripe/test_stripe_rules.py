@@ -55,6 +55,7 @@ def test_private_fields_stay_inside() -> None:
         ("4000000000000002", "generic_decline", "generic_decline"),
         ("4000000000009995", "insufficient_funds", "insufficient_funds"),
         ("4000000000000341", None, "generic_decline"),
+        ("4111111111111111", "test_mode_live_card", "test_mode_live_card"),
     ],
 )
 def test_each_test_card_does_what_it_is_known_for(number: str, present: str | None, later: str | None) -> None:

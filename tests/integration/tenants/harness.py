@@ -26,6 +26,7 @@ from clawstack.errors import ClawstackError
 from clawstack.naming import account_name
 from clawstack.plugin_server.values import Secret, to_python, to_struct
 from tenants.process import accounts, supervision, supervisord
+from tenants.process.limits import leave_control_groups
 from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.process.plan import ProcessPlan, build_plan
 from tenants.process.trees import Owner, end_all
@@ -38,7 +39,7 @@ VERSION = "2026.1.1"
 PLANTED = ("csp_planted-proxy-token-0001", "csc_planted-channel-token-0002", "csg_planted-gateway-token-0003")
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 20.0, what: str = "the condition") -> Any:
+def until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "the condition") -> Any:
     """The first true answer of `condition`."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
@@ -134,6 +135,7 @@ class Place:
         """Nothing of this place is left."""
         supervisord.stop(self.supervisor)
         for slug in self.slugs:
+            leave_control_groups(slug)
             ids = accounts.find(account_name(slug))
             owner = Owner(root=str(self.folder / "cells" / slug), uid=ids.uid if ids else None)
             if ids or os.geteuid() != 0:

@@ -206,7 +206,7 @@ def test_another_cells_account_can_read_nothing(new_cell: Callable[..., Cell]) -
 def test_planted_secrets_are_in_no_argument_log_or_readable_file(cell: Cell, place: Place) -> None:
     cell.up()
     cell.running_pid()
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
     assert str(cell.spec.port) in listed
     assert not [planted for planted in PLANTED if planted in listed]
     allowed = cell.supervisor.launch(cell.spec.slug)

@@ -6,52 +6,53 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from pulumi import automation as auto
 
+from tenants.process import accounts, supervisord
 from tests.integration.tenants.engine import Engine, kill_group
 from tests.integration.tenants.harness import PLANTED, Cell, Place, in_threads, until
 
 
 @pytest.fixture
 def new_engine(place: Place) -> Callable[..., Engine]:
+    """Makes engines, each for a cell of its own."""
+
     def make(**changes: object) -> Engine:
         return Engine(place=place, spec=place.spec(**changes))
 
     return make
 
 
-def test_up_update_and_destroy_of_one_cell(new_engine: Callable[..., Engine], place: Place) -> None:
+def test_preview_up_again_and_destroy_of_one_cell(new_engine: Callable[..., Engine]) -> None:
     engine = new_engine()
     cell = Cell(spec=engine.spec)
-    preview = engine.preview()
-    assert preview.change_summary[auto.OpType.CREATE] == (6 if engine.spec.account else 5)
-    outputs = {name: output.value for name, output in engine.up().outputs.items()}
+    count = 6 if engine.spec.account else 5
+    assert engine.succeed("preview").changes == {"create": count}
+    assert not cell.paths.root.exists()
+    first = engine.succeed("up")
     pid = cell.running_pid()
-    assert outputs == {
+    assert first.outputs == {
         "endpoint": f"http://127.0.0.1:{engine.spec.port}",
         "stateDirectory": str(engine.spec.directories.root / "state"),
         "openclawVersion": "2026.1.1",
         "substrate": "process",
         "pid": pid,
     }
-    same = engine.up()
-    assert same.summary.resource_changes == {"same": 6 if engine.spec.account else 5}
+    assert engine.succeed("up").changes == {"same": count}
     assert cell.running_pid() == pid
-    engine.destroy()
+    engine.succeed("destroy")
     assert not psutil.pid_exists(pid)
     assert not cell.paths.root.exists()
+    assert "pulumi-resource-clawstack" not in first.error
 
 
 def test_no_secret_and_no_childs_name_is_in_state_output_or_events(new_engine: Callable[..., Engine]) -> None:
     engine = new_engine(answers={"child_name": "Wilhelmina", "child_birthday": "2025-09-14"})
-    engine.preview()
-    engine.up()
-    engine.refresh()
+    for verb in ("preview", "up", "refresh"):
+        engine.succeed(verb)
     engine.spec = engine.spec.model_copy(update={"restart_nonce": "again"})
-    engine.up()
-    seen = "\n".join([*engine.lines, *engine.events])
+    engine.succeed("up")
+    seen = "\n".join(engine.seen)
     assert engine.spec.slug in seen
-    assert engine.events
     planted = (*PLANTED, engine.spec.backup_key.get_secret_value(), "Wilhelmina")
     assert not [secret for secret in planted if secret in seen]
     for path in engine.state_files():
@@ -63,25 +64,21 @@ def test_no_secret_and_no_childs_name_is_in_state_output_or_events(new_engine: C
 def test_refresh_sees_a_dead_gateway_and_up_mends_it(new_engine: Callable[..., Engine]) -> None:
     engine = new_engine()
     cell = Cell(spec=engine.spec)
-    engine.up()
-    from tenants.process import supervisord
-
+    engine.succeed("up")
     supervisord.stop(engine.spec.directories.supervisor)
     assert cell.status().state == "down"
-    engine.refresh()
-    changes = engine.up().summary.resource_changes
-    assert changes is not None
-    assert {str(kind): count for kind, count in changes.items()}["update"] == 1
+    engine.succeed("refresh")
+    assert engine.succeed("up").changes["update"] == 1
     cell.running_pid()
 
 
 def test_two_cells_at_once(new_engine: Callable[..., Engine]) -> None:
-    first, second = new_engine(), new_engine()
-    first.up()  # the SDK's first run of a process imports things that are not thread-safe
-    third = new_engine()
-    in_threads(second.up, third.up)
-    cells = [Cell(spec=engine.spec) for engine in (first, second, third)]
-    assert len({cell.running_pid() for cell in cells}) == 3
+    engines = [new_engine(), new_engine()]
+    in_threads(*(lambda engine=engine: engine.succeed("up") for engine in engines))
+    cells = [Cell(spec=engine.spec) for engine in engines]
+    assert len({cell.running_pid() for cell in cells}) == 2
+    in_threads(*(lambda engine=engine: engine.succeed("destroy") for engine in engines))
+    assert not [process for cell in cells for process in cell.processes()]
 
 
 def test_a_failed_start_stays_in_the_state_and_the_next_up_goes_on(
@@ -90,13 +87,11 @@ def test_a_failed_start_stays_in_the_state_and_the_next_up_goes_on(
     engine = new_engine()
     cell = Cell(spec=engine.spec)
     place.behave(exit=78, reason="told so")
-    with pytest.raises(auto.CommandError) as caught:
-        engine.up()
-    assert "refuses to start (exit code 78)" in str(caught.value)
+    assert "refuses to start (exit code 78)" in engine.run("up").error
     place.behave()
-    engine.up()
+    engine.succeed("up")
     cell.running_pid()
-    engine.destroy()
+    engine.succeed("destroy")
     assert not cell.processes()
 
 
@@ -108,18 +103,18 @@ def test_an_engine_killed_in_the_middle_of_create_is_no_obstacle(
     cell = Cell(spec=engine.spec)
     place.behave(delay_ms=1500)
     seen = {
-        "account": lambda: cell.processes() or cell.paths.root.exists() or _has_account(cell),
+        "account": lambda: cell.paths.root.exists() or _has_account(cell),
         "state directory": cell.paths.state.exists,
         "gateway process": lambda: cell.status().pid,
     }
-    running = engine.start_apart("up")
+    running = engine.start("up")
     until(seen[moment], what=f"the {moment}")
     kill_group(running)
-    engine.unlock()
-    engine.up()
+    engine.succeed("cancel")
+    engine.succeed("up")
     pid = cell.running_pid()
     assert [process.pid for process in cell.processes()] == [pid]
-    engine.destroy()
+    engine.succeed("destroy")
     assert not cell.processes()
     assert not cell.paths.root.exists()
 
@@ -130,32 +125,22 @@ def test_an_engine_killed_in_the_middle_of_destroy_is_no_obstacle(
 ) -> None:
     engine = new_engine()
     cell = Cell(spec=engine.spec)
-    engine.up()
+    engine.succeed("up")
     pid = cell.running_pid()
     backups = place.folder / "backups" / engine.spec.slug
     seen = {
         "gateway gone": lambda: not psutil.pid_exists(pid),
         "backup kept": lambda: list(backups.glob("*.json")),
     }
-    running = engine.start_apart("destroy")
+    running = engine.start("destroy")
     until(seen[moment], what=moment)
     kill_group(running)
-    engine.unlock()
-    engine.destroy()
+    engine.succeed("cancel")
+    engine.succeed("destroy")
     assert not cell.processes()
     assert not cell.paths.root.exists()
     assert len(list(backups.glob("*.json"))) >= 1
 
 
-def test_a_gateway_outlives_the_process_that_ran_pulumi(new_engine: Callable[..., Engine]) -> None:
-    engine = new_engine()
-    cell = Cell(spec=engine.spec)
-    running = engine.start_apart("up")
-    assert running.wait(60) == 0
-    assert psutil.Process(cell.running_pid()).is_running()
-
-
 def _has_account(cell: Cell) -> bool:
-    from tenants.process import accounts
-
     return cell.spec.account is not None and accounts.find(cell.spec.account) is not None

@@ -26,10 +26,10 @@ VERSION = "0.1.0"
 
 #: Nouns by the role that serves their routes and runs their loops. The worker runs the jobs of all of them.
 NOUNS: Mapping[Role, tuple[str, ...]] = {
-    Role.API: ("access", "billing", "onboarding", "provisioner", "admin"),
+    Role.API: ("access", "billing", "onboarding", "provisioner", "backups", "admin"),
     Role.PROXY: ("llm_proxy",),
     Role.ROUTER: ("telegram",),
-    Role.WORKER: ("notifications",),
+    Role.WORKER: ("notifications", "health"),
 }
 _SLOW_SENDER = timedelta(seconds=30)
 

@@ -34,7 +34,9 @@ class Customer:
 
     @property
     def pid(self) -> int:
-        return self.observer.pid(self.slug)
+        """The process that listens on the cell's port now; what was observed may be one restart old."""
+        port = int(self.observed["endpoint"].rsplit(":", 1)[1])
+        return self.world.await_(lambda: _listener(port), f"a gateway on port {port}", seconds=60)
 
     @property
     def observed(self) -> dict:
@@ -55,6 +57,13 @@ class Customer:
         """Open the deep link; returns the bot's greeting."""
         link = self.world.await_(lambda: self.observer.chat_url(self.signup_id), "the deep link", seconds=60)
         return self.parent.open_link(link)
+
+
+def _listener(port: int) -> int | None:
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            return connection.pid
+    return None
 
 
 @pytest.fixture(scope="session")

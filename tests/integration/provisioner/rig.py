@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.tokens import Token
@@ -170,6 +170,10 @@ class Rig:
             found = await session.get(Tenant, tenant.id)
             assert found is not None
             return found
+
+    async def count(self, table: type[Any]) -> int:
+        async with self.platform.database.transaction() as session:
+            return (await session.execute(select(func.count()).select_from(table))).scalar_one()
 
     async def operations(self, tenant: Tenant) -> list[Operation]:
         query = select(Operation).where(Operation.tenant_id == tenant.id).order_by(Operation.created_at)

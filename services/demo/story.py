@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import urllib.parse
-from pathlib import Path
 from typing import Any, Final
 
 import stripe
@@ -139,10 +138,11 @@ class Story:
 
     def _kept_backup(self) -> str:
         backups = self._observer.get(f"/v1/tenants/{self.slug}/backups")["items"]
-        files = [Path(item["location"]) for item in backups]
-        if not files or not all(file.is_file() for file in files):
-            raise PermanentError(f"No backup of {self.slug} is kept: {backups}")
-        return f"{files[0].name}, {files[0].stat().st_size // 1024} KiB, encrypted"
+        folder = self._world.data / "backups" / self.slug
+        kept = [item for item in backups if item["verified_at"] and (folder / item["name"]).is_file()]
+        if not kept:
+            raise PermanentError(f"No verified backup of {self.slug} is kept: {backups}")
+        return f"{kept[0]['name']}, {kept[0]['size'] // 1024} KiB, encrypted, verified"
 
 
 def _short(text: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
-from pathlib import Path
 
 import psutil
 
@@ -72,7 +72,8 @@ def _killed_during_destroy(customer, world, observer):
     assert not folder.exists()
     assert processes_below(folder) == []
     [backup, *_] = observer.get(f"/v1/tenants/{customer.slug}/backups")["items"]
-    assert Path(backup["location"]).stat().st_size == backup["size"]
+    archive = world.data / "backups" / customer.slug / backup["name"]
+    assert hashlib.sha256(archive.read_bytes()).hexdigest() == backup["sha256"]
     assert not list((world.data / "state" / customer.slug).rglob("locks/**/*.json"))
 
 

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from clawstack.naming import account_name
+from clawstack.naming import account_name, is_slug
 from tenants.spec import CellSpec
 
 PLANTED_PROXY = "csp_planted-proxy-token-0001"
@@ -18,7 +18,7 @@ PLANTED = (PLANTED_PROXY, PLANTED_CHANNEL, PLANTED_GATEWAY, PLANTED_KEY)
 
 def spec_data(**changes: Any) -> dict[str, Any]:
     """A valid spec as plain data; `changes` replace top-level fields."""
-    slug = changes.get("slug", "emma-parent-x7k2mq")
+    slug: str = changes.get("slug", "emma-parent-x7k2mq")
     data: dict[str, Any] = {
         "slug": slug,
         "plan": "starter",
@@ -32,14 +32,14 @@ def spec_data(**changes: Any) -> dict[str, Any]:
             "telegram_api_root": "http://127.0.0.1:8080/telegram",
         },
         "port": 21001,
-        "account": account_name(slug) if isinstance(slug, str) and slug.islower() else None,
+        "account": account_name(slug) if is_slug(slug) else None,
         "secrets": {
             "proxy_token": PLANTED_PROXY,
             "channel_token": PLANTED_CHANNEL,
             "gateway_token": PLANTED_GATEWAY,
         },
         "directories": {
-            "root": Path("/var/lib/clawstack/cells") / str(slug),
+            "root": Path("/var/lib/clawstack/cells") / slug,
             "backups": Path("/var/lib/clawstack/backups"),
             "supervisor": Path("/var/lib/clawstack/supervisor"),
         },

@@ -14,13 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, NoReturn
-from unittest import mock
+from typing import Any
 
-import grpc
 import psutil
-from google.protobuf import any_pb2
-from pulumi.runtime.proto import provider_pb2, status_pb2
+from pulumi.runtime.proto import provider_pb2
 
 from clawstack.errors import ClawstackError
 from clawstack.naming import account_name
@@ -33,6 +30,7 @@ from tenants.process.trees import Owner, end_all
 from tenants.process_provider.servicer import ClawstackProvider
 from tenants.spec import CellSpec
 from tests.unit.tenants.builders import make_spec
+from tests.unit.tenants.calls import Aborted, Context
 from toolchain.locate import locate
 
 VERSION = "2026.1.1"
@@ -53,35 +51,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-class Aborted(Exception):  # noqa: N818
-    """What a servicer's context raises on abort."""
-
-    def __init__(self, code: grpc.StatusCode, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-class Context(mock.Mock):
-    """The part of a gRPC context that the servicer uses."""
-
-    def __init__(self) -> None:
-        super().__init__(spec=grpc.ServicerContext)
-        self.trailing: dict[str, bytes] = {}
-        self.abort = self._abort
-        self.set_trailing_metadata = lambda items: self.trailing.update(dict(items))
-
-    def _abort(self, code: grpc.StatusCode, text: str) -> NoReturn:
-        raise Aborted(code, text)
-
-    def kept_resource(self) -> provider_pb2.ErrorResourceInitFailed:
-        """The resource that the error carries for the state file."""
-        status = status_pb2.Status.FromString(self.trailing["grpc-status-details-bin"])
-        detail = provider_pb2.ErrorResourceInitFailed()
-        assert isinstance(status.details[0], any_pb2.Any)
-        assert status.details[0].Unpack(detail)
-        return detail
 
 
 @dataclass

@@ -18,7 +18,8 @@ from tenants.process import supervision, supervisord
 from tenants.process.accounts import Ids
 from tenants.process.launcher import NEEDS_OPERATOR
 from tenants.process.run_as import command
-from tests.integration.tenants.harness import PLANTED, Aborted, Cell, Place, in_threads, until
+from tests.integration.tenants.harness import PLANTED, Cell, Place, in_threads, until
+from tests.unit.tenants.calls import Aborted
 
 as_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="cells get accounts of their own only where the platform is root"

@@ -24,7 +24,8 @@ async def picture(world: World) -> list[tuple[object, ...]]:
     ]
 
 
-async def test_deleted_before_created_ends_absent(world: World) -> None:
+async def test_deleted_before_created_ends_absent(fresh_world: World) -> None:
+    world = fresh_world
     signup_id, session = await world.order()
     await world.control("hostile", drop=1.0)
     await world.control("pay", session=session)
@@ -45,7 +46,8 @@ async def test_deleted_before_created_ends_absent(world: World) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_a_storm_of_duplicates_in_any_order_ends_like_one_refetch(world: World, seed: int) -> None:
+async def test_a_storm_of_duplicates_in_any_order_ends_like_one_refetch(fresh_world: World, seed: int) -> None:
+    world = fresh_world
     await world.control("hostile", duplicate=5, reorder=True, concurrency=8, seed=seed, delay_ms=[0, 20])
     first, second = await asyncio.gather(world.buy(), world.buy(email="second@example.com", plan="pro"))
     await world.work()
@@ -68,7 +70,8 @@ async def test_a_storm_of_duplicates_in_any_order_ends_like_one_refetch(world: W
     assert await world.count(Tenant) == 2
 
 
-async def test_an_older_slower_refetch_does_not_write_over_a_newer_one(world: World) -> None:
+async def test_an_older_slower_refetch_does_not_write_over_a_newer_one(fresh_world: World) -> None:
+    world = fresh_world
     await world.buy()
     await world.work()
     (subscription,) = await world.subscriptions()
@@ -91,7 +94,8 @@ async def test_an_older_slower_refetch_does_not_write_over_a_newer_one(world: Wo
     assert [row.status for row in await world.subscriptions()] == ["canceled"]
 
 
-async def test_two_refetches_at_once_make_one_tenant(world: World) -> None:
+async def test_two_refetches_at_once_make_one_tenant(fresh_world: World) -> None:
+    world = fresh_world
     _, session_id = await world.order()
     await world.control("hostile", drop=1.0)
     await world.control("pay", session=session_id)
@@ -111,7 +115,8 @@ async def test_two_refetches_at_once_make_one_tenant(world: World) -> None:
     assert await world.count(Tenant) == 1
 
 
-async def test_another_customer_who_names_a_paid_signup_gets_nothing(world: World) -> None:
+async def test_another_customer_who_names_a_paid_signup_gets_nothing(fresh_world: World) -> None:
+    world = fresh_world
     first = await world.buy()
     await world.work()
     _, session = await world.order(email="thief@example.com")
@@ -130,7 +135,8 @@ async def test_another_customer_who_names_a_paid_signup_gets_nothing(world: Worl
     assert (row.attention, row.tenant_id, row.wanted) == ("signup_taken", None, "wait")
 
 
-async def test_lost_webhooks_are_found_by_the_sweep(world: World) -> None:
+async def test_lost_webhooks_are_found_by_the_sweep(fresh_world: World) -> None:
+    world = fresh_world
     await world.control("hostile", drop=1.0)
     signup_id = await world.buy()
     await world.work()
@@ -147,7 +153,8 @@ async def test_lost_webhooks_are_found_by_the_sweep(world: World) -> None:
     assert (await world.tenants())[0].desired_state == "absent"
 
 
-async def test_a_sweep_of_what_is_known_finds_nothing(world: World) -> None:
+async def test_a_sweep_of_what_is_known_finds_nothing(fresh_world: World) -> None:
+    world = fresh_world
     await world.buy()
     await world.work()
     await sweep(world)
@@ -156,7 +163,8 @@ async def test_a_sweep_of_what_is_known_finds_nothing(world: World) -> None:
     assert len(await world.jobs("billing.refetch_customer")) == before
 
 
-async def test_the_success_page_does_not_wait_for_a_lost_webhook(world: World) -> None:
+async def test_the_success_page_does_not_wait_for_a_lost_webhook(fresh_world: World) -> None:
+    world = fresh_world
     await world.control("hostile", drop=1.0)
     signup_id = await world.buy()
     page = await world.http.get(f"/welcome/{signup_id}")
@@ -167,7 +175,8 @@ async def test_the_success_page_does_not_wait_for_a_lost_webhook(world: World) -
 
 
 @pytest.mark.parametrize("kind", ["500", "429", "reset", "garbage"])
-async def test_a_busy_stripe_is_asked_again_later_and_nothing_is_lost(world: World, kind: str) -> None:
+async def test_a_busy_stripe_is_asked_again_later_and_nothing_is_lost(fresh_world: World, kind: str) -> None:
+    world = fresh_world
     signup_id, session = await world.order()
     await world.control("fail", kind=kind, count=50, match="/v1/customers/")
     await world.control("pay", session=session)
@@ -184,14 +193,16 @@ async def test_a_busy_stripe_is_asked_again_later_and_nothing_is_lost(world: Wor
     assert all(row.handled_at is not None for row in await world.events())
 
 
-async def test_a_customer_that_stripe_does_not_know_is_recorded_on_the_event(world: World) -> None:
+async def test_a_customer_that_stripe_does_not_know_is_recorded_on_the_event(fresh_world: World) -> None:
+    world = fresh_world
     await world.post_event(event(customer="cus_nobody"))
     await world.work()
     (row,) = await world.events()
     assert (row.outcome, row.handled_at is None) == ("stripe_not_found", False)
 
 
-async def test_a_customer_of_another_product_is_none_of_ours(world: World) -> None:
+async def test_a_customer_of_another_product_is_none_of_ours(fresh_world: World) -> None:
+    world = fresh_world
     made = await asyncio.to_thread(stripe_client(world).v1.customers.create, {"email": "other@example.com"})
     await world.post_event(event(customer=made.id))
     await world.work()
@@ -199,8 +210,9 @@ async def test_a_customer_of_another_product_is_none_of_ours(world: World) -> No
     assert await world.tenants() == []
 
 
-async def test_a_repeated_checkout_request_makes_one_session(world: World) -> None:
+async def test_a_repeated_checkout_request_makes_one_session(fresh_world: World) -> None:
     """An answer that is lost on the way is asked for again by the library, with the same idempotency key."""
+    world = fresh_world
     await world.control("fail", kind="reset", count=1, match="POST /v1/checkout/sessions", after_effect=True)
     answer = await world.http.post("/v1/checkout", json=ORDER)
     assert answer.status_code == 201, answer.text

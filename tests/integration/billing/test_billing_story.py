@@ -19,7 +19,8 @@ from tests.integration.billing.world import (
 )
 
 
-async def test_a_paid_checkout_becomes_one_pending_tenant(world: World) -> None:
+async def test_a_paid_checkout_becomes_one_pending_tenant(fresh_world: World) -> None:
+    world = fresh_world
     signup_id = await world.buy()
     await world.work()
     (tenant,) = await world.tenants()
@@ -42,7 +43,8 @@ async def test_a_paid_checkout_becomes_one_pending_tenant(world: World) -> None:
     assert "parent" not in tenant.slug.removeprefix("parenting")
 
 
-async def test_a_declined_card_makes_nothing(world: World) -> None:
+async def test_a_declined_card_makes_nothing(fresh_world: World) -> None:
+    world = fresh_world
     signup_id, session = await world.order()
     answer = await world.outside.post(
         f"{world.stand_in.base}/_control/pay", json={"session": session, "card": DECLINED}
@@ -57,7 +59,8 @@ async def test_a_declined_card_makes_nothing(world: World) -> None:
     assert status["checkout_url"].startswith(world.stand_in.base)
 
 
-async def test_cancelling_ends_absent_and_stays_so(world: World) -> None:
+async def test_cancelling_ends_absent_and_stays_so(fresh_world: World) -> None:
+    world = fresh_world
     signup_id = await world.buy()
     await world.work()
     (subscription,) = await world.subscriptions()
@@ -74,8 +77,9 @@ async def test_cancelling_ends_absent_and_stays_so(world: World) -> None:
     [("past_due", ["running", "running"]), ("unpaid", ["running", "suspended"]), ("cancel", ["running", "absent"])],
 )
 async def test_a_failing_renewal_is_grace_first_and_then_what_stripe_is_set_to(
-    world: World, ending: str, states: list[str]
+    fresh_world: World, ending: str, states: list[str]
 ) -> None:
+    world = fresh_world
     await world.control("settings", after_dunning=ending, dunning_days=[1])
     await world.buy()
     await world.work()
@@ -98,7 +102,8 @@ async def test_a_failing_renewal_is_grace_first_and_then_what_stripe_is_set_to(
     assert entitlement.allowed == (states[-1] == "running")
 
 
-async def test_a_dispute_suspends_and_a_won_one_resumes(world: World) -> None:
+async def test_a_dispute_suspends_and_a_won_one_resumes(fresh_world: World) -> None:
+    world = fresh_world
     await world.buy()
     await world.work()
     (subscription,) = await world.subscriptions()
@@ -114,7 +119,8 @@ async def test_a_dispute_suspends_and_a_won_one_resumes(world: World) -> None:
     assert (tenant.desired_state, tenant.desired_reason) == ("running", "")
 
 
-async def test_an_unknown_price_is_no_free_upgrade(world: World) -> None:
+async def test_an_unknown_price_is_no_free_upgrade(fresh_world: World) -> None:
+    world = fresh_world
     await world.buy()
     await world.work()
     (before,) = await world.subscriptions()
@@ -127,7 +133,8 @@ async def test_an_unknown_price_is_no_free_upgrade(world: World) -> None:
     assert "unknown_price" in {event.outcome for event in await world.events()}
 
 
-async def test_a_bought_upgrade_changes_the_plan_and_nothing_else(world: World) -> None:
+async def test_a_bought_upgrade_changes_the_plan_and_nothing_else(fresh_world: World) -> None:
+    world = fresh_world
     await world.buy()
     await world.work()
     (before,) = await world.subscriptions()
@@ -137,7 +144,8 @@ async def test_a_bought_upgrade_changes_the_plan_and_nothing_else(world: World) 
     assert (tenant.plan, tenant.desired_state, tenant.generation) == ("pro", "running", 2)
 
 
-async def test_an_operators_suspension_outlives_a_refetch(world: World) -> None:
+async def test_an_operators_suspension_outlives_a_refetch(fresh_world: World) -> None:
+    world = fresh_world
     await world.buy()
     await world.work()
     (tenant,), (subscription,) = await world.tenants(), await world.subscriptions()
@@ -149,7 +157,8 @@ async def test_an_operators_suspension_outlives_a_refetch(world: World) -> None:
     assert (await world.tenants())[0].desired_state == "suspended"
 
 
-async def test_the_session_names_the_signup_when_the_subscription_lacks_it(world: World) -> None:
+async def test_the_session_names_the_signup_when_the_subscription_lacks_it(fresh_world: World) -> None:
+    world = fresh_world
     signup_id, session = await world.order()
     await world.control("hostile", drop=1.0)
     await world.control("pay", session=session)

@@ -20,6 +20,7 @@ import httpx
 import procrastinate
 import stripe
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import func, select, text
 
 from services.billing import catalogue
@@ -77,6 +78,7 @@ class World:
     """Everything that a test needs to act and to look."""
 
     platform: Platform
+    app: FastAPI
     stand_in: StandIn
     url: str
     parts: tuple[Part, ...]
@@ -84,6 +86,8 @@ class World:
     """Talks to the platform."""
     outside: httpx.AsyncClient
     """Talks to the stand-in's control interface."""
+    webhook: str = ""
+    """Id of the webhook endpoint at the stand-in."""
 
     async def control(self, path: str, **values: Any) -> Json:
         answer = await self.outside.post(f"{self.stand_in.base}/_control/{path}", json=values)
@@ -204,19 +208,19 @@ async def opened_world(platform: Platform, stand_in: StandIn, **settings: Any) -
     fresh = type(platform.settings)(_env_file=None, **(platform.settings.model_dump() | changes))
     platform = dataclasses.replace(platform, settings=fresh)
     parts = (create_billing_part(platform), create_onboarding_part(platform))
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(platform, parts), log_config=None, access_log=False, lifespan="on", ws="none")
-    )
+    app = create_app(platform, parts)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, timeout=30) as http, httpx.AsyncClient(timeout=30) as outside:
-        world = World(platform=platform, stand_in=stand_in, url=url, parts=parts, http=http, outside=outside)
+        world = World(platform=platform, app=app, stand_in=stand_in, url=url, parts=parts, http=http, outside=outside)
         try:
             while not server.started:
                 assert not task.done(), "the server ended while starting"
                 await asyncio.sleep(0.01)
             await _set_up_stripe(world)
             yield world
+            await _forget_webhook(world)
         finally:
             server.should_exit = True
             await asyncio.wait_for(task, 20)
@@ -229,7 +233,12 @@ async def _set_up_stripe(world: World) -> None:
     await catalogue.ensure_prices(access, world.platform.catalogue)
     await access.close()
     await world.control("flush", timeout=20)
-    await world.control("webhook", url=f"{world.url}/webhooks/stripe", secret=SECRET)
+    world.webhook = (await world.control("webhook", url=f"{world.url}/webhooks/stripe", secret=SECRET))["id"]
+
+
+async def _forget_webhook(world: World) -> None:
+    await world.control("hostile", duplicate=1)
+    await asyncio.to_thread(stripe_client(world).v1.webhook_endpoints.delete, world.webhook)
 
 
 def jobs_app(world: World) -> procrastinate.App:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.integration.billing.fixtures import stripe_stand_in, world
+from tests.integration.billing.fixtures import fresh_world, stripe_stand_in, world
 
-__all__ = ["stripe_stand_in", "world"]
+__all__ = ["fresh_world", "stripe_stand_in", "world"]

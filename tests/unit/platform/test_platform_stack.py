@@ -12,6 +12,7 @@ from clawstack.components.secrets import PlatformSecrets, PlatformSecretsArgs
 from clawstack.errors import InvalidInputError
 from clawstack.platform_config import read_config
 from clawstack.platform_stack import deploy, environment, webhook_urls
+from tests.mock_engine import run_program
 
 _KEY = base64.b64encode(b"k" * 32).decode()
 
@@ -34,9 +35,7 @@ class Recording(Mocks):
 
 @pytest.fixture
 def mocks():
-    mocks = Recording()
-    pulumi.runtime.set_mocks(mocks, project="clawstack", stack="dev", preview=False)
-    return mocks
+    return Recording()
 
 
 def _config(**values):
@@ -44,38 +43,42 @@ def _config(**values):
     return pulumi.Config("clawstack")
 
 
-@pulumi.runtime.test
-async def test_secrets_are_made_once_each_and_stay_secret(mocks):
-    _config()
-    secrets = PlatformSecrets("platform", PlatformSecretsArgs(rotation=2))
-    assert await secrets.master_key.is_secret(), "the master key must be secret in state"
-    assert await secrets.telegram_webhook_secret.is_secret()
-    assert await secrets.master_key.future() == _KEY
+def _run(program, mocks):
+    return run_program(program, mocks, project="clawstack", stack="dev")
+
+
+def test_secrets_are_made_once_each_and_stay_secret(mocks):
+    async def program():
+        secrets = PlatformSecrets("platform", PlatformSecretsArgs(rotation=2))
+        assert await secrets.master_key.is_secret(), "the master key must be secret in state"
+        assert await secrets.telegram_webhook_secret.is_secret()
+        assert await secrets.master_key.future() == _KEY
+
+    urns = _run(program, mocks)
     by_name = {made.name: made for made in mocks.made}
-    assert sorted(by_name) == ["platform", "platform-master-key", "platform-telegram-webhook"]
     assert by_name["platform-master-key"].inputs["length"] == 32
     assert by_name["platform-telegram-webhook"].inputs["keepers"] == {"rotation": "2"}
-    urn = await secrets.urn.future()
-    assert "clawstack:platform:Secrets" in urn
+    children = [urn for urn in urns if "random:index" in urn]
+    assert len(children) == 2
+    assert all("clawstack:platform:Secrets$random:index" in urn for urn in children)
 
 
-@pulumi.runtime.test
-async def test_the_environment_holds_every_setting_that_serve_needs(mocks):
+def test_the_environment_holds_every_setting_that_serve_needs(mocks):
     config = read_config(_config(publicUrl="https://claw.example/", profile="production"))
-    result = await environment(config, PlatformSecrets("platform", PlatformSecretsArgs())).future()
-    assert result["CLAWSTACK_MASTER_KEY"] == _KEY
-    assert result["CLAWSTACK_PUBLIC_URL"] == "https://claw.example"
+    seen = {}
+
+    async def program():
+        seen.update(await environment(config, PlatformSecrets("platform", PlatformSecretsArgs())).future())
+
+    _run(program, mocks)
+    assert seen["CLAWSTACK_MASTER_KEY"] == _KEY
+    assert seen["CLAWSTACK_PUBLIC_URL"] == "https://claw.example"
     assert webhook_urls(config)["stripe"] == "https://claw.example/webhooks/stripe"
-
-
-@pulumi.runtime.test
-async def _deploy():
-    deploy()
 
 
 def test_the_whole_program_makes_these_resources_and_no_other(mocks):
     _config()
-    _deploy()
+    _run(deploy, mocks)
     assert sorted(made.name for made in mocks.made) == [
         "platform",
         "platform-master-key",
@@ -93,7 +96,7 @@ def test_the_whole_program_makes_these_resources_and_no_other(mocks):
         ({"secretRotation": "0"}, "whole number from 1 up"),
     ],
 )
-def test_bad_configuration_names_value_allowed_set_and_remedy(mocks, values, sentence):
+def test_bad_configuration_names_value_allowed_set_and_remedy(values, sentence):
     with pytest.raises(InvalidInputError) as caught:
         read_config(_config(**values))
     assert sentence in caught.value.message

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
-import pulumi
 import pytest
 from pulumi.runtime import mocks as pulumi_mocks
 from typing_extensions import override
@@ -16,6 +13,7 @@ from clawstack.labels import REQUIRED
 from clawstack.plugin_server.values import SECRET_SIGNATURE, SIGNATURE_KEY
 from tenants.process_provider.servicer import default_handlers
 from tenants.program import cell_program
+from tests.mock_engine import run_program
 from tests.unit.tenants.builders import PLANTED, make_spec
 
 
@@ -45,34 +43,9 @@ def recorder() -> Recorder:
     return Recorder()
 
 
-class ClosingLoops(asyncio.DefaultEventLoopPolicy):
-    """Pulumi's mock engine makes an event loop in every worker thread and closes none; here all are known."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.made: list[asyncio.AbstractEventLoop] = []
-
-    @override
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        self.made.append(super().new_event_loop())
-        return self.made[-1]
-
-
 def run(recorder: Recorder, **changes: Any) -> list[str]:
     """Run the cell's program to its end; the URNs that it registered."""
-    before, loops = asyncio.get_event_loop_policy(), ClosingLoops()
-    asyncio.set_event_loop_policy(loops)
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    try:
-        monitor = pulumi_mocks.MockMonitor(recorder)
-        pulumi_mocks.set_mocks(recorder, project="clawstack-cells", stack="emma", preview=False, monitor=monitor)
-        under_engine: Callable[[Callable[[], None]], Callable[[], None]] = pulumi.runtime.test
-        under_engine(cell_program(make_spec(**changes)))()
-        return [str(getattr(registered, "urn", registered)) for registered in monitor.get_registered_resources()]
-    finally:
-        for loop in loops.made:
-            loop.close()
-        asyncio.set_event_loop_policy(before)
+    return run_program(cell_program(make_spec(**changes)), recorder, project="clawstack-cells", stack="emma")
 
 
 def is_secret(value: Any) -> bool:

@@ -1,0 +1,11 @@
+"""The `namespace` substrate: a cell as one hardened Kubernetes namespace with one gateway pod.
+
+    settings ── what the cluster is (image, storage, where the platform lives): the operator's
+    spec ────── what the cell is: billing's and the customer's
+    plan ────── both become every manifest of the cell, by pure functions, as one value
+    component ─ the manifests become Pulumi resources
+
+Here belong the manifests and what they mean. Not here: OpenClaw's keys (`tenants.openclaw`), waiting for a pod and
+saying why it is not ready (the provisioner's poller), the cluster itself (`clawstack.components`). Nothing but
+`component` may import `pulumi_kubernetes`: it costs 0.3 CPU-seconds.
+"""

@@ -1,0 +1,171 @@
+"""The one gateway pod of a cell and how Kubernetes tells whether it works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tenants.namespace.files import CONFIG_MOUNT, PORT, SEED_SCRIPT, VOLUME, WORKSPACE_MOUNT
+from tenants.namespace.isolation import EPHEMERAL_LIMIT
+from tenants.namespace.settings import NamespaceSettings
+from tenants.spec import CellSpec, DesiredState
+
+Document = dict[str, Any]
+
+NAME: Final = "gateway"
+CLAIM: Final = "state"
+CONFIG: Final = "config"
+TOKENS: Final = "tokens"
+WORKSPACE: Final = "workspace"
+_UID: Final = 1000
+"""`node` of the official image."""
+_GRACE_SECONDS: Final = 330
+"""315 s to finish turns, 10 s to clean up, 5 s margin (OpenClaw documentation, `gateway/restart-recovery.md`)."""
+_MEMORY_REQUEST_MB: Final = 1024
+_CPU_REQUEST: Final = "100m"
+"""Idle gateways take 0.007 of a core."""
+_DIGEST: Final = "clawstack.dev/restart-digest"
+_STARTUP_PERIOD: Final = 2
+_STARTUP_TRIES: Final = 180
+"""6 min: a gateway waits up to 5 min for the lock of its state directory."""
+#: A control UI answers 200 to any path, so the body decides (OpenClaw documentation, `install/kubernetes.md`).
+_STARTED_SCRIPT: Final = (
+    f"fetch('http://127.0.0.1:{PORT}/startupz',{{signal:AbortSignal.timeout(4000)}}).then(r=>r.json())"
+    ".then(b=>process.exit(b.ok===true&&b.status==='started'?0:1),()=>process.exit(1))"
+)
+
+
+def requests(spec: CellSpec) -> dict[str, str]:
+    """What the scheduler sets aside; less than the limits, since few gateways are busy at once."""
+    memory = min(_MEMORY_REQUEST_MB, spec.resources.memory_mb)
+    return {"cpu": _CPU_REQUEST, "memory": f"{memory}Mi", "ephemeral-storage": "64Mi"}
+
+
+def stateful_set(
+    spec: CellSpec,
+    settings: NamespaceSettings,
+    *,
+    selector: Mapping[str, str],
+    environment: Mapping[str, str],
+    digest: str,
+) -> Document:
+    """Exactly one replica, or none while suspended: two owners of a state directory would destroy it.
+
+    Labels of the pod are the selector only: plan and bundle may change without a restart.
+    """
+    return {
+        "serviceName": NAME,
+        "replicas": 1 if spec.desired is DesiredState.RUNNING else 0,
+        "podManagementPolicy": "OrderedReady",
+        "revisionHistoryLimit": 2,
+        "selector": {"matchLabels": dict(selector)},
+        "template": {
+            "metadata": {"labels": dict(selector), "annotations": {_DIGEST: digest}},
+            "spec": _pod(spec, settings, environment),
+        },
+    }
+
+
+def _pod(spec: CellSpec, settings: NamespaceSettings, environment: Mapping[str, str]) -> Document:
+    return {
+        "serviceAccountName": NAME,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _UID,
+            "runAsGroup": _UID,
+            "fsGroup": _UID,
+            # Always would open the state directory to the group again at every start.
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        **_classes(spec, settings),
+        "initContainers": [_seed(spec, settings)],
+        "containers": [_gateway(spec, settings, environment)],
+        "volumes": [
+            {"name": "state", "persistentVolumeClaim": {"claimName": CLAIM}},
+            {"name": "config", "configMap": {"name": CONFIG, "defaultMode": 0o440}},
+            {"name": "workspace", "secret": {"secretName": WORKSPACE, "defaultMode": 0o440}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+        ],
+    }
+
+
+def _classes(spec: CellSpec, settings: NamespaceSettings) -> Document:
+    classes = {
+        "priorityClassName": settings.priority_classes.get(spec.plan),
+        "runtimeClassName": settings.runtime_class,
+    }
+    return {key: name for key, name in classes.items() if name is not None}
+
+
+def _container(settings: NamespaceSettings) -> Document:
+    return {
+        "image": settings.image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _seed(spec: CellSpec, settings: NamespaceSettings) -> Document:
+    """Makes the state directory on the volume and lays down configuration and persona, every start anew."""
+    return {
+        "name": "seed",
+        **_container(settings),
+        "command": ["sh", "-c", SEED_SCRIPT],
+        "env": [{"name": "SLUG", "value": spec.slug}],
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
+            "limits": {"cpu": "500m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
+        },
+        "volumeMounts": [
+            {"name": "state", "mountPath": str(VOLUME)},
+            {"name": "config", "mountPath": str(CONFIG_MOUNT), "readOnly": True},
+            {"name": "workspace", "mountPath": str(WORKSPACE_MOUNT), "readOnly": True},
+        ],
+    }
+
+
+def _gateway(spec: CellSpec, settings: NamespaceSettings, environment: Mapping[str, str]) -> Document:
+    return {
+        "name": NAME,
+        **_container(settings),
+        "command": [settings.node, settings.openclaw, "gateway", "--port", str(PORT)],
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "envFrom": [{"secretRef": {"name": TOKENS}}],
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "resources": {
+            "requests": requests(spec),
+            "limits": {
+                "cpu": f"{round(spec.resources.cpu * 1000)}m",
+                "memory": f"{spec.resources.memory_mb}Mi",
+                "ephemeral-storage": EPHEMERAL_LIMIT,
+            },
+        },
+        **_probes(settings),
+        "volumeMounts": [
+            {"name": "state", "mountPath": str(VOLUME)},
+            {"name": "config", "mountPath": str(CONFIG_MOUNT), "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+        ],
+    }
+
+
+def _probes(settings: NamespaceSettings) -> Document:
+    started = {"exec": {"command": [settings.node, "-e", _STARTED_SCRIPT]}, "timeoutSeconds": 5}
+    return {
+        "startupProbe": {**started, "periodSeconds": _STARTUP_PERIOD, "failureThreshold": _STARTUP_TRIES},
+        "readinessProbe": {**started, "periodSeconds": 15, "failureThreshold": 2},
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", "port": "http"},
+            "periodSeconds": 20,
+            "timeoutSeconds": 5,
+            "failureThreshold": 6,
+        },
+    }

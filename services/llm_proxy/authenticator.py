@@ -12,10 +12,9 @@ from typing import Final
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Catalogue
 from clawstack.tokens import Token, TokenKind, parse
-from services.database.connection import Database
-from services.llm_proxy import repository
 from services.llm_proxy.errors import not_authenticated, not_running
 from services.llm_proxy.schemas import Caller
+from services.llm_proxy.store import Store
 
 #: A revoked token, a suspended tenant or another plan counts after this many seconds at the latest.
 CACHE_SECONDS: Final = 1.0
@@ -35,10 +34,8 @@ class _Known:
 class Authenticator:
     """Judges proxy tokens. Only tokens that exist are remembered, so that guesses cannot fill the memory."""
 
-    def __init__(
-        self, *, database: Database, catalogue: Catalogue, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._database = database
+    def __init__(self, *, store: Store, catalogue: Catalogue, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
         self._catalogue = catalogue
         self._clock = clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
@@ -60,8 +57,7 @@ class Authenticator:
     async def _look_up(self, token: Token) -> _Known | None:
         asked_at = self._clock()
         self._known.pop(token.key, None)
-        async with self._database.transaction() as session:
-            row = await repository.caller_of(session, token.key)
+        row = await self._store.caller(token.key)
         if row is None:
             return None
         tenant_id, secret_hash, plan, desired_state = row

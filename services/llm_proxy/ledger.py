@@ -10,7 +10,7 @@ import asyncio
 import uuid
 from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Final
+from typing import Final, Self
 
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
@@ -21,6 +21,7 @@ from services.llm_proxy import repository
 from services.llm_proxy.errors import monthly_limit, under_way
 from services.llm_proxy.metrics import Metrics
 from services.llm_proxy.schemas import Caller, Outcome, Reservation, Settlement, TokenCount, period_of
+from services.llm_proxy.store import Store
 
 log = get_logger(__name__)
 
@@ -29,10 +30,13 @@ _FAREWELL_SECONDS: Final = 10.0
 
 
 class Ledger:
-    """Reserves and settles. One per process; `close` it before the database goes."""
+    """Reserves and settles. One per process; as a context manager it finishes what is unsettled when it ends."""
 
-    def __init__(self, *, database: Database, metrics: Metrics, price_version: str, reservation_ttl: timedelta) -> None:
+    def __init__(
+        self, *, database: Database, store: Store, metrics: Metrics, price_version: str, reservation_ttl: timedelta
+    ) -> None:
         self._database = database
+        self._store = store
         self._metrics = metrics
         self._price_version = price_version
         self._ttl = reservation_ttl
@@ -77,7 +81,10 @@ class Ledger:
         self._start(self._settle_until_done(settlement, first_try))
         await first_try.wait()
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         """Finish what is unsettled, within ten seconds."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_FAREWELL_SECONDS)
@@ -85,13 +92,10 @@ class Ledger:
             task.cancel()
 
     async def _insert(self, caller: Caller, reservation: Reservation) -> bool:
-        async with self._database.transaction() as session:
-            return await repository.insert_reservation(
-                session,
-                reservation,
-                tokens_limit=caller.plan.monthly_tokens,
-                cost_limit=caller.plan.budget_micro_usd(),
-            )
+        plan = caller.plan
+        return await self._store.reserve(
+            reservation, tokens_limit=plan.monthly_tokens, cost_limit=plan.budget_micro_usd()
+        )
 
     async def _release_after(self, inserting: asyncio.Task[bool], reservation: Reservation) -> None:
         await asyncio.wait([inserting])
@@ -124,8 +128,7 @@ class Ledger:
 
     async def _settled(self, settlement: Settlement) -> bool:
         try:
-            async with self._database.transaction() as session:
-                written = await repository.settle(session, settlement)
+            written = await self._store.settle(settlement)
         except TemporaryError:
             return False
         if written:

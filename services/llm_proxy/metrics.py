@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.llm_proxy.schemas import Settlement
@@ -48,7 +50,10 @@ class Metrics:
         if settlement.duration_ms is not None:
             self.seconds.observe(settlement.duration_ms / 1000)
 
-    def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         """Take the counters off the registry, so that the proxy can be started again in this process."""
         for collector in vars(self).values():
             if collector is not self._registry:

@@ -16,6 +16,7 @@ from services.llm_proxy.exchange import Exchange
 from services.llm_proxy.ledger import Ledger
 from services.llm_proxy.limits import InFlight, OutputSizes, RateLimit
 from services.llm_proxy.metrics import Metrics
+from services.llm_proxy.store import Store
 from services.llm_proxy.tasks import register
 from services.llm_proxy.upstream import Vendors
 from services.parts import Part
@@ -30,23 +31,29 @@ def create_part(platform: Platform, *, rate_limit: RateLimit | None = None, in_f
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        metrics = Metrics(platform.metrics)
-        ledger = Ledger(
-            database=platform.database,
-            metrics=metrics,
-            price_version=platform.catalogue.version,
-            reservation_ttl=platform.settings.llm_reservation_ttl,
-        )
-        try:
-            async with _vendors(platform) as vendors:
-                door.app = _proxy(
-                    platform, metrics, ledger, vendors, rate_limit or RateLimit(), in_flight or InFlight()
-                )
-                yield
-        finally:
+        async with (
+            Metrics(platform.metrics) as metrics,
+            Store(platform.database.url) as store,
+            _ledger(platform, store, metrics) as ledger,
+            _vendors(platform) as vendors,
+        ):
+            exchange = Exchange(
+                catalogue=platform.catalogue,
+                vendors=vendors,
+                ledger=ledger,
+                metrics=metrics,
+                in_flight=in_flight or InFlight(),
+                output_sizes=OutputSizes(),
+            )
+            door.app = LlmProxy(
+                database=platform.database,
+                authenticator=Authenticator(store=store, catalogue=platform.catalogue),
+                rate_limit=rate_limit or RateLimit(),
+                exchange=exchange,
+                metrics=metrics,
+            )
+            yield
             door.app = None
-            await ledger.close()
-            metrics.close()
 
     return Part(
         name="llm_proxy",
@@ -79,21 +86,11 @@ def _vendors(platform: Platform) -> Vendors:
     )
 
 
-def _proxy(
-    platform: Platform, metrics: Metrics, ledger: Ledger, vendors: Vendors, rate_limit: RateLimit, in_flight: InFlight
-) -> LlmProxy:
-    exchange = Exchange(
-        catalogue=platform.catalogue,
-        vendors=vendors,
-        ledger=ledger,
-        metrics=metrics,
-        in_flight=in_flight,
-        output_sizes=OutputSizes(),
-    )
-    return LlmProxy(
+def _ledger(platform: Platform, store: Store, metrics: Metrics) -> Ledger:
+    return Ledger(
         database=platform.database,
-        authenticator=Authenticator(database=platform.database, catalogue=platform.catalogue),
-        rate_limit=rate_limit,
-        exchange=exchange,
+        store=store,
         metrics=metrics,
+        price_version=platform.catalogue.version,
+        reservation_ttl=platform.settings.llm_reservation_ttl,
     )

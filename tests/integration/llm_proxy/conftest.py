@@ -13,9 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
+import psycopg
 import pytest
 import uvicorn
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 from typing_extensions import override
 
 from clawstack.plans import Catalogue, load_catalogue
@@ -23,6 +24,7 @@ from clawstack.settings import Upstream
 from clawstack.tokens import Token, TokenKind, issue
 from services.context import Platform
 from services.database.base import utcnow
+from services.database.connection import libpq_url
 from services.factory import create_app
 from services.llm_proxy.limits import InFlight, RateLimit
 from services.llm_proxy.part import create_part
@@ -93,6 +95,7 @@ class Proxy:
 
     async def books(self, cell: Cell) -> Books:
         async with self.platform.database.transaction() as session:
+            await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})  # one moment
             mine = select(LedgerEntry).where(LedgerEntry.tenant_id == cell.tenant_id).order_by(LedgerEntry.id)
             open_ = select(func.count()).select_from(Reservation).where(Reservation.tenant_id == cell.tenant_id)
             return Books(
@@ -131,6 +134,22 @@ async def serving(app: Any, *, grace: int = 5) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/llm"
         server.should_exit = True
         await task
+
+
+@asynccontextmanager
+async def outage(url: str) -> AsyncIterator[None]:
+    """PostgreSQL ends every connection to this database and takes no new one while the block runs."""
+    name = make_url(url).database
+    admin = make_url(url).set(database="postgres").render_as_string(hide_password=False)
+    async with await psycopg.AsyncConnection.connect(libpq_url(admin), autocommit=True) as connection:
+        await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            yield
+        finally:
+            await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
 StartProxy = Callable[..., Awaitable[Proxy]]

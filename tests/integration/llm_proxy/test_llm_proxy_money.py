@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -16,19 +17,19 @@ from sqlalchemy import func, select, text, update
 from clawstack.errors import ClawstackError, InvalidInputError, PermanentError
 from clawstack.tokens import TokenKind, issue
 from services.database.base import utcnow
-from services.database.connection import Database
+from services.database.connection import Database, libpq_url
 from services.factory import create_app
-from services.llm_proxy import repository
 from services.llm_proxy.part import create_part
 from services.llm_proxy.schemas import Outcome, Settlement, TokenCount, period_of
 from services.llm_proxy.schemas import Reservation as Reserved
+from services.llm_proxy.store import Store
 from services.llm_proxy.tables import LedgerEntry, Reservation, UsagePeriod
 from services.llm_proxy.tasks import expire_reservations
 from services.llm_proxy.tokens import register_proxy_token
 from services.llm_proxy.usage import usage_of
 from services.provisioner.tables import Tenant
 from tests.integration.llm_proxy import vendor as vendors
-from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy, serving, small_catalogue
+from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy, outage, serving, small_catalogue
 from tests.integration.llm_proxy.vendor import Vendor
 
 
@@ -155,17 +156,21 @@ def reservation(tenant_id: uuid.UUID, *, expires_in: timedelta = timedelta(minut
     )
 
 
-async def reserve(database: Database, *reservations: Reserved, limit: int = 10**6) -> list[bool]:
-    async def one(wanted: Reserved) -> bool:
-        async with database.transaction() as session:
-            return await repository.insert_reservation(session, wanted, tokens_limit=limit, cost_limit=10**9)
-
-    return await asyncio.gather(*(one(wanted) for wanted in reservations))
+async def reserve(store: Store, *reservations: Reserved, limit: int = 10**6) -> list[bool]:
+    return await asyncio.gather(
+        *(store.reserve(wanted, tokens_limit=limit, cost_limit=10**9) for wanted in reservations)
+    )
 
 
-async def test_the_limit_is_exact_when_many_reserve_at_once(database: Database, proxy: Proxy) -> None:
+@pytest.fixture
+async def store(postgres_url: str) -> AsyncIterator[Store]:
+    async with Store(libpq_url(postgres_url)) as store:
+        yield store
+
+
+async def test_the_limit_is_exact_when_many_reserve_at_once(database: Database, store: Store, proxy: Proxy) -> None:
     cell = await proxy.add_cell()
-    fits = await reserve(database, *(reservation(cell.tenant_id) for _ in range(50)), limit=330)
+    fits = await reserve(store, *(reservation(cell.tenant_id) for _ in range(50)), limit=330)
     assert fits.count(True) == 11
     async with database.transaction() as session:
         period = await session.get_one(UsagePeriod, (cell.tenant_id, "2026-11"))
@@ -173,16 +178,26 @@ async def test_the_limit_is_exact_when_many_reserve_at_once(database: Database, 
         assert await session.scalar(select(func.count()).select_from(Reservation)) == 11
 
 
-async def test_a_reservation_is_settled_once_whoever_comes(database: Database, proxy: Proxy) -> None:
+async def test_a_reservation_that_is_written_twice_counts_once(store: Store, database: Database, proxy: Proxy) -> None:
+    """The second try of a statement whose connection broke after it was committed."""
+    cell = await proxy.add_cell()
+    wanted = reservation(cell.tenant_id)
+    assert await reserve(store, wanted, wanted) == [True, True]
+    async with database.transaction() as session:
+        period = await session.get_one(UsagePeriod, (cell.tenant_id, "2026-11"))
+    assert (period.tokens_reserved, period.cost_reserved) == (30, 7)
+
+
+async def test_a_reservation_is_settled_once_whoever_comes(database: Database, store: Store, proxy: Proxy) -> None:
     cell = await proxy.add_cell()
     wanted = reservation(cell.tenant_id, expires_in=-timedelta(seconds=1))
-    assert await reserve(database, wanted) == [True]
+    assert await reserve(store, wanted) == [True]
 
     async def settle(output: int) -> bool:
         tokens = TokenCount(input=10, cached=4, output=output)
-        async with database.transaction() as session:
-            done = Settlement(reservation=wanted, outcome=Outcome.SETTLED, tokens=tokens, cost=output)
-            return await repository.settle(session, done)
+        return await store.settle(
+            Settlement(reservation=wanted, outcome=Outcome.SETTLED, tokens=tokens, cost=output, raw_usage={"a": [1]})
+        )
 
     results = await asyncio.gather(*(settle(output) for output in range(20)), expire_reservations(database))
     assert results.count(True) + int(results[-1]) == 1 or results.count(True) == 1
@@ -194,11 +209,13 @@ async def test_a_reservation_is_settled_once_whoever_comes(database: Database, p
     assert (period.tokens_reserved, period.cost_reserved) == (0, 0)
 
 
-async def test_what_a_crash_left_reserved_is_charged_as_an_estimate(database: Database, proxy: Proxy) -> None:
+async def test_what_a_crash_left_reserved_is_charged_as_an_estimate(
+    database: Database, store: Store, proxy: Proxy
+) -> None:
     cells = [await proxy.add_cell() for _ in range(3)]
     lost = [reservation(cell.tenant_id, expires_in=-timedelta(seconds=1)) for cell in cells for _ in range(4)]
     alive = reservation(cells[0].tenant_id)
-    assert all(await reserve(database, *lost, alive))
+    assert all(await reserve(store, *lost, alive))
     assert sum(await asyncio.gather(*(expire_reservations(database) for _ in range(5)))) == 12
     assert await expire_reservations(database) == 0
     async with database.transaction() as session:
@@ -224,39 +241,35 @@ async def test_without_the_ledger_nothing_is_forwarded(start_proxy: StartProxy, 
     assert await statuses(proxy, cell, 1) == [200]
 
 
-async def test_a_unreachable_database_refuses_and_says_when_to_come_back(
-    start_proxy: StartProxy, vendor: Vendor, postgres_url: str
+async def test_an_unreachable_database_refuses_and_says_when_to_come_back(
+    proxy: Proxy, cell: Cell, vendor: Vendor, postgres_url: str
 ) -> None:
-    proxy = await start_proxy()
-    cell = await proxy.add_cell()
-    await proxy.platform.database.close()
-    broken = Database("postgresql://nobody@127.0.0.1:1/nothing")
-    working, proxy.platform.database.engine = proxy.platform.database.engine, broken.engine
-    sessions, proxy.platform.database._sessions = proxy.platform.database._sessions, broken._sessions
-    async with proxy.chat(cell) as answer:
+    assert await statuses(proxy, cell, 1) == [200]
+    async with outage(postgres_url), proxy.chat(cell) as answer:
         assert (answer.status, (await answer.json())["error"]["code"]) == (503, "ledger_unavailable")
         assert answer.headers["retry-after"] == "2"
-    assert vendor.bodies == []
-    proxy.platform.database.engine, proxy.platform.database._sessions = working, sessions
-    await broken.close()
-    assert await statuses(proxy, cell, 1) == [200]
+    assert len(vendor.bodies) == 1
 
 
-async def test_a_settlement_waits_for_the_database_to_come_back(start_proxy: StartProxy, vendor: Vendor) -> None:
+async def test_a_restarted_database_costs_no_request(proxy: Proxy, cell: Cell, postgres_url: str) -> None:
+    assert await statuses(proxy, cell, 10) == [200] * 10
+    async with outage(postgres_url):
+        pass
+    assert await statuses(proxy, cell, 10) == [200] * 10
+
+
+async def test_a_settlement_waits_for_the_database_to_come_back(
+    proxy: Proxy, cell: Cell, vendor: Vendor, postgres_url: str
+) -> None:
     vendor.manner = vendors.waits_before_headers
-    proxy = await start_proxy()
-    cell = await proxy.add_cell()
     asking = asyncio.create_task(statuses(proxy, cell, 1))
     await asyncio.wait_for(vendor.arrived.wait(), 10)
-    broken = Database("postgresql://nobody@127.0.0.1:1/nothing")
-    sessions, proxy.platform.database._sessions = proxy.platform.database._sessions, broken._sessions
-    vendor.hold.set()
-    assert await asking == [200]  # the answer is paid for; the customer shall have it
-    proxy.platform.database._sessions = sessions
+    async with outage(postgres_url):
+        vendor.hold.set()
+        assert await asking == [200]  # the answer is paid for; the customer shall have it
     books = await proxy.settled_books(cell)
     assert [entry.outcome for entry in books.entries] == ["settled"]
     assert books.entries[0].output_tokens == vendor.completion_tokens
-    await broken.close()
 
 
 async def test_the_end_of_the_process_waits_for_settlements(
@@ -265,21 +278,16 @@ async def test_the_end_of_the_process_waits_for_settlements(
     vendor.manner = vendors.waits_before_headers
     proxy = await start_proxy()
     cell = await proxy.add_cell()
-    own = Database(postgres_url)
-    platform = replace(proxy.platform, metrics=CollectorRegistry(), database=own)
-    broken = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    platform = replace(proxy.platform, metrics=CollectorRegistry())
     async with serving(create_app(platform, [create_part(platform)])) as url:
         second = Proxy(platform=platform, url=url, session=proxy.session)
         asking = asyncio.create_task(statuses(second, cell, 1))
         await asyncio.wait_for(vendor.arrived.wait(), 10)
-        sessions, own._sessions = own._sessions, broken._sessions
-        vendor.hold.set()
-        assert await asking == [200]
-        own._sessions = sessions
+        async with outage(postgres_url):
+            vendor.hold.set()
+            assert await asking == [200]
     books = await proxy.books(cell)
     assert [entry.outcome for entry in books.entries] == ["settled"]
-    await own.close()
-    await broken.close()
 
 
 async def test_tokens_account_to_their_own_tenant_only(proxy: Proxy, database: Database) -> None:

@@ -30,7 +30,7 @@ async def unattended(session: AsyncSession) -> list[Candidate]:
         .where(Tenant.deleted_at.is_(None), ~_has_job(), ~_is_held(), ~_is_running())
         .order_by(Tenant.id)
     )
-    return [Candidate(tenant=tenant, cell=cell) for tenant, cell in (await session.execute(query)).tuples()]
+    return [Candidate(tenant=tenant, cell=cell) for tenant, cell in await session.execute(query)]
 
 
 async def is_unattended(session: AsyncSession, tenant_id: uuid.UUID) -> bool:

@@ -29,7 +29,7 @@ from services.provisioner.leases import LeaseLostError
 from services.provisioner.operations import EventRow
 from services.provisioner.recorder import EventRecorder
 from services.provisioner.tables import Operation, Tenant
-from services.provisioner.vocabulary import EventKind, Observed, OperationKind, OperationStatus
+from services.provisioner.vocabulary import Desired, EventKind, Observed, OperationKind, OperationStatus
 
 log = get_logger(__name__)
 
@@ -156,7 +156,8 @@ class OperationRunner:
             return await self._destroy(run, tenant, program)
         broken = tenant.observed_state in {Observed.BROKEN, Observed.UNKNOWN}
         outcome = await self._in_thread(control, partial(run.up, program, refresh=broken))
-        if endpoint := outcome.outputs.get("endpoint"):
+        endpoint = outcome.outputs.get("endpoint")
+        if endpoint and cell.spec.desired.value == Desired.RUNNING:
             recorder.tell(Step(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
         return _succeeded(kind, outcome, cell)
 

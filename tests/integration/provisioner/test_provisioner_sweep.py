@@ -1,0 +1,153 @@
+"""The sweep on real rows and a real engine: lost jobs, dead workers, cells that vanished."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import update
+
+from services.database.base import utcnow
+from services.health.sweep import Sweep
+from services.provisioner.borders import Sighting
+from services.provisioner.tables import CellLease, Operation, Tenant
+from services.provisioner.vocabulary import Observed
+from tests.integration.provisioner.rig import Rig
+
+
+class FileProbe:
+    """Looks at probe cells: they run while their file is there."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self.starting: set[str] = set()
+
+    async def look(self, slug: str, *, port: int) -> Sighting:
+        if slug in self.starting:
+            return Sighting(observed=Observed.UNKNOWN, reason="It is starting.")
+        cell = self._rig.probe.cell(slug)
+        if cell is None:
+            return Sighting(observed=Observed.BROKEN, reason="Its file is gone.")
+        return Sighting(observed=Observed(cell["desired"]))
+
+    async def orphans(self, known: frozenset[str]) -> list[Any]:
+        folder = self._rig.probe.folder / "cells"
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return [SimpleNamespace(slug=name, pids=(1,)) for name in names if name not in known]
+
+
+def sweep_of(rig: Rig) -> tuple[Sweep, FileProbe]:
+    probe = FileProbe(rig)
+    return Sweep(database=rig.platform.database, probes={"process": probe}, orphans=probe), probe
+
+
+async def healthy(rig: Rig) -> Tenant:
+    tenant = await rig.create()
+    await rig.fetch_jobs()
+    await rig.reconciler().reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "healthy"
+    return tenant
+
+
+async def test_what_is_as_it_should_be_is_left_alone(rig: Rig) -> None:
+    tenant = await healthy(rig)
+    sweep, _ = sweep_of(rig)
+    report = await sweep.run()
+    assert (report.looked_at, report.repairs, report.resumed, report.orphans) == (1, 0, 0, ())
+    assert (await rig.tenant(tenant)).state == "healthy"
+    assert await rig.idle()
+
+
+async def test_a_cell_that_vanished_is_degraded_and_built_again(rig: Rig) -> None:
+    tenant = await healthy(rig)
+    (rig.probe.folder / "cells" / tenant.slug).unlink()
+    sweep, _ = sweep_of(rig)
+    report = await sweep.run()
+    assert (report.looked_at, report.repairs) == (1, 1)
+    seen = await rig.tenant(tenant)
+    assert (seen.state, seen.observed_state, seen.state_reason) == ("degraded", "broken", "Its file is gone.")
+    assert not await rig.idle(), "a repair waits"
+    assert (await sweep.run()).looked_at == 0, "what is attended to is not looked at"
+
+    await rig.fetch_jobs()
+    await rig.reconciler().reconcile(tenant.id)
+    mended = await rig.tenant(tenant)
+    assert (mended.state, mended.observed_state, mended.state_reason) == ("healthy", "running", None)
+    assert rig.probe.cell(tenant.slug) is not None
+    assert [row.kind for row in await rig.operations(tenant)] == ["provision", "update"]
+
+
+async def test_a_cell_that_is_starting_is_watched_and_repaired_only_when_it_takes_too_long(rig: Rig) -> None:
+    tenant = await healthy(rig)
+    sweep, probe = sweep_of(rig)
+    probe.starting.add(tenant.slug)
+    assert (await sweep.run()).repairs == 0
+    seen = await rig.tenant(tenant)
+    assert (seen.state, seen.observed_state) == ("degraded", "running")
+    probe.starting.clear()
+    await sweep.run()
+    well = await rig.tenant(tenant)
+    assert (well.state, well.state_reason, well.observed.get("unwell_since")) == ("healthy", None, None)
+
+    probe.starting.add(tenant.slug)
+    await sweep.run()
+    long_ago = (utcnow() - timedelta(hours=1)).isoformat()
+    async with rig.platform.database.transaction() as session:
+        observed = {**(await rig.tenant(tenant)).observed, "unwell_since": long_ago}
+        await session.execute(update(Tenant).values(observed=observed))
+    assert (await sweep.run()).repairs == 1
+    assert (await rig.tenant(tenant)).observed_state == "broken"
+
+
+async def test_a_lost_job_is_noticed(rig: Rig) -> None:
+    tenant = await rig.create()
+    await rig.fetch_jobs()
+    sweep, _ = sweep_of(rig)
+    assert (await sweep.run()).resumed == 1
+    assert not await rig.idle()
+    assert (await sweep.run()).resumed == 0, "it waits already"
+    await rig.reconciler().reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "healthy"
+
+
+async def test_a_dead_workers_operation_is_taken_up_after_its_lease(rig: Rig) -> None:
+    tenant = await rig.create()
+    hold = rig.probe.hold("create", tenant.slug)
+    run = asyncio.create_task(rig.reconciler().reconcile(tenant.id))
+    while not rig.probe.begun("create", tenant.slug):
+        await asyncio.sleep(0.05)
+    await rig.fetch_jobs()
+    sweep, _ = sweep_of(rig)
+    assert (await sweep.run()).resumed == 0, "somebody holds it"
+    hold.unlink()
+    await run
+    async with rig.platform.database.transaction() as session:  # as if that worker had died before its last write
+        await session.execute(update(Operation).values(status="running", finished_at=None))
+        await session.execute(
+            update(CellLease).values(holder="dead", expires_at=utcnow() - timedelta(seconds=1), fence=CellLease.fence)
+        )
+        await session.execute(
+            update(Tenant).values(state="provisioning", observed_state="absent", observed_generation=0)
+        )
+    assert (await sweep.run()).resumed == 1
+    await rig.reconciler("worker-2").reconcile(tenant.id)
+    assert [row.status for row in await rig.operations(tenant)] == ["interrupted", "succeeded"]
+
+
+async def test_what_waits_for_somebody_is_not_resumed(rig: Rig) -> None:
+    tenant = await rig.create()
+    await rig.fetch_jobs()
+    async with rig.platform.database.transaction() as session:
+        await session.execute(update(Tenant).values(state="needs_attention", blocked_generation=1))
+    sweep, _ = sweep_of(rig)
+    assert (await sweep.run()).resumed == 0
+    assert (await rig.tenant(tenant)).state == "needs_attention"
+
+
+async def test_what_runs_for_nobody_is_reported(rig: Rig) -> None:
+    await healthy(rig)
+    (rig.probe.folder / "cells" / "nobody").write_text("{}")
+    sweep, _ = sweep_of(rig)
+    assert (await sweep.run()).orphans == ("nobody",)

@@ -15,6 +15,7 @@ from services.onboarding.errors import OrderRefusedError, Problem
 from tenants.bundles import Bundle, Question, load_bundle, validate_answers
 
 ANSWER_PREFIX: Final = "answer_"
+_MISSING: Final = "Please fill this in."
 _LONGEST_VALUE: Final = 1000
 _LONGEST_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3
 
@@ -108,7 +109,7 @@ def _answers(bundle: Bundle, answers: Mapping[str, str], today: date, problems: 
         try:
             judged |= _judge(bundle, question, raw, today)
         except InvalidInputError as error:
-            message = error.sentence().removeprefix(f"{question.key}: ") if raw.strip() else _missing(question)
+            message = error.sentence().removeprefix(f"{question.key}: ") if raw.strip() else _MISSING
             problems.append(Problem(field=ANSWER_PREFIX + question.key, code=error.code, message=message))
     return judged
 
@@ -124,10 +125,6 @@ def _refuse_unasked(bundle: Bundle, answers: Mapping[str, str], problems: list[P
 def _judge(bundle: Bundle, question: Question, raw: str, today: date) -> dict[str, str]:
     alone = bundle.model_copy(update={"questions": (question,)})
     return validate_answers(alone, {question.key: raw}, today)
-
-
-def _missing(question: Question) -> str:
-    return f"Please fill this in. {question.help}".strip()
 
 
 def _plan(key: str, catalogue: Catalogue, problems: list[Problem]) -> Plan | None:
@@ -154,7 +151,7 @@ def _period(value: str, plan: Plan | None, problems: list[Problem]) -> Period | 
 def _email(raw: str, problems: list[Problem]) -> str:
     value = raw.strip()
     if not value:
-        message = "Please give your e-mail address. Receipts and important news go there."
+        message = _MISSING
     elif len(value) > _LONGEST_EMAIL:
         message = f"It is too long for an e-mail address. Use at most {_LONGEST_EMAIL} characters."
     else:

@@ -64,7 +64,7 @@ def _saving(month: int, year: int) -> str | None:
 
 def _features(plan: Plan) -> tuple[str, ...]:
     return (
-        f"{_millions(plan.monthly_tokens)} tokens of conversation a month",
+        f"{_millions(plan.monthly_tokens)} tokens (word pieces) a month",
         f"{len(plan.models)} language models to think with",
         f"{plan.resources.disk_mb / 1024:g} GB for its memory and files",
     )

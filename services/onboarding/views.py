@@ -68,6 +68,7 @@ def signup_context(
         "questions": _questions(chosen, entered, today),
         "kept": _kept(bundles, chosen, entered),
         "problems": problems,
+        "labels": _labels(chosen),
         "wrong": {problem.field: problem.message for problem in problems},
         "cancelled": cancelled,
     }
@@ -98,6 +99,12 @@ def _questions(chosen: Bundle | None, entered: Entered, today: date) -> list[dic
         }
         for question in (chosen.questions if chosen is not None else ())
     ]
+
+
+def _labels(chosen: Bundle | None) -> dict[str, str]:
+    """Names of the fields, for the list of problems."""
+    asked = {ANSWER_PREFIX + question.key: question.label for question in (chosen.questions if chosen else ())}
+    return {"bundle": "What it is for", "plan": "Plan", "period": "Month or year", "email": "E-mail address"} | asked
 
 
 def _kept(bundles: tuple[Bundle, ...], chosen: Bundle | None, entered: Entered) -> dict[str, str]:

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -64,6 +65,10 @@ class WebhookIntake:
         except TemporaryError as error:
             self._metrics.intake_errors.labels("unavailable").inc()
             return _refuse(503, error.code, error.message, {"Retry-After": "1"})
+        except SQLAlchemyError as error:  # its text holds what a person wrote: it must not be logged
+            self._metrics.intake_errors.labels("not_storable").inc()
+            log.error("telegram_update_not_stored", error=type(error).__name__)  # noqa: TRY400
+            return _refuse(500, "internal_error", "The update could not be stored; it has been recorded.")
 
     async def _store(self, bot: str, request: Request) -> Response:
         try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from clawstack.logs import get_logger
 from services.context import Platform
 from services.parts import Part
 from services.telegram import tasks
@@ -27,6 +28,10 @@ from services.telegram.virtual.forwarding import Forwarder
 from services.telegram.virtual.local import VirtualWebhooks
 from services.telegram.virtual.polls import Polls
 from services.telegram.wakeups import Wakeups
+
+log = get_logger(__name__)
+
+_RESTART_SECONDS: Final = 1.0
 
 
 def create_part(platform: Platform, *, timings: Timings | None = None) -> Part:
@@ -107,8 +112,8 @@ class _Router:
             await stack.enter_async_context(self.real_bot.opened())
             await stack.enter_async_context(self.wakeups.running())
             stack.enter_context(self.doorkeeper.listening())
-            for loop in (self.identity.keep_fresh(), self._speaker().run(), self._pusher().run(), self._intake()):
-                await stack.enter_async_context(_task(loop))
+            for work in (self.identity.keep_fresh, self._speaker().run, self._pusher().run, self._intake):
+                await stack.enter_async_context(_kept_going(work))
             yield
 
     async def _intake(self) -> None:
@@ -157,11 +162,24 @@ class _Router:
 
 
 @asynccontextmanager
-async def _task(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
+async def _kept_going(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """`work` in the background; begun again when something nobody thought of ended it."""
+    task = asyncio.create_task(_again_and_again(work), name=f"telegram-{work.__qualname__}")
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def _again_and_again(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it was, updates must keep coming in
+            # Without its text, which could hold a URL or a person's words.
+            log.error("telegram_background_failed", work=work.__qualname__, error=type(error).__name__)  # noqa: TRY400
+            await asyncio.sleep(_RESTART_SECONDS)
+        else:
+            return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from tests.integration.telegram.harness import SECRET, RouterProcess, World, until
+from services.telegram.service import Receiver
+from tests.integration.telegram.harness import SECRET, Cell, RouterProcess, World, serving, until
 
 
 @pytest.fixture
@@ -92,3 +94,45 @@ async def test_killed_before_the_greeting_was_said(world: World, process: Router
 
 async def _stored(world: World, count: int) -> bool:
     return bool(await world.scalar("SELECT count(*) FROM telegram_updates") == count)
+
+
+async def test_the_database_drops_every_connection(router: World) -> None:
+    """As after a restart of PostgreSQL: poller, listener, waiting polls and the router's voice all come back."""
+    cell, later = await router.tenant(), await router.tenant()
+    chat = await router.bound_chat(cell)
+    drop = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    for number in range(3):
+        assert await router.scalar(drop) > 0
+        await router.people.write(chat, f"m{number}")
+    await until(lambda: _polled(cell, 3))
+    assert cell.texts() == ["m0", "m1", "m2"]
+    code = await router.link(later)
+    stranger = router.new_chat()
+    await router.people.write(stranger, f"/start {code}")
+    assert (await router.people.heard(stranger))[0]["text"].startswith("Hello")
+
+
+async def test_a_background_loop_that_breaks_is_begun_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    working, failures = Receiver.receive, iter([RuntimeError("unforeseen"), KeyError("unforeseen")])
+
+    async def breaking(self: Receiver, *arguments: Any) -> str:
+        for error in failures:
+            raise error
+        return await working(self, *arguments)
+
+    monkeypatch.setattr(Receiver, "receive", breaking)
+    async with serving(world.platform) as root:
+        world.root = root
+        cell = await world.tenant()
+        chat = await world.bound_chat(cell)
+        await world.people.write(chat, "hello")
+        await cell.poll_until(1)
+    assert cell.texts() == ["hello"]
+
+
+async def _polled(cell: Cell, count: int) -> bool:
+    answer = await cell.call("getUpdates", timeout=1, **({} if cell.offset is None else {"offset": cell.offset}))
+    for update in answer.get("result", []):  # 502 while the database is away, as a library would see it
+        cell.got.append(update)
+        cell.offset = update["update_id"] + 1
+    return len(cell.got) >= count

@@ -53,12 +53,17 @@ class CellAssembler:
 
         Raises InvalidInputError when the rows cannot make a working cell, NeedsAttentionError when no port is left.
         """
+        cell = await cells.ensure_cell(session, tenant, self._platform.settings)
+        place = await self.place_of(session, tenant, cell)
+        return AssembledCell(spec=await self._spec(session, tenant, cell, runtime), place=place)
+
+    async def place_of(self, session: AsyncSession, tenant: Tenant, cell: Cell) -> StackPlace:
+        """Where the cell's stack is kept: all that is needed to destroy it."""
         settings = self._platform.settings
-        cell = await cells.ensure_cell(session, tenant, settings)
         passphrase = await self._ensure(
             session, tenant.id, "passphrase", lambda: secrets.token_urlsafe(_PASSPHRASE_BYTES)
         )
-        place = StackPlace(
+        return StackPlace(
             stack=cell.stack,
             project=naming.CELL_PROJECT,
             backend_url=cell.backend_url,
@@ -66,7 +71,6 @@ class CellAssembler:
             passphrase=SecretStr(passphrase),
             exists=cell.stack_created_at is not None,
         )
-        return AssembledCell(spec=await self._spec(session, tenant, cell, runtime), place=place)
 
     async def _spec(self, session: AsyncSession, tenant: Tenant, cell: Cell, runtime: Runtime) -> CellSpec:
         plan = self._platform.catalogue.plan(tenant.plan)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 from services.provisioner.borders import Runtime
 from services.provisioner.engine.engine import Tools
+from toolchain.locate import Toolchain, locate
+from toolchain.policy_packs import policy_pack
 
 
 class Machine:
@@ -14,13 +17,15 @@ class Machine:
     def __init__(self, runtime: Runtime | None = None) -> None:
         """`runtime`: known tools; None looks for them with `toolchain.locate`."""
         self._runtime = runtime
+        self._found: Toolchain | None = None
         self._lock = threading.Lock()
 
     def runtime(self) -> Runtime:
         """Everything; blocks. Raises NeedsAttentionError that names what is missing and the command that gets it."""
         with self._lock:
             if self._runtime is None:
-                self._runtime = _located()
+                self._found = locate()
+                self._runtime = _runtime(self._found)
             return self._runtime
 
     def tools(self) -> Tools:
@@ -28,11 +33,13 @@ class Machine:
         runtime = self.runtime()
         return Tools(pulumi=runtime.pulumi, version=runtime.pulumi_version, plugin_path=runtime.plugin_path)
 
+    def prepare_pack(self, folder: Path) -> Path:
+        """The form of a policy pack that this machine's CLI starts most cheaply."""
+        self.runtime()
+        return folder if self._found is None else policy_pack(self._found, folder)
 
-def _located() -> Runtime:
-    from toolchain.locate import locate  # late: only workers need it
 
-    found = locate()
+def _runtime(found: Toolchain) -> Runtime:
     return Runtime(
         pulumi=found.pulumi,
         pulumi_version=found.pulumi_version,

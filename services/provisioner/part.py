@@ -19,9 +19,11 @@ from services.parts import Part
 from services.provisioner import cells, tasks
 from services.provisioner.assembly import CellAssembler
 from services.provisioner.borders import MakeProgram, Neighbours, Program
+from services.provisioner.cell_work import CellWork
 from services.provisioner.endpoints import create_router as create_tenant_router
 from services.provisioner.engine.engine import Engine
 from services.provisioner.machine import Machine
+from services.provisioner.metrics import Metrics
 from services.provisioner.operation_endpoints import create_router as create_operation_router
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.runner import OperationRunner
@@ -56,17 +58,20 @@ def create_reconciler(
     make_program: MakeProgram,
     machine: Machine,
     worker: str | None = None,
+    metrics: Metrics | None = None,
 ) -> Reconciler:
     """The worker's half: engine, threads and everything around them. Call it inside the process that works."""
     concurrency = platform.settings.worker_concurrency
-    runner = OperationRunner(
+    work = CellWork(
         platform=platform,
         engine=create_engine(platform, machine),
         assembler=CellAssembler(platform=platform, neighbours=neighbours),
         make_program=make_program,
-        neighbours=neighbours,
         find_runtime=machine.runtime,
         executor=ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="engine"),
+    )
+    runner = OperationRunner(
+        platform=platform, work=work, neighbours=neighbours, metrics=metrics or Metrics(platform.metrics)
     )
     return Reconciler(platform=platform, runner=runner, worker=worker or worker_name(), concurrency=concurrency)
 
@@ -78,6 +83,7 @@ def create_engine(platform: Platform, machine: Machine) -> Engine:
         pulumi_home=cells.pulumi_home(platform.settings),
         policy_pack=platform.settings.policy_pack,
         parent=os.environ,
+        prepare_pack=machine.prepare_pack,
     )
 
 

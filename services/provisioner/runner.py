@@ -1,15 +1,13 @@
-"""Runs one operation: assembles the cell, gives the engine a thread, carries events and orders to stop, records the end."""
+"""Runs one operation from its recorded start to its recorded end: events, orders to stop, and what the end means."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,19 +15,21 @@ from clawstack.errors import ClawstackError, PermanentError, TemporaryError
 from clawstack.logs import get_logger
 from services.context import Platform
 from services.database.base import utcnow
-from services.provisioner import bookkeeping, cells, leases, operations
-from services.provisioner.assembly import CELL_SECRETS, AssembledCell, CellAssembler
-from services.provisioner.borders import MakeProgram, Neighbours, Runtime
-from services.provisioner.engine.command import Ownership
+from services.provisioner import bookkeeping, leases, operations
+from services.provisioner.assembly import CELL_SECRETS
+from services.provisioner.borders import Neighbours
+from services.provisioner.cell_work import CellWork, Shift
 from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
-from services.provisioner.engine.engine import Engine, Outcome
+from services.provisioner.engine.engine import Outcome
 from services.provisioner.engine.narration import Step
 from services.provisioner.keeper import LeaseKeeper
 from services.provisioner.leases import LeaseLostError
+from services.provisioner.metrics import Metrics
 from services.provisioner.operations import EventRow
 from services.provisioner.recorder import EventRecorder
 from services.provisioner.tables import Operation, Tenant
-from services.provisioner.vocabulary import Desired, EventKind, Observed, OperationKind, OperationStatus
+from services.provisioner.vocabulary import EventKind, OperationKind, OperationStatus
+from tenants.spec import CellSpec
 
 log = get_logger(__name__)
 
@@ -49,7 +49,6 @@ SENTENCES: Final = {
     OperationKind.DESTROY: ("Removing the assistant.", "The assistant is removed."),
 }
 
-T = TypeVar("T")
 Record = Callable[[AsyncSession, Tenant, Operation, EventRow], Awaitable[None]]
 
 
@@ -65,26 +64,12 @@ class Ending:
 class OperationRunner:
     """Everything between "this operation starts" and "this operation ended" for one cell."""
 
-    def __init__(
-        self,
-        *,
-        platform: Platform,
-        engine: Engine,
-        assembler: CellAssembler,
-        make_program: MakeProgram,
-        neighbours: Neighbours,
-        find_runtime: Callable[[], Runtime],
-        executor: Executor,
-    ) -> None:
-        """`executor`: gives each operation a thread; `find_runtime` blocks and raises NeedsAttentionError."""
+    def __init__(self, *, platform: Platform, work: CellWork, neighbours: Neighbours, metrics: Metrics) -> None:
         self._platform = platform
         self._database = platform.database
-        self._engine = engine
-        self._assembler = assembler
-        self._make_program = make_program
+        self._work = work
         self._neighbours = neighbours
-        self._find_runtime = find_runtime
-        self._executor = executor
+        self._metrics = metrics
 
     async def run(self, keeper: LeaseKeeper, operation: Operation) -> bool:
         """Run a recorded operation to its recorded end; True when it succeeded and the next may follow.
@@ -96,17 +81,20 @@ class OperationRunner:
             budget=settings.operation_timeout.total_seconds(), grace=settings.operation_grace.total_seconds()
         )
         stopped_from_outside = False
-        async with EventRecorder(
-            database=self._database, redactor=self._platform.redactor, operation_id=operation.id
-        ) as recorder:
-            with keeper.stopping(control):
-                async with self._cancellable(operation.id, control):
-                    try:
-                        ending = await self._ending(keeper, operation, control, recorder)
-                    except asyncio.CancelledError:
-                        stopped_from_outside = True
-                        ending = _interrupted()
-        await self._record(keeper, operation.id, ending, sequence=recorder.last_sequence + 1)
+        with self._metrics.timed(operation.kind) as outcome:
+            async with EventRecorder(
+                database=self._database, redactor=self._platform.redactor, operation_id=operation.id
+            ) as recorder:
+                shift = Shift(keeper=keeper, control=control, recorder=recorder)
+                with keeper.stopping(control):
+                    async with self._cancellable(operation.id, control):
+                        try:
+                            ending = await self._ending(shift, operation)
+                        except asyncio.CancelledError:
+                            stopped_from_outside = True
+                            ending = _interrupted()
+            await self._record(keeper, operation.id, ending, sequence=recorder.last_sequence + 1)
+            outcome.status = ending.status.value
         if stopped_from_outside:
             raise asyncio.CancelledError
         return ending.status is OperationStatus.SUCCEEDED
@@ -119,18 +107,18 @@ class OperationRunner:
         await self._neighbours.register_backups(session, tenant, self._platform.settings.data_dir / "backups")
         await self._platform.vault.erase(session, tenant.id, *CELL_SECRETS)
 
-    async def _ending(
-        self, keeper: LeaseKeeper, operation: Operation, control: Control, recorder: EventRecorder
-    ) -> Ending:
+    async def _ending(self, shift: Shift, operation: Operation) -> Ending:
         kind = OperationKind(operation.kind)
         started = Step(kind=EventKind.STARTED, message=SENTENCES[kind][0], data={"attempt": operation.attempt})
-        recorder.tell(started)
+        shift.recorder.tell(started)
         try:
-            return await self._work(keeper, kind, control, recorder)
+            if kind is OperationKind.DESTROY:
+                return self._destroyed(await self._work.destroy(shift))
+            return _built(kind, *await self._work.build(shift))
         except LeaseLostError:
             raise
         except OperationStoppedError as error:
-            return self._stopped(error, keeper, control)
+            return self._stopped(error, shift)
         except ClawstackError as error:
             return self._failed(error)
         except Exception as error:
@@ -139,46 +127,17 @@ class OperationRunner:
                 PermanentError(f"A defect in the platform: {type(error).__name__}.", code="internal_error")
             )
 
-    async def _work(
-        self, keeper: LeaseKeeper, kind: OperationKind, control: Control, recorder: EventRecorder
-    ) -> Ending:
-        runtime = await asyncio.to_thread(self._find_runtime)
-        async with self._database.transaction() as session:
-            await leases.confirm(session, keeper.grant)
-            tenant = await bookkeeping.locked_tenant(session, keeper.grant.tenant_id)
-            if tenant is None:
-                raise LeaseLostError(keeper.grant.tenant_id, keeper.grant.fence)
-            cell = await self._assembler.assemble(session, tenant, runtime)
-        ownership = Ownership(control=control, on_process=keeper.note_process)
-        run = _EngineRun(engine=self._engine, cell=cell, ownership=ownership, recorder=recorder)
-        program = self._make_program(cell.spec)
-        if kind is OperationKind.DESTROY:
-            return await self._destroy(run, tenant, program)
-        broken = tenant.observed_state in {Observed.BROKEN, Observed.UNKNOWN}
-        outcome = await self._in_thread(control, partial(run.up, program, refresh=broken))
-        endpoint = outcome.outputs.get("endpoint")
-        if endpoint and cell.spec.desired.value == Desired.RUNNING:
-            recorder.tell(Step(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
-        return _succeeded(kind, outcome, cell)
-
-    async def _destroy(self, run: _EngineRun, tenant: Tenant, program: Callable[[], None]) -> Ending:
-        # Deletion follows what the state says, so an operator's "no backup needed" has to reach the state first.
-        late_word = tenant.skip_backup and not tenant.observed.get("skip_backup") and tenant.observed_generation > 0
-        if late_word:
-            await self._in_thread(run.control, partial(run.up, program, refresh=False))
-        outcome = await self._in_thread(run.control, partial(run.destroy, program))
-        await asyncio.to_thread(cells.remove_traces, self._platform.settings, tenant.slug)
-
+    def _destroyed(self, outcome: Outcome) -> Ending:
         async def record(session: AsyncSession, tenant: Tenant, operation: Operation, event: EventRow) -> None:
             await self.farewell(session, tenant)
             await bookkeeping.succeed_destroy(session, tenant, operation, outcome, event=event)
 
         return Ending(status=OperationStatus.SUCCEEDED, sentence=SENTENCES[OperationKind.DESTROY][1], record=record)
 
-    def _stopped(self, error: OperationStoppedError, keeper: LeaseKeeper, control: Control) -> Ending:
+    def _stopped(self, error: OperationStoppedError, shift: Shift) -> Ending:
         match error.reason:
             case StopReason.LEASE_LOST:
-                raise LeaseLostError(keeper.grant.tenant_id, keeper.grant.fence)
+                raise LeaseLostError(shift.keeper.grant.tenant_id, shift.keeper.grant.fence)
             case StopReason.CANCELLED:
                 return _cancelled()
             case StopReason.SHUTDOWN:
@@ -186,7 +145,7 @@ class OperationRunner:
             case StopReason.BUDGET:
                 return self._failed(
                     TemporaryError(
-                        f"The operation was not done after {control.budget:.0f} seconds and was stopped.",
+                        f"The operation was not done after {shift.control.budget:.0f} seconds and was stopped.",
                         code="operation_timeout",
                         retry_after=_TIMEOUT_RETRY,
                         remedy="It is tried again; if it never ends, look at its events for what it waits for.",
@@ -219,19 +178,6 @@ class OperationRunner:
             else:
                 return
 
-    async def _in_thread(self, control: Control, work: Callable[[], T]) -> T:
-        """Run blocking work; when this task is cancelled, stop it and wait until all of its processes are dead."""
-        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            control.stop(StopReason.SHUTDOWN)
-            while not future.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([future])
-            future.exception()  # looked at, so that nothing complains of an error that nobody read
-            raise
-
     @asynccontextmanager
     async def _cancellable(self, operation_id: uuid.UUID, control: Control) -> AsyncIterator[None]:
         """Stop `control` once somebody asks for the operation's end."""
@@ -254,31 +200,9 @@ class OperationRunner:
                     return
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _EngineRun:
-    """The engine with everything but the verb filled in."""
-
-    engine: Engine
-    cell: AssembledCell
-    ownership: Ownership
-    recorder: EventRecorder
-
-    @property
-    def control(self) -> Control:
-        return self.ownership.control
-
-    def up(self, program: Callable[[], None], *, refresh: bool) -> Outcome:
-        return self.engine.up(
-            self.cell.place, program, ownership=self.ownership, on_step=self.recorder.tell, refresh=refresh
-        )
-
-    def destroy(self, program: Callable[[], None]) -> Outcome:
-        return self.engine.destroy(self.cell.place, program, ownership=self.ownership, on_step=self.recorder.tell)
-
-
-def _succeeded(kind: OperationKind, outcome: Outcome, cell: AssembledCell) -> Ending:
+def _built(kind: OperationKind, outcome: Outcome, spec: CellSpec) -> Ending:
     async def record(session: AsyncSession, tenant: Tenant, operation: Operation, event: EventRow) -> None:
-        await bookkeeping.succeed(session, tenant, operation, outcome, spec=cell.spec, event=event)
+        await bookkeeping.succeed(session, tenant, operation, outcome, spec=spec, event=event)
 
     return Ending(status=OperationStatus.SUCCEEDED, sentence=SENTENCES[kind][1], record=record)
 

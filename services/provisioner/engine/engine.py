@@ -47,7 +47,7 @@ class StackPlace:
     work_dir: Path
     passphrase: SecretStr
     exists: bool
-    """Pulumi has the stack already; only believed where state cannot be looked at."""
+    """Pulumi once had the stack. Where state can be looked at, that counts; elsewhere this is believed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,9 +64,18 @@ class Engine:
     """Runs Pulumi. Safe to use from several threads, one stack each. All methods block."""
 
     def __init__(
-        self, *, tools: Callable[[], Tools], pulumi_home: Path, policy_pack: Path, parent: Mapping[str, str]
+        self,
+        *,
+        tools: Callable[[], Tools],
+        pulumi_home: Path,
+        policy_pack: Path,
+        parent: Mapping[str, str],
+        prepare_pack: Callable[[Path], Path] = lambda folder: folder,
     ) -> None:
-        """`tools` is asked at every run (a set-up may come later); `parent`: the worker's environment."""
+        """`tools` is asked at every run (a set-up may come later); `parent`: the worker's environment;
+        `prepare_pack`: gives the form of the pack's folder that is cheapest for the CLI.
+        """
+        self._prepare_pack = prepare_pack
         self._tools = tools
         self._home = pulumi_home
         self._policy_pack = policy_pack
@@ -127,7 +136,7 @@ class Engine:
 
     def _packs(self, on_step: OnStep) -> list[str]:
         if (self._policy_pack / _PACK_FILE).is_file():
-            return [str(self._policy_pack)]
+            return [str(self._prepare_pack(self._policy_pack))]
         on_step(
             Step(
                 kind=EventKind.POLICY,
@@ -148,9 +157,7 @@ class _Run:
         self._on_step = on_step
         self._narrator = Narrator()
         self._inline_program: InlineProgram | None = None
-        self._files: StackFiles | None = state_files.files_of(
-            place.backend_url, project=place.project, stack=place.stack
-        )
+        self._files: StackFiles | None = files_of(place)
 
     def guarded(self, work: Callable[[], Findings]) -> Outcome:
         try:
@@ -171,9 +178,13 @@ class _Run:
             return self._apply(program, packs=packs, refresh=refresh)
 
     def destroy(self, program: Program) -> Findings:
-        if self._files is not None and not self._files.exists():
-            return Findings(complete=True)
-        if self._recover():
+        if not self._is_there():
+            if not self._place.exists:
+                return Findings(complete=True)
+            self._tell("The stack's state is gone; what may be left of it is looked for once more.")
+            self._initialise()
+            self._find_again(program)
+        elif self._recover():
             self._find_again(program)
         try:
             self._stack.destroy_and_remove(on_event=self._listen())
@@ -210,8 +221,8 @@ class _Run:
         try:
             self._apply(program, packs=[], refresh=False)
         except Exception as error:  # noqa: BLE001 - destroying what is known must go on; the sweep finds the rest
-            found = classify(error, self._narrator.findings, raised_by_program=self._raised())
             self._control.check()
+            found = classify(error, self._narrator.findings, raised_by_program=self._raised())
             self._tell(f"What the killed run made could not be found again: {found.message}")
 
     def _is_there(self) -> bool:
@@ -243,6 +254,11 @@ class _Run:
         self._on_step(Step(kind=EventKind.DIAGNOSTIC, message=message, data={"severity": "info", "recovery": True}))
 
 
+def files_of(place: StackPlace) -> StackFiles | None:
+    """The files of a stack's state, None where they are not on this machine."""
+    return state_files.files_of(place.backend_url, project=place.project, stack=place.stack)
+
+
 def _is_there(place: StackPlace) -> bool:
-    files = state_files.files_of(place.backend_url, project=place.project, stack=place.stack)
+    files = files_of(place)
     return place.exists if files is None else files.exists()

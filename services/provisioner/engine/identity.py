@@ -57,9 +57,11 @@ def survivors(identity: ProcessIdentity) -> list[psutil.Process]:
     found = []
     for pid in psutil.pids():
         try:
+            if os.getsid(pid) != identity.group:
+                continue
             process = psutil.Process(pid)
-            ours = os.getsid(pid) == identity.group and process.status() != psutil.STATUS_ZOMBIE
-            if ours and process.create_time() >= identity.started - _CLOCK_TOLERANCE:
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            if alive and process.create_time() >= identity.started - _CLOCK_TOLERANCE:
                 found.append(process)
         except (psutil.NoSuchProcess, ProcessLookupError, PermissionError):
             continue

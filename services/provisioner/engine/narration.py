@@ -150,7 +150,8 @@ class Narrator:
             rule=event.policy_name,
             pack=event.policy_pack_name,
             resource=describe(resource) if resource else "the stack",
-            message=clean(event.message),
+            # The rule's description, then what it found here: one paragraph.
+            message=" ".join(clean(event.message).split()),
         )
         mandatory = event.enforcement_level == "mandatory"
         if mandatory:

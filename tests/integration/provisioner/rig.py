@@ -22,6 +22,7 @@ from services.provisioner import desired
 from services.provisioner.borders import Neighbours, Runtime
 from services.provisioner.desired import NewTenant
 from services.provisioner.machine import Machine
+from services.provisioner.metrics import Metrics
 from services.provisioner.part import create_reconciler
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.tables import Operation, OperationEvent, Tenant
@@ -138,6 +139,7 @@ class Rig:
             make_program=probe_program(self.probe.folder),
             machine=Machine(self.probe.runtime()),
             worker=worker,
+            metrics=Metrics(),
         )
 
     async def create(self, **changes: Any) -> Tenant:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,7 +16,7 @@ import pulumi
 import pytest
 from pydantic import SecretStr
 
-from clawstack.errors import NeedsAttentionError, PermanentError, TemporaryError
+from clawstack.errors import InvalidInputError, NeedsAttentionError, PermanentError, TemporaryError
 from services.provisioner.engine import state_files
 from services.provisioner.engine.command import Ownership
 from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
@@ -200,6 +202,36 @@ def test_a_creation_that_was_killed_is_found_again_before_it_is_destroyed(bench:
     assert not bench.files.exists()
 
 
+def test_a_stack_whose_state_was_lost_is_found_again_before_it_is_destroyed(bench: Bench) -> None:
+    bench.up()
+    shutil.rmtree(bench.files.root)
+    bench.place = replace(bench.place, exists=True)
+    bench.destroy()
+    assert bench.probe.cell(SLUG) is None
+    assert not bench.files.exists()
+
+
+def test_a_program_that_cannot_be_built_any_more_does_not_keep_a_stack_alive(bench: Bench) -> None:
+    bench.up()
+
+    def impossible() -> None:
+        raise InvalidInputError("There is no plan 'gone'.")
+
+    bench.engine.destroy(bench.place, impossible, ownership=bench.ownership(), on_step=bench.steps.append)
+    assert bench.probe.cell(SLUG) is None
+
+
+def test_a_killed_run_leaves_no_thread_behind(bench: Bench) -> None:
+    bench.probe.hold("create", SLUG)
+    control = bench.control(grace=0)
+    thread, _ = bench.in_background("up", control)
+    wait(lambda: bench.probe.begun("create", SLUG))
+    control.stop(StopReason.CANCELLED)
+    thread.join(30)
+    names = ("inline", "pulumi-")
+    wait(lambda: not [other.name for other in threading.enumerate() if other.name.startswith(names)])
+
+
 def test_an_operation_ends_when_its_budget_is_used_up(bench: Bench) -> None:
     bench.probe.hold("create", SLUG)
     started = time.monotonic()
@@ -240,14 +272,7 @@ def test_a_state_file_that_was_cut_short_is_replaced_by_the_one_before(bench: Be
 
 def test_a_wrong_passphrase_is_for_an_operator(bench: Bench) -> None:
     bench.up()
-    bench.place = StackPlace(
-        stack=SLUG,
-        project=bench.place.project,
-        backend_url=bench.place.backend_url,
-        work_dir=bench.place.work_dir,
-        passphrase=SecretStr("another-passphrase-0123456789"),
-        exists=True,
-    )
+    bench.place = replace(bench.place, passphrase=SecretStr("another-passphrase-0123456789"))
     with pytest.raises(NeedsAttentionError) as caught:
         bench.up()
     assert caught.value.code == "wrong_passphrase"

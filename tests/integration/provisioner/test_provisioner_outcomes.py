@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from clawstack.errors import ConflictError, NeedsAttentionError
 from services.database.base import utcnow
@@ -14,12 +14,25 @@ from services.notifications.tables import OutboxMessage
 from services.provisioner import cells, desired, operations
 from services.provisioner.borders import Program
 from services.provisioner.machine import Machine
+from services.provisioner.metrics import Metrics
 from services.provisioner.part import create_reconciler
 from services.provisioner.preview import preview_tenant
 from services.provisioner.tables import Cell, Tenant
 from tenants.spec import CellSpec
 from tests.integration.provisioner.programs import probe_program
 from tests.integration.provisioner.rig import Rig, engine_processes, until
+
+PACK = """
+from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
+
+def judge(args, report):
+    if args.resource_type == "probe:index:Cell" and args.props["plan"] == "starter":
+        report("Starter is not allowed here. Choose another plan.")
+
+PolicyPack("planted", enforcement_level=EnforcementLevel.MANDATORY, policies=[
+    ResourceValidationPolicy(name="cell-avoids-starter", description="Planted.", validate=judge),
+])
+"""
 
 
 async def test_a_temporary_failure_is_tried_again_later_and_told_after_a_while(rig: Rig) -> None:
@@ -59,6 +72,7 @@ async def test_what_needs_somebody_waits_for_them(rig: Rig) -> None:
         make_program=refusing,
         machine=Machine(rig.probe.runtime()),
         worker="refuser",
+        metrics=Metrics(),
     )
     await reconciler.reconcile(tenant.id)
     waiting = await rig.tenant(tenant)
@@ -91,6 +105,7 @@ async def test_a_defect_is_a_failure_that_people_see(rig: Rig) -> None:
         make_program=broken,
         machine=Machine(rig.probe.runtime()),
         worker="broken",
+        metrics=Metrics(),
     )
     await reconciler.reconcile(tenant.id)
     failed = await rig.tenant(tenant)
@@ -132,6 +147,57 @@ async def test_an_operation_over_its_budget_fails_for_now(rig: Rig) -> None:
     (operation,) = await rig.operations(tenant)
     assert (operation.status, operation.error_code) == ("failed", "operation_timeout")
     assert (await rig.tenant(tenant)).retry_at is not None
+
+
+async def test_a_rule_of_the_policy_pack_stops_the_operation_and_is_named(rig: Rig) -> None:
+    pack = rig.platform.settings.data_dir / "pack"
+    pack.mkdir()
+    (pack / "PulumiPolicy.yaml").write_text("runtime: python\ndescription: planted\n")
+    (pack / "__main__.py").write_text(PACK)
+    object.__setattr__(rig.platform, "settings", rig.platform.settings.model_copy(update={"policy_pack": pack}))
+    tenant = await rig.create()
+    await rig.reconciler().reconcile(tenant.id)
+    waiting = await rig.tenant(tenant)
+    assert (waiting.state, waiting.state_code) == ("needs_attention", "policy_violation")
+    assert waiting.state_reason is not None
+    reason = "Policy cell-avoids-starter refuses cell cell: Planted. Starter is not allowed here. Choose another plan."
+    assert waiting.state_reason.startswith(reason)
+    assert rig.probe.cell(tenant.slug) is None, "nothing was built"
+    (operation,) = await rig.operations(tenant)
+    (event,) = [event for event in await rig.events(operation) if event.kind == "policy"]
+    assert (event.data["rule"], event.data["level"]) == ("cell-avoids-starter", "mandatory")
+    assert event.data["resource"].endswith("::cell")
+
+    await rig.want(tenant, plan="pro")
+    await rig.reconciler("worker-2").reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "healthy"
+
+
+async def test_events_survive_a_database_that_does_not_take_them(rig: Rig) -> None:
+    tenant = await rig.create()
+    run: asyncio.Task[None] | None = None
+    async with rig.platform.database.transaction() as session:
+        await session.execute(text("LOCK TABLE operation_events IN ACCESS EXCLUSIVE MODE"))
+        run = asyncio.create_task(rig.reconciler().reconcile(tenant.id))
+        await until(lambda: rig.probe.cell(tenant.slug) and len(rig.probe.journal()) == 2)
+        assert not run.done(), "the engine went on, the end waits for its events"
+    await run
+    (operation,) = await rig.operations(tenant)
+    events = await rig.events(operation)
+    assert [event.kind for event in events] == ["started", "policy", "resource", "resource", "health", "finished"]
+    assert [event.sequence for event in events] == [1, 2, 3, 4, 5, 6]
+    assert sorted(event.created_at for event in events) == [event.created_at for event in events]
+
+
+async def test_a_tenant_whose_plan_is_gone_can_still_be_destroyed(rig: Rig) -> None:
+    tenant = await rig.create()
+    await rig.reconciler().reconcile(tenant.id)
+    async with rig.platform.database.transaction() as session:
+        await session.execute(update(Tenant).values(plan="discontinued", bundle_version="0.0"))
+    await rig.want(tenant, state="absent")
+    await rig.reconciler("worker-2").reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "deleted"
+    assert rig.probe.cell(tenant.slug) is None
 
 
 async def test_deleting_before_anything_was_built_touches_no_stack(rig: Rig) -> None:

@@ -1,0 +1,165 @@
+"""The work of one operation on a cell: assemble it, run its program, let the engine do the rest in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clawstack.errors import ClawstackError
+from services.context import Platform
+from services.provisioner import bookkeeping, cells, leases
+from services.provisioner.assembly import CellAssembler
+from services.provisioner.borders import MakeProgram, Program, Runtime
+from services.provisioner.engine.command import Ownership
+from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
+from services.provisioner.engine.engine import Engine, Outcome, StackPlace
+from services.provisioner.engine.narration import Step
+from services.provisioner.keeper import LeaseKeeper
+from services.provisioner.leases import LeaseLostError
+from services.provisioner.recorder import EventRecorder
+from services.provisioner.tables import Tenant
+from services.provisioner.vocabulary import Desired, EventKind, Observed
+from tenants.spec import CellSpec
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shift:
+    """What one operation works with."""
+
+    keeper: LeaseKeeper
+    control: Control
+    recorder: EventRecorder
+
+    def ownership(self) -> Ownership:
+        """The same in the engine's words."""
+        return Ownership(control=self.control, on_process=self.keeper.note_process)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ready:
+    place: StackPlace
+    program: Program
+
+
+class CellWork:
+    """Does it; what it means for the rows is the runner's business."""
+
+    def __init__(
+        self,
+        *,
+        platform: Platform,
+        engine: Engine,
+        assembler: CellAssembler,
+        make_program: MakeProgram,
+        find_runtime: Callable[[], Runtime],
+        executor: Executor,
+    ) -> None:
+        """`executor`: gives each operation a thread; `find_runtime` blocks and raises NeedsAttentionError."""
+        self._platform = platform
+        self._engine = engine
+        self._assembler = assembler
+        self._make_program = make_program
+        self._find_runtime = find_runtime
+        self._executor = executor
+
+    async def build(self, shift: Shift) -> tuple[Outcome, CellSpec]:
+        """Bring the stack to what the rows say; also compares with reality where the cell was seen broken."""
+        runtime = await asyncio.to_thread(self._find_runtime)
+        async with self._platform.database.transaction() as session:
+            tenant = await self._tenant(session, shift)
+            cell = await self._assembler.assemble(session, tenant, runtime)
+        broken = tenant.observed_state in {Observed.BROKEN, Observed.UNKNOWN}
+        program = self._make_program(cell.spec)
+        outcome = await self._up(shift, cell.place, program, refresh=broken)
+        endpoint = outcome.outputs.get("endpoint")
+        if endpoint and cell.spec.desired.value == Desired.RUNNING:
+            shift.recorder.tell(Step(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
+        return outcome, cell.spec
+
+    async def destroy(self, shift: Shift) -> Outcome:
+        """Destroy the stack and erase what Pulumi leaves of it."""
+        runtime = await asyncio.to_thread(self._find_runtime)
+        async with self._platform.database.transaction() as session:
+            tenant = await self._tenant(session, shift)
+            ready = await self._prepare_end(session, tenant, runtime)
+        if _has_late_word(tenant):
+            await self._pass_on_late_word(shift, ready)
+        work = partial(
+            self._engine.destroy, ready.place, ready.program, ownership=shift.ownership(), on_step=shift.recorder.tell
+        )
+        outcome = await self._in_thread(shift.control, work)
+        await asyncio.to_thread(cells.remove_traces, self._platform.settings, tenant.slug)
+        return outcome
+
+    async def _tenant(self, session: AsyncSession, shift: Shift) -> Tenant:
+        await leases.confirm(session, shift.keeper.grant)
+        tenant = await bookkeeping.locked_tenant(session, shift.keeper.grant.tenant_id)
+        if tenant is None:
+            raise LeaseLostError(shift.keeper.grant.tenant_id, shift.keeper.grant.fence)
+        return tenant
+
+    async def _prepare_end(self, session: AsyncSession, tenant: Tenant, runtime: Runtime) -> _Ready:
+        """A cell that cannot be built any more (its plan or bundle is gone) must still be destroyed."""
+        cell = await cells.ensure_cell(session, tenant, self._platform.settings)
+        place = await self._assembler.place_of(session, tenant, cell)
+        try:
+            async with session.begin_nested():
+                spec = (await self._assembler.assemble(session, tenant, runtime)).spec
+            return _Ready(place=place, program=self._make_program(spec))
+        except ClawstackError as error:
+            return _Ready(place=place, program=_raising(error))
+
+    async def _pass_on_late_word(self, shift: Shift, ready: _Ready) -> None:
+        # Deletion follows what the state says, so an operator's "no backup needed" has to reach the state first.
+        # A cell that is too broken for that is destroyed all the same: its folder may have heard it before the failure.
+        try:
+            await self._up(shift, ready.place, ready.program, refresh=False)
+        except (LeaseLostError, OperationStoppedError):
+            raise
+        except ClawstackError as error:
+            message = f"That no backup is needed could not be passed on completely: {error.message}"
+            shift.recorder.tell(Step(kind=EventKind.DIAGNOSTIC, message=message, data={"severity": "warning"}))
+
+    async def _up(self, shift: Shift, place: StackPlace, program: Program, *, refresh: bool) -> Outcome:
+        work = partial(
+            self._engine.up,
+            place,
+            program,
+            ownership=shift.ownership(),
+            on_step=shift.recorder.tell,
+            refresh=refresh,
+        )
+        return await self._in_thread(shift.control, work)
+
+    async def _in_thread(self, control: Control, work: Callable[[], T]) -> T:
+        """Run blocking work; when this task is cancelled, stop it and wait until all of its processes are dead."""
+        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            control.stop(StopReason.SHUTDOWN)
+            while not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
+            future.exception()  # looked at, so that nothing complains of an error that nobody read
+            raise
+
+
+def _has_late_word(tenant: Tenant) -> bool:
+    return tenant.skip_backup and not tenant.observed.get("skip_backup") and tenant.observed_generation > 0
+
+
+def _raising(error: ClawstackError) -> Program:
+    def program() -> None:
+        raise error
+
+    return program

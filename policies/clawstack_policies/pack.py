@@ -6,6 +6,21 @@ from typing import Final
 
 from pulumi_policy import Policy
 
+from clawstack_policies.kubernetes.boundaries import (
+    no_cluster_scope,
+    no_exposed_service,
+    no_foreign_namespace,
+    pod_security_enforced,
+)
+from clawstack_policies.kubernetes.network import default_deny_present, egress_to_platform, ingress_from_platform
+from clawstack_policies.kubernetes.pods import (
+    images_pinned,
+    no_api_token,
+    pods_limited,
+    pods_off_host,
+    pods_restricted,
+    pods_unprivileged,
+)
 from clawstack_policies.labelling import labels_required
 from clawstack_policies.plans import substrate_within_plan
 from clawstack_policies.process import bind_loopback, limits_set
@@ -17,4 +32,17 @@ POLICIES: Final[tuple[Policy, ...]] = (
     bind_loopback(),
     limits_set(),
     substrate_within_plan(),
+    pods_restricted(),
+    pods_off_host(),
+    pods_unprivileged(),
+    no_api_token(),
+    pods_limited(),
+    images_pinned(),
+    pod_security_enforced(),
+    default_deny_present(),
+    egress_to_platform(),
+    ingress_from_platform(),
+    no_exposed_service(),
+    no_cluster_scope(),
+    no_foreign_namespace(),
 )

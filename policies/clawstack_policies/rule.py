@@ -9,7 +9,7 @@ name a resource by the end of its URN and carry a reason:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pulumi_policy import (
@@ -20,9 +20,13 @@ from pulumi_policy import (
     ResourceValidationArgs,
     ResourceValidationPolicy,
     Severity,
+    StackValidationArgs,
+    StackValidationPolicy,
 )
 
 Check = Callable[[ResourceValidationArgs], Iterable[str]]
+StackCheck = Callable[[StackValidationArgs], Iterable[tuple[str, str]]]
+"""Yields the URN that is to blame and a sentence."""
 
 EXEMPTIONS: Final = {
     "exemptions": {
@@ -48,8 +52,12 @@ def rule(
     severity: Severity,
     check: Check,
     watch: ResourceRemediation | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> ResourceValidationPolicy:
-    """A mandatory rule. `watch` sees the resource first, with secrets still marked (see `secrets`)."""
+    """A mandatory rule. `watch` sees the resource first, with secrets still marked (see `secrets`).
+
+    `options`: JSON schema of what else the pack's configuration may say about this rule.
+    """
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if _exempt(args):
@@ -67,10 +75,35 @@ def rule(
         enforcement_level=EnforcementLevel.REMEDIATE if watch else EnforcementLevel.MANDATORY,
         severity=severity,
         remediation_steps=remedy,
+        config_schema=PolicyConfigSchema(properties={**EXEMPTIONS, **(options or {})}),
+    )
+
+
+def stack_rule(
+    *, name: str, sentence: str, remedy: str, severity: Severity, check: StackCheck
+) -> StackValidationPolicy:
+    """A mandatory rule about what must stand beside each other in one stack."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        for urn, violation in check(args):
+            if not _names(args.get_config(), urn):
+                report(f"{violation} {remedy}", urn)
+
+    return StackValidationPolicy(
+        name=name,
+        description=sentence,
+        validate=validate,
+        enforcement_level=EnforcementLevel.MANDATORY,
+        severity=severity,
+        remediation_steps=remedy,
         config_schema=PolicyConfigSchema(properties=EXEMPTIONS),
     )
 
 
 def _exempt(args: ResourceValidationArgs) -> bool:
-    exemptions: list[dict[str, Any]] = list(args.get_config().get("exemptions") or [])
-    return any(args.urn.endswith(str(exemption["resource"])) for exemption in exemptions)
+    return _names(args.get_config(), args.urn)
+
+
+def _names(config: Mapping[str, Any], urn: str) -> bool:
+    exemptions: list[dict[str, Any]] = list(config.get("exemptions") or [])
+    return any(urn.endswith(str(exemption["resource"])) for exemption in exemptions)

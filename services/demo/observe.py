@@ -25,6 +25,7 @@ class Observer:
             timeout=30,
             trust_env=False,
         )
+        world.at_close(self._http.close)
 
     def get(self, path: str, **query: Any) -> Any:
         """The answer of `/v1`."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 
 from clawstack.errors import PermanentError, TemporaryError
-from services.demo.world import BOT_USERNAME, Addresses
+from services.demo.world import BOT_USERNAME, World
 
 _REPLY_SECONDS: Final = 90.0
 _SEE_OTHER: Final = 303
@@ -30,9 +30,10 @@ class SignupForm:
 class Parent:
     """A person with a browser and a phone."""
 
-    def __init__(self, addresses: Addresses, *, chat_id: int = 4711, name: str = "Sam") -> None:
-        self._at = addresses
+    def __init__(self, world: World, *, chat_id: int = 4711, name: str = "Sam") -> None:
+        self._at = world.urls
         self._http = httpx.Client(timeout=30, trust_env=False, follow_redirects=False)
+        world.at_close(self._http.close)
         self.chat_id = chat_id
         self._user = {"id": chat_id, "first_name": name}
         self._seen = 0

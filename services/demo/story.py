@@ -73,8 +73,12 @@ class Story:
             prices = json.loads(self._world.run("admin", "stripe-setup", "--json"))
             self._observer = Observer(self._world)
             step.seen = f"{len(prices)} prices"
-        self._stripe = stripe.StripeClient(STRIPE_KEY, base_addresses={"api": self._world.urls.stripe})
-        self._parent = Parent(self._world.urls)
+        http = stripe.RequestsClient()
+        self._world.at_close(http.close)
+        self._stripe = stripe.StripeClient(
+            STRIPE_KEY, base_addresses={"api": self._world.urls.stripe}, http_client=http
+        )
+        self._parent = Parent(self._world)
 
     def _signs_up(self) -> None:
         with self._tell.step("Sam signs up: e-mail, plan, Emma's name and birthday") as step:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -61,6 +61,11 @@ class World:
         self._bot_token = f"{secrets.randbelow(10**9) + 10**8}:AA{secrets.token_hex(17)}"
         self._port = free_port()
         self.addresses: Addresses | None = None
+        self._last = ExitStack()
+
+    def at_close(self, close: Callable[[], object]) -> None:
+        """Have `close` called when the world is taken down: for connections into it."""
+        self._last.callback(close)
 
     @property
     def urls(self) -> Addresses:
@@ -179,6 +184,7 @@ class World:
 
     def close(self, *, remove: bool = True) -> None:
         """End everything that was started, cells included, and remove the folder unless it is to be kept."""
+        self._last.close()
         for name in reversed(list(self._processes)):
             self.stop(name)
         self._end_cells()

@@ -86,7 +86,7 @@ def pays(world: World, observer: Observer) -> Callable[..., Customer]:
     """Signs up a parent and pays; returns once the tenant is wanted."""
 
     def pay(child: str, **form) -> Customer:
-        parent = Parent(world.urls, chat_id=next(CHATS), name=f"Parent of {child}")
+        parent = Parent(world, chat_id=next(CHATS), name=f"Parent of {child}")
         answers = (("child_name", child), ("child_birthday", "2025-09-01"))
         page = parent.sign_up(SignupForm(email=f"{child.lower()}@example.com", answers=answers, **form))
         signup_id = urlsplit(parent.pay(page)).path.rstrip("/").rsplit("/", 1)[1]

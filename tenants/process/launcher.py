@@ -94,7 +94,11 @@ def main() -> None:
     signals = Signals()
     signals.install()
     die_with_parent()
-    launch = Launch.read(place.launch)
+    try:
+        launch = Launch.read(place.launch)
+    except (KeyError, TypeError):
+        _say(f"{place.launch} is missing or not of this version; an `up` of the cell writes it anew")
+        sys.exit(NEEDS_OPERATOR)
     try:
         with locked(place.lock, seconds=_LOCK_SECONDS, what=f"The gateway of {launch.slug}"):
             sys.exit(_run(launch, place, signals))

@@ -22,7 +22,7 @@ from tenants.process.limits import leave_control_groups
 from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.process.programs import program_name, render_program, slug_of
 from tenants.process.supervisord import Control, Unreachable, ensure_running
-from tenants.process.trees import MARKER, Owner, end_all, processes_of
+from tenants.process.trees import MARKER, Owner, end_all, end_pids, processes_of
 
 _BAD_NAME: Final = 10
 _NOT_RUNNING: Final = 70
@@ -107,6 +107,8 @@ def stop(folder: Path, launch: Launch) -> None:
     control = Control(paths)
     if control.is_up():
         _remove_group(control, launch)
+    else:
+        _end_launcher(paths, launch)
     end_all(Owner(root=launch.root, uid=launch.uid), grace=launch.stop_seconds)
     leave_control_groups(launch.slug)
     for file in (paths.launch(launch.slug), paths.record(launch.slug)):
@@ -126,9 +128,10 @@ def status(folder: Path, slug: str) -> GatewayStatus:
         return GatewayStatus(state=GatewayState.DOWN, **facts)
     if info is None:
         return GatewayStatus(state=GatewayState.DOWN, **facts)
-    if info["statename"] in {"EXITED", "FATAL", "STOPPED"}:
-        attention = facts["last_exit_code"] == NEEDS_OPERATOR
-        return GatewayStatus(state=GatewayState.NEEDS_ATTENTION if attention else GatewayState.STOPPED, **facts)
+    if info["statename"] == "FATAL" or (info["statename"] == "EXITED" and facts["last_exit_code"] == NEEDS_OPERATOR):
+        return GatewayStatus(state=GatewayState.NEEDS_ATTENTION, **facts)
+    if info["statename"] in {"STOPPED", "STOPPING"}:
+        return GatewayStatus(state=GatewayState.STOPPED, **facts)
     pid = record.get("gateway_pid")
     answer = startup(_port(paths, slug)) if pid else {}
     state = GatewayState.RUNNING if answer.get("ok") is True else GatewayState.STARTING
@@ -148,6 +151,19 @@ def startup(port: int | None, *, seconds: float = 3.0) -> dict[str, Any]:
     finally:
         connection.close()
     return body if isinstance(body, dict) else {}
+
+
+def end_orphan(folder: Path, orphan: Orphan, *, seconds: float = 30.0) -> None:
+    """Nothing of the orphan runs any more and the supervisor forgot it; its files stay for an operator to look at."""
+    paths = SupervisorPaths(folder=folder)
+    paths.program(orphan.slug).unlink(missing_ok=True)
+    control = Control(paths)
+    if control.is_up():
+        name = program_name(orphan.slug)
+        _tolerate(control, "stopProcess", name, True, faults=(_NOT_RUNNING, _BAD_NAME), seconds=seconds * 3)
+        _tolerate(control, "removeProcessGroup", name, faults=(_BAD_NAME,))
+    end_pids(orphan.pids, grace=seconds)
+    paths.launch(orphan.slug).unlink(missing_ok=True)
 
 
 def orphans(folder: Path, known: Iterable[str], *, accounts: dict[str, int] | None = None) -> list[Orphan]:
@@ -221,6 +237,14 @@ def _stop_process(control: Control, launch: Launch) -> None:
     seconds = launch.stop_seconds + _STOP_MARGIN_SECONDS
     name = program_name(launch.slug)
     _tolerate(control, "stopProcess", name, True, faults=(_NOT_RUNNING, _BAD_NAME), seconds=seconds)
+
+
+def _end_launcher(paths: SupervisorPaths, launch: Launch) -> None:
+    """Without a supervisor that listens: the launcher must not start the gateway again while it is being ended."""
+    pid = read_json(paths.record(launch.slug)).get("launcher_pid")
+    with contextlib.suppress(psutil.Error):
+        if pid and "tenants.process.launcher" in psutil.Process(pid).cmdline():
+            end_pids([pid], grace=launch.stop_seconds + _STOP_MARGIN_SECONDS)
 
 
 def _remove_group(control: Control, launch: Launch) -> None:

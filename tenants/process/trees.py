@@ -6,8 +6,10 @@ a variable that the launcher puts into the gateway's environment and that childr
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +18,7 @@ import psutil
 #: Its value is the cell's root folder.
 MARKER: Final = "CLAWSTACK_CELL"
 _POLL: Final = 0.05
+_KILL_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,28 @@ def end_all(owner: Owner, *, grace: float, limit: float = 10.0) -> list[int]:
                 _signal(process, hard=hard)
         time.sleep(_POLL)
     return sorted(ended)
+
+
+def end_pids(pids: Iterable[int], *, grace: float) -> None:
+    """SIGTERM, after `grace` seconds SIGKILL, for processes that were just listed; returns when they are gone."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            found.append(psutil.Process(pid))
+    for hard, seconds in ((False, grace), (True, _KILL_SECONDS)):
+        for process in found:
+            _signal(process, hard=hard)
+        deadline = time.monotonic() + seconds
+        while (found := [process for process in found if _lives(process)]) and time.monotonic() < deadline:
+            time.sleep(_POLL)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """A zombie does nothing any more; its parent may be deaf."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def resident_mb(owner: Owner) -> int:

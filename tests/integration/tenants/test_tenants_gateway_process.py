@@ -13,7 +13,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from clawstack.errors import ConflictError
+from clawstack.errors import ConflictError, NeedsAttentionError
 from tenants.process import supervision, supervisord
 from tenants.process.accounts import Ids
 from tenants.process.launcher import NEEDS_OPERATOR
@@ -94,6 +94,33 @@ def test_a_killed_supervisor_takes_its_gateways_along_and_an_up_brings_them_back
     cell.up()
     assert cell.running_pid() != pid
     assert len(cell.processes()) == 1
+
+
+def test_whoever_starts_the_supervisor_again_has_all_gateways_back(new_cell: Callable[..., Cell], place: Place) -> None:
+    """What the health sweep does after a reboot: no Pulumi needed. A suspended cell stays asleep."""
+    first, second, asleep = new_cell(), new_cell(), new_cell(desired="suspended")
+    for cell in (first, second, asleep):
+        cell.up()
+    supervisord.stop(place.supervisor)
+    assert not first.processes()
+    supervisord.ensure_running(place.supervisor)
+    first.running_pid()
+    second.running_pid()
+    assert asleep.status().state == "stopped"
+    assert not asleep.processes()
+
+
+def test_stopping_works_although_the_supervisor_is_deaf(cell: Cell) -> None:
+    cell.up()
+    daemon = supervisord.find(cell.supervisor)[0]
+    daemon.suspend()
+    try:
+        cell.delete("Gateway")
+        assert not cell.processes()
+    finally:
+        daemon.resume()
+    until(lambda: cell.status().state == "stopped")
+    assert not cell.processes()
 
 
 def test_two_racing_starters_start_one_supervisor(place: Place) -> None:
@@ -234,6 +261,28 @@ def test_a_failed_backup_stops_the_erasing_and_says_what_to_do(cell: Cell, place
     assert not cell.paths.root.exists()
 
 
+@as_root
+def test_a_full_disk_stops_the_erasing(cell: Cell, place: Place) -> None:
+    cell.up()
+    cell.delete("Gateway")
+    backups = place.folder / "backups"
+    backups.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(backups)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        (cell.paths.state / "big").write_bytes(os.urandom(200_000))
+        with pytest.raises(NeedsAttentionError, match="No space left on device") as caught:
+            cell.delete("StateDirectory")
+        assert "Make room" in str(caught.value.remedy)
+        assert (cell.paths.state / "state" / "openclaw.sqlite").exists()
+        assert list(backups.rglob("*.enc")) == []
+    finally:
+        subprocess.run(["umount", str(backups)], check=True)
+    cell.destroy()
+    assert not cell.paths.root.exists()
+
+
 def test_an_operator_can_erase_without_a_backup(new_cell: Callable[..., Cell], place: Place) -> None:
     cell = new_cell(skip_backup=True)
     cell.up()
@@ -270,6 +319,10 @@ def test_a_sweep_finds_what_no_known_cell_owns(new_cell: Callable[..., Cell], pl
     assert [(orphan.slug, orphan.has_program, pid in orphan.pids) for orphan in found] == [
         (unknown.spec.slug, True, True)
     ]
+    supervision.end_orphan(place.supervisor, found[0])
+    assert supervision.orphans(place.supervisor, [known.spec.slug]) == []
+    assert not unknown.processes()
+    known.running_pid()
 
 
 def test_memory_beyond_the_plan_ends_the_gateway_with_a_reason(cell: Cell, place: Place) -> None:

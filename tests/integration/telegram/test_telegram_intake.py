@@ -50,35 +50,35 @@ async def _bound(world: World) -> tuple[Any, int]:
     return cell, chat
 
 
-@pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x", SECRET[:-1], "ÿ"])
-async def test_without_the_secret_nothing_is_stored(pushed: World, secret: str | None) -> None:
-    assert await pushed.post_update(message(1, 5, "let me in"), secret=secret) == 401
+async def test_without_the_secret_nothing_is_stored(pushed: World) -> None:
+    for secret in (None, "", "wrong", SECRET + "x", SECRET[:-1], "ÿ"):
+        assert await pushed.post_update(message(1, 5, "let me in"), secret=secret) == 401
     assert await pushed.updates() == []
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"17",
-        b'"x"',
-        b"null",
-        b"\xff\xfe",
-        b"[" * 100_000,
-        b'{"message": {}}',
-        b'{"update_id": true}',
-        b'{"update_id": "5"}',
-        b'{"update_id": -1}',
-        b'{"update_id": 99999999999999999999}',
-        b'{"update_id": 5.5}',
-        b'{"update_id": 5, "message": {"x": NaN}}',
-        b'{"update_id": 5, "message": ' + b'{"a":' * 200 + b"1" + b"}" * 200 + b"}",
-    ],
-)
-async def test_what_is_no_update_is_refused_and_not_stored(pushed: World, raw: bytes) -> None:
-    assert await pushed.post_update(None, raw=raw) == 400
+_NO_UPDATES = [
+    b"",
+    b"{",
+    b"[]",
+    b"17",
+    b'"x"',
+    b"null",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"message": {}}',
+    b'{"update_id": true}',
+    b'{"update_id": "5"}',
+    b'{"update_id": -1}',
+    b'{"update_id": 99999999999999999999}',
+    b'{"update_id": 5.5}',
+    b'{"update_id": 5, "message": {"x": NaN}}',
+    b'{"update_id": 5, "message": ' + b'{"a":' * 200 + b"1" + b"}" * 200 + b"}",
+]
+
+
+async def test_what_is_no_update_is_refused_and_not_stored(pushed: World) -> None:
+    for raw in _NO_UPDATES:
+        assert await pushed.post_update(None, raw=raw) == 400, raw[:80]
     assert await pushed.updates() == []
 
 
@@ -155,16 +155,15 @@ async def test_kinds_that_have_no_chat_with_the_bot_reach_nobody(pushed: World) 
     assert (await pushed.outcomes())[1:] == ["unsupported"] * 5
 
 
-@pytest.mark.parametrize(
-    "kind", ["edited_message", "channel_post", "my_chat_member", "chat_join_request", "message_reaction"]
-)
-async def test_every_kind_with_a_chat_is_routed(pushed: World, kind: str) -> None:
+async def test_every_kind_with_a_chat_is_routed(pushed: World) -> None:
     cell, chat = await _bound(pushed)
     await cell.poll(allowed_updates=list(WANTED))
     content = {"chat": {"id": chat, "type": "private"}, "from": {"id": chat, "is_bot": False}, "date": 1}
-    assert await pushed.post_update({"update_id": 3, kind: content}) == 200
-    [update] = await cell.poll()
-    assert update[kind] == content
+    kinds = ["edited_message", "channel_post", "my_chat_member", "chat_join_request", "message_reaction", "chat_boost"]
+    for number, kind in enumerate(kinds, start=3):
+        assert await pushed.post_update({"update_id": number, kind: content}) == 200
+    await cell.poll_until(len(kinds))
+    assert [(set(update) - {"update_id"}) for update in cell.got] == [{kind} for kind in kinds]
 
 
 async def test_a_group_that_becomes_a_supergroup_stays_with_its_tenant(pushed: World) -> None:

@@ -170,55 +170,53 @@ async def _send(pair: Pair, method: str, fields: dict[str, Any], way: str) -> di
         return answer
 
 
-@pytest.mark.parametrize(
-    ("content_type", "query", "body"),
-    [
-        # Two values for one name, in every place: which one counts must not be left to luck.
-        ("application/json", "", '{"chat_id": $A, "chat_id": $B, "text": "x"}'),
-        ("application/json", "", '{"chat_id": $B, "chat_id": $A, "text": "x"}'),
-        ("application/json", "chat_id=$B", '{"chat_id": $A, "text": "x"}'),
-        ("application/x-www-form-urlencoded", "", "chat_id=$A&chat_id=$B&text=x"),
-        ("application/x-www-form-urlencoded", "chat_id=$B", "chat_id=$A&text=x"),
-        ("multipart/form-data; boundary=q", "", "--q\r\n{0}$A\r\n--q\r\n{0}$B\r\n--q--\r\n"),
-        # Numbers that other parsers may read as B's.
-        ("application/json", "", '{"chat_id": $B.0, "text": "x"}'),
-        ("application/json", "", '{"chat_id": "+$B", "text": "x"}'),
-        ("application/json", "", '{"chat_id": " $B", "text": "x"}'),
-        ("application/json", "", '{"chat_id": "$B\\u0000", "text": "x"}'),
-        ("application/json", "", '{"chat_id": "0$B", "text": "x"}'),
-        ("application/json", "", '{"chat_id": "$Be0", "text": "x"}'),
-        ("application/json", "", '{"chat_id": "\\uff11", "text": "x"}'),
-        ("application/json", "", '{"chat_id": 9223372036854775808, "text": "x"}'),
-        # Bodies that only a lenient parser reads.
-        ("application/json", "", '{"chat_id": $A, "reply_parameters": "{\\"chat_id\\": $B,}", "text": "x"}'),
-        (
-            "application/json",
-            "",
-            '{"chat_id": $A, "reply_parameters": "{\\"chat_id\\":$A,\\"chat_id\\":$B}", "text": "x"}',
-        ),
-        ("application/json", "", '[{"chat_id": $B, "text": "x"}]'),
-        ("application/json", "", '{"chat_id": $B, "text": "x"'),
-        ("application/json", "", "[" * 50_000),
-        ("text/plain", "", '{"chat_id": $B, "text": "x"}'),
-        ("multipart/form-data", "", "--q\r\n"),
-        ("multipart/form-data; boundary=q", "", "garbage"),
-        ("multipart/form-data; boundary=q", "", "--q\r\nContent-Disposition: form-data\r\n\r\nx\r\n--q--\r\n"),
-        (
-            "multipart/form-data; boundary=q",
-            "chat_id=$A",
-            '--q\r\nContent-Disposition: form-data; name="from_chat_id"; filename="f"\r\n\r\n$B\r\n--q--\r\n',
-        ),
-    ],
-)
-async def test_malformed_and_ambiguous_bodies_reach_nobody(
-    pair: Pair, content_type: str, query: str, body: str
-) -> None:
-    body = body.replace("{0}", 'Content-Disposition: form-data; name="chat_id"\r\n\r\n')
-    raw = str(pair.fill(body)).encode()
-    url = f"{pair.a.url('sendMessage')}?{pair.fill(query)}"
-    async with pair.world.http.post(url, data=raw, headers={"Content-Type": content_type}) as response:
-        answer = await response.json()
-        assert (response.status, answer["ok"]) == (400, False), answer
+_AMBIGUOUS: list[tuple[str, str, str]] = [
+    # Two values for one name, in every place: which one counts must not be left to luck.
+    ("application/json", "", '{"chat_id": $A, "chat_id": $B, "text": "x"}'),
+    ("application/json", "", '{"chat_id": $B, "chat_id": $A, "text": "x"}'),
+    ("application/json", "chat_id=$B", '{"chat_id": $A, "text": "x"}'),
+    ("application/x-www-form-urlencoded", "", "chat_id=$A&chat_id=$B&text=x"),
+    ("application/x-www-form-urlencoded", "chat_id=$B", "chat_id=$A&text=x"),
+    ("multipart/form-data; boundary=q", "", "--q\r\n{0}$A\r\n--q\r\n{0}$B\r\n--q--\r\n"),
+    # Numbers that other parsers may read as B's.
+    ("application/json", "", '{"chat_id": $B.0, "text": "x"}'),
+    ("application/json", "", '{"chat_id": "+$B", "text": "x"}'),
+    ("application/json", "", '{"chat_id": " $B", "text": "x"}'),
+    ("application/json", "", '{"chat_id": "$B\\u0000", "text": "x"}'),
+    ("application/json", "", '{"chat_id": "0$B", "text": "x"}'),
+    ("application/json", "", '{"chat_id": "$Be0", "text": "x"}'),
+    ("application/json", "", '{"chat_id": "\\uff11", "text": "x"}'),
+    ("application/json", "", '{"chat_id": 9223372036854775808, "text": "x"}'),
+    # Bodies that only a lenient parser reads.
+    ("application/json", "", '{"chat_id": $A, "reply_parameters": "{\\"chat_id\\": $B,}", "text": "x"}'),
+    (
+        "application/json",
+        "",
+        '{"chat_id": $A, "reply_parameters": "{\\"chat_id\\":$A,\\"chat_id\\":$B}", "text": "x"}',
+    ),
+    ("application/json", "", '[{"chat_id": $B, "text": "x"}]'),
+    ("application/json", "", '{"chat_id": $B, "text": "x"'),
+    ("application/json", "", "[" * 50_000),
+    ("text/plain", "", '{"chat_id": $B, "text": "x"}'),
+    ("multipart/form-data", "", "--q\r\n"),
+    ("multipart/form-data; boundary=q", "", "garbage"),
+    ("multipart/form-data; boundary=q", "", "--q\r\nContent-Disposition: form-data\r\n\r\nx\r\n--q--\r\n"),
+    (
+        "multipart/form-data; boundary=q",
+        "chat_id=$A",
+        '--q\r\nContent-Disposition: form-data; name="from_chat_id"; filename="f"\r\n\r\n$B\r\n--q--\r\n',
+    ),
+]
+
+
+async def test_malformed_and_ambiguous_bodies_reach_nobody(pair: Pair) -> None:
+    for content_type, query, template in _AMBIGUOUS:
+        body = template.replace("{0}", 'Content-Disposition: form-data; name="chat_id"\r\n\r\n')
+        raw = str(pair.fill(body)).encode()
+        url = f"{pair.a.url('sendMessage')}?{pair.fill(query)}"
+        async with pair.world.http.post(url, data=raw, headers={"Content-Type": content_type}) as response:
+            answer = await response.json()
+            assert (response.status, answer["ok"]) == (400, False), (content_type, query, body[:200], answer)
     assert await pair.nothing_reached_b()
 
 
@@ -257,25 +255,22 @@ async def test_words_that_look_like_json_are_only_words(pair: Pair) -> None:
     assert await pair.nothing_reached_b()
 
 
-@pytest.mark.parametrize("spoil", ["swap", "cut", "kind", "none", "real"])
-async def test_other_tokens_open_nothing(pair: Pair, spoil: str) -> None:
+async def test_other_tokens_open_nothing(pair: Pair) -> None:
     good = pair.a.token.reveal()
-    other = {
-        "swap": good[:-43] + pair.b.token.secret,
-        "cut": good[:-1],
-        "kind": issue(TokenKind.PROXY).reveal(),
-        "none": "x",
-        "real": pair.world.people.token,
-    }[spoil]
-    for method in ("getMe", "getUpdates", "sendMessage"):
-        async with pair.world.http.get(f"{pair.world.root}/telegram/bot{other}/{method}") as response:
-            answer = await response.json()
-            assert (response.status, answer) == (
-                401,
-                {"ok": False, "error_code": 401, "description": "Unauthorized"},
-            )
-    async with pair.world.http.get(f"{pair.world.root}/telegram/file/bot{other}/{pair.path_b}") as response:
-        assert response.status == 401
+    others = [
+        good[:-43] + pair.b.token.secret,
+        good[:-1],
+        issue(TokenKind.PROXY).reveal(),
+        "x",
+        pair.world.people.token,
+    ]
+    unauthorized = {"ok": False, "error_code": 401, "description": "Unauthorized"}
+    for other in others:
+        for method in ("getMe", "getUpdates", "sendMessage"):
+            async with pair.world.http.get(f"{pair.world.root}/telegram/bot{other}/{method}") as response:
+                assert (response.status, await response.json()) == (401, unauthorized)
+        async with pair.world.http.get(f"{pair.world.root}/telegram/file/bot{other}/{pair.path_b}") as response:
+            assert response.status == 401
 
 
 async def test_a_revoked_token_is_shut_out_within_two_seconds_even_while_it_polls(pair: Pair) -> None:

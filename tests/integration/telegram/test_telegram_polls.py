@@ -163,20 +163,12 @@ async def test_a_cell_gets_only_the_kinds_it_asks_for(router: World) -> None:
     assert update["message_reaction"]["new_reaction"][0]["emoji"] == "❤"
 
 
-@pytest.mark.parametrize(
-    "wish",
-    [
-        {"offset": "x"},
-        {"limit": 1.5},
-        {"timeout": [1]},
-        {"allowed_updates": "message"},
-        {"allowed_updates": [1]},
-        {"offset": 10**30},
-    ],
-)
-async def test_nonsense_is_refused(router: World, wish: dict[str, object]) -> None:
+async def test_nonsense_is_refused(router: World) -> None:
     cell = await router.tenant()
-    assert (await cell.call("getUpdates", **wish))["error_code"] == 400
+    nonsense: list[dict[str, object]] = [{"offset": "x"}, {"limit": 1.5}, {"timeout": [1]}, {"offset": 10**30}]
+    nonsense += [{"allowed_updates": "message"}, {"allowed_updates": [1]}, {"allowed_updates": ["x"] * 1000}]
+    for wish in nonsense:
+        assert (await cell.call("getUpdates", **wish)).get("error_code") == 400, wish
 
 
 async def test_files_that_people_sent_can_be_downloaded(router: World) -> None:

@@ -155,32 +155,33 @@ async def test_waiting_updates_can_be_dropped(router: World, hook: Hook) -> None
     assert hook.texts() == ["pushed"]
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://169.254.169.254/latest/meta-data",
-        "http://10.0.0.1:8787/telegram-webhook",
-        "http://example.org/telegram-webhook",
-        "http://[::ffff:10.0.0.1]:8787/",
-        "http://127.0.0.1:22/",
-        "http://127.0.0.1:8080/webhooks/telegram/x",
-        "http://127.0.0.1.example.org:8787/",
-        "http://127.0.0.1:8787@10.0.0.1:8787/",
-        "http://2130706433:8787/",
-        "http://0.0.0.0:8787/",
-        "file:///etc/passwd",
-        "unix:///tmp/x",
-        "//127.0.0.1:8787/",
-        "http://127.0.0.1:99999/",
-        "http://127.0.0.1:8787/\r\nX: y",
-        "http://gateway.cell-other.svc:8787/",
-    ],
-)
-async def test_no_webhook_but_the_cells_own(router: World, url: str) -> None:
+_ELSEWHERE = [
+    "http://169.254.169.254/latest/meta-data",
+    "http://10.0.0.1:8787/telegram-webhook",
+    "http://example.org/telegram-webhook",
+    "http://[::ffff:10.0.0.1]:8787/",
+    "http://127.0.0.1:22/",
+    "http://127.0.0.1:8080/webhooks/telegram/x",
+    "http://127.0.0.1.example.org:8787/",
+    "http://127.0.0.1:8787@10.0.0.1:8787/",
+    "http://2130706433:8787/",
+    "http://0.0.0.0:8787/",
+    "file:///etc/passwd",
+    "unix:///tmp/x",
+    "//127.0.0.1:8787/",
+    "http://127.0.0.1:99999/",
+    "http://127.0.0.1:8787/\r\nX: y",
+    "http://gateway.cell-other.svc:8787/",
+]
+
+
+async def test_no_webhook_but_the_cells_own(router: World) -> None:
     cell = await router.tenant()
-    answer = await cell.call("setWebhook", url=url)
-    assert answer["error_code"] == 400
-    assert answer["description"].startswith("Bad Request: bad webhook")
+    for url in _ELSEWHERE:
+        answer = await cell.call("setWebhook", url=url)
+        assert answer["ok"] is False, url
+        assert answer["error_code"] == 400
+        assert answer["description"].startswith("Bad Request: bad webhook")
     assert (await cell.call("getWebhookInfo"))["result"]["url"] == ""
 
 
@@ -192,10 +193,10 @@ async def test_no_webhook_on_another_cells_gateway(router: World, hook: Hook) ->
     assert (await other.call("setWebhook", url=hook.url))["ok"]
 
 
-@pytest.mark.parametrize("secret", ["with space", "x" * 257, "ü"])
-async def test_secrets_follow_the_bot_apis_rule(router: World, hook: Hook, secret: str) -> None:
+async def test_secrets_follow_the_bot_apis_rule(router: World, hook: Hook) -> None:
     cell = await router.tenant()
-    assert (await cell.call("setWebhook", url=hook.url, secret_token=secret))["error_code"] == 400
+    for secret in ("with space", "x" * 257, "ü"):
+        assert (await cell.call("setWebhook", url=hook.url, secret_token=secret))["error_code"] == 400
 
 
 async def _count(hook: Hook, count: int) -> bool:

@@ -11,10 +11,9 @@ from email_validator import EmailNotValidError, validate_email
 
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Catalogue, Period, Plan
-from services.onboarding.errors import OrderRefusedError, Problem
+from services.onboarding.errors import ANSWER_PREFIX, OrderRefusedError, Problem
 from tenants.bundles import Bundle, Question, load_bundle, validate_answers
 
-ANSWER_PREFIX: Final = "answer_"
 _MISSING: Final = "Please fill this in."
 _LONGEST_VALUE: Final = 1000
 _LONGEST_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3

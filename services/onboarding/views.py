@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from clawstack.plans import Catalogue
 from services.billing.tables import Signup
-from services.onboarding.errors import Problem
-from services.onboarding.forms import ANSWER_PREFIX, Entered, read_form, shown
+from services.onboarding.errors import ANSWER_PREFIX, Problem
+from services.onboarding.forms import Entered, read_form, shown
 from services.onboarding.presentation import plan_views
 from services.onboarding.service import Status
 from tenants.bundles import Bundle, QuestionKind, list_bundles

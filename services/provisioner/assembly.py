@@ -20,7 +20,7 @@ from clawstack.tokens import Token, TokenKind, issue, parse
 from services.context import Platform
 from services.provisioner import cells
 from services.provisioner.borders import Neighbours, RegisterToken, Runtime
-from services.provisioner.engine.engine import StackPlace
+from services.provisioner.engine.run import StackPlace
 from services.provisioner.schemas import TenantSettings
 from services.provisioner.tables import Cell, Tenant
 from services.provisioner.vocabulary import Desired

@@ -20,7 +20,7 @@ from services.database.base import utcnow
 from services.notifications.tables import OutboxMessage
 from services.provisioner import backoff, desired, operations
 from services.provisioner.decide import Situation
-from services.provisioner.engine.engine import Outcome
+from services.provisioner.engine.run import Outcome
 from services.provisioner.operations import EventRow
 from services.provisioner.states import AT_REST, DURING, may_follow
 from services.provisioner.tables import Cell, Operation, Tenant

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,8 +19,9 @@ from services.provisioner.assembly import CellAssembler
 from services.provisioner.borders import MakeProgram, Program, Runtime
 from services.provisioner.engine.command import Ownership
 from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
-from services.provisioner.engine.engine import Engine, Outcome, StackPlace
+from services.provisioner.engine.engine import Engine
 from services.provisioner.engine.narration import Step
+from services.provisioner.engine.run import Outcome, StackPlace
 from services.provisioner.keeper import LeaseKeeper
 from services.provisioner.leases import LeaseLostError
 from services.provisioner.recorder import EventRecorder
@@ -38,6 +39,8 @@ class Shift:
     keeper: LeaseKeeper
     control: Control
     recorder: EventRecorder
+    attempt: int
+    """Above 1 something ended short before."""
 
     def ownership(self) -> Ownership:
         """The same in the engine's words."""
@@ -94,7 +97,11 @@ class CellWork:
         if _has_late_word(tenant):
             await self._pass_on_late_word(shift, ready)
         work = partial(
-            self._engine.destroy, ready.place, ready.program, ownership=shift.ownership(), on_step=shift.recorder.tell
+            self._engine.destroy,
+            _looked_at(ready.place, shift),
+            ready.program,
+            ownership=shift.ownership(),
+            on_step=shift.recorder.tell,
         )
         outcome = await self._in_thread(shift.control, work)
         await asyncio.to_thread(cells.remove_traces, self._platform.settings, tenant.slug)
@@ -132,7 +139,7 @@ class CellWork:
     async def _up(self, shift: Shift, place: StackPlace, program: Program, *, refresh: bool) -> Outcome:
         work = partial(
             self._engine.up,
-            place,
+            _looked_at(place, shift),
             program,
             ownership=shift.ownership(),
             on_step=shift.recorder.tell,
@@ -152,6 +159,10 @@ class CellWork:
                     await asyncio.wait([future])
             future.exception()  # looked at, so that nothing complains of an error that nobody read
             raise
+
+
+def _looked_at(place: StackPlace, shift: Shift) -> StackPlace:
+    return replace(place, suspect=shift.attempt > 1)
 
 
 def _has_late_word(tenant: Tenant) -> bool:

@@ -20,8 +20,8 @@ from services.provisioner.assembly import CELL_SECRETS
 from services.provisioner.borders import Neighbours
 from services.provisioner.cell_work import CellWork, Shift
 from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
-from services.provisioner.engine.engine import Outcome
 from services.provisioner.engine.narration import Step
+from services.provisioner.engine.run import Outcome
 from services.provisioner.keeper import LeaseKeeper
 from services.provisioner.leases import LeaseLostError
 from services.provisioner.metrics import Metrics
@@ -85,7 +85,7 @@ class OperationRunner:
             async with EventRecorder(
                 database=self._database, redactor=self._platform.redactor, operation_id=operation.id
             ) as recorder:
-                shift = Shift(keeper=keeper, control=control, recorder=recorder)
+                shift = Shift(keeper=keeper, control=control, recorder=recorder, attempt=operation.attempt)
                 with keeper.stopping(control):
                     async with self._cancellable(operation.id, control):
                         try:

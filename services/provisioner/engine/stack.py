@@ -6,19 +6,17 @@ own. Here outputs come from the engine's event of the root resource, and `destro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from pulumi import automation as auto
-from pulumi.automation import EngineEvent
-from pulumi.automation._stack import StackInitMode, _cleanup
+from pulumi.automation._stack import StackInitMode
 from pulumi.automation.errors import StackAlreadyExistsError
 
 from services.provisioner.engine.command import OwnedCommand
+from services.provisioner.engine.event_stream import OnEvent, receiving
 from services.provisioner.engine.inline import InlineProgram, serving
-
-OnEvent = Callable[[EngineEvent], None]
 
 #: Steps that run at once in one cell's stack; cells have a dozen resources, and workers run several stacks.
 _PARALLEL: Final = 4
@@ -51,34 +49,38 @@ class LeanStack(auto.Stack):
     def apply(self, program: InlineProgram, *, on_event: OnEvent, policy_packs: Sequence[str], refresh: bool) -> None:
         """`pulumi up` with an inline program."""
         args = ["up", "--yes", "--skip-preview", *(["--refresh"] if refresh else [])]
-        self._with_program("up", [*args, *_packs(policy_packs)], program, on_event)
+        self._with_program([*args, *_packs(policy_packs)], program, on_event)
 
     def foresee(self, program: InlineProgram, *, on_event: OnEvent, policy_packs: Sequence[str]) -> None:
         """`pulumi preview` with an inline program; changes nothing and takes no lock."""
-        self._with_program("preview", ["preview", *_packs(policy_packs)], program, on_event)
+        self._with_program(["preview", *_packs(policy_packs)], program, on_event)
 
     def destroy_and_remove(self, *, on_event: OnEvent) -> None:
         """Destroy everything from state alone and remove the stack: one process, no program, no policies."""
         args = ["destroy", "--skip-preview", "--yes", "--remove", "--exec-kind", "auto.local"]
-        self._with_events("destroy", args, on_event)
+        self._with_events(args, on_event)
 
     def forget_pending_creates(self, *, on_event: OnEvent) -> None:
         """Drop creations of which nobody knows whether they happened; what they made is adopted or made again."""
         args = ["refresh", "--skip-preview", "--yes", "--clear-pending-creates", "--exec-kind", "auto.local"]
-        self._with_events("refresh", args, on_event)
+        self._with_events(args, on_event)
 
-    def _with_program(self, command: str, args: list[str], program: InlineProgram, on_event: OnEvent) -> None:
+    def export(self) -> str:
+        """The recorded deployment as JSON; secrets stay encrypted."""
+        return self._run_pulumi_cmd_sync(["stack", "export"]).stdout
+
+    def break_locks(self) -> None:
+        """Delete all locks of the stack, blindly: only for locks whose holders are proven dead."""
+        # `--stack` and the name as an argument are refused together, so the usual way of naming it is not taken.
+        self.workspace.pulumi_command.run(["cancel", "--yes", self.name], self.workspace.work_dir, {})
+
+    def _with_program(self, args: list[str], program: InlineProgram, on_event: OnEvent) -> None:
         with serving(program) as address:
-            self._with_events(command, [*args, "--exec-kind", "auto.inline", f"--client={address}"], on_event)
+            self._with_events([*args, "--exec-kind", "auto.inline", f"--client={address}"], on_event)
 
-    def _with_events(self, command: str, args: list[str], on_event: OnEvent) -> None:
-        version = str(self.workspace.pulumi_command.version)
-        log_file, thread, stop, folder, server = self._setup_event_log(command, on_event, version)
-        try:
-            # The CLI ends its stream of events, and waits until it was read, before it ends itself.
-            self._run_pulumi_cmd_sync([*args, *_DISPLAY, "--parallel", str(_PARALLEL), "--event-log", log_file])
-        finally:
-            _cleanup(folder, thread, stop, None, server)
+    def _with_events(self, args: list[str], on_event: OnEvent) -> None:
+        with receiving(on_event) as address:
+            self._run_pulumi_cmd_sync([*args, *_DISPLAY, "--parallel", str(_PARALLEL), "--event-log", address])
 
 
 def _packs(folders: Sequence[str]) -> list[str]:

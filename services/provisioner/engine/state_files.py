@@ -1,7 +1,6 @@
 """What a crash leaves in Pulumi's state, and how it is put right. Knows the layout of DIY backends (pkg/backend/diy).
 
-Only `file://` state can be looked at here. Other backends are left to the CLI: a lock there is reported as held until
-an operator runs `pulumi cancel`.
+Only `file://` state can be looked at here; of other backends the CLI tells (`remote_state`).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import psutil
@@ -78,7 +77,7 @@ def break_stale_locks(files: StackFiles) -> list[str]:
     removed = []
     for path in sorted(files.locks.glob("*.json")) if files.locks.is_dir() else []:
         owner = _owner(path)
-        if owner is None or not _is_dead(owner):
+        if owner is None or not owner_is_dead(owner):
             continue
         for leftover in (path, path.with_name(path.name + ".attrs")):
             leftover.unlink(missing_ok=True)
@@ -86,34 +85,36 @@ def break_stale_locks(files: StackFiles) -> list[str]:
     return removed
 
 
-def pending_creates(files: StackFiles) -> list[str]:
-    """URNs of creations that were under way when the last run was killed."""
+def deployment(files: StackFiles) -> dict[str, Any]:
+    """The stack's last recorded deployment; empty when there is none."""
     try:
         state = json.loads(files.checkpoint.read_bytes())
     except (OSError, ValueError):
-        return []
-    latest = (state.get("checkpoint") or {}).get("latest") or {}
-    operations = latest.get("pending_operations") or []
-    return [str(item["resource"]["urn"]) for item in operations if item.get("type") == "creating"]
+        return {}
+    return (state.get("checkpoint") or {}).get("latest") or {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Owner:
+class LockOwner:
+    """Whose lock it is, as Pulumi writes it."""
+
     pid: int
     host: str
     since: float
+    """When the lock was taken, seconds since the epoch."""
+
+    @classmethod
+    def of(cls, content: Any) -> Self | None:
+        """The owner named in a lock's content, None when it names nobody."""
+        try:
+            since = datetime.fromisoformat(_microseconds(str(content["timestamp"]))).timestamp()
+            return cls(pid=int(content["pid"]), host=str(content["hostname"]), since=since)
+        except (ValueError, KeyError, TypeError):
+            return None
 
 
-def _owner(path: Path) -> _Owner | None:
-    try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
-        since = datetime.fromisoformat(_microseconds(str(content["timestamp"]))).timestamp()
-        return _Owner(pid=int(content["pid"]), host=str(content["hostname"]), since=since)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _is_dead(owner: _Owner) -> bool:
+def owner_is_dead(owner: LockOwner) -> bool:
+    """True only when it is proven: a process of this machine that is gone, or whose number is somebody else's by now."""
     if owner.host != this_host():
         return False
     if not is_alive(owner.pid):
@@ -122,6 +123,13 @@ def _is_dead(owner: _Owner) -> bool:
         return psutil.Process(owner.pid).create_time() > owner.since + _TOLERANCE_SECONDS
     except psutil.NoSuchProcess:
         return True
+
+
+def _owner(path: Path) -> LockOwner | None:
+    try:
+        return LockOwner.of(json.loads(path.read_bytes()))
+    except (OSError, ValueError):
+        return None
 
 
 def _microseconds(timestamp: str) -> str:

@@ -20,10 +20,12 @@ from clawstack.errors import InvalidInputError, NeedsAttentionError, PermanentEr
 from services.provisioner.engine import state_files
 from services.provisioner.engine.command import Ownership
 from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
-from services.provisioner.engine.engine import Engine, StackPlace
+from services.provisioner.engine.engine import Engine
 from services.provisioner.engine.identity import ProcessIdentity
 from services.provisioner.engine.inline import Program
 from services.provisioner.engine.narration import Step
+from services.provisioner.engine.remote_state import pending_creates_of
+from services.provisioner.engine.run import StackPlace
 from services.provisioner.machine import Machine
 from tests.integration.provisioner.programs import ProbeCell
 from tests.integration.provisioner.rig import Probe, engine_processes
@@ -179,11 +181,11 @@ def test_what_does_not_stop_in_its_grace_is_killed_and_the_next_run_recovers(ben
     assert [type(error) for error in raised] == [OperationStoppedError]
     assert engine_processes(bench.data) == []
     assert len(list(bench.files.locks.glob("*.json"))) == 1, "a killed CLI leaves its lock"
-    assert state_files.pending_creates(bench.files), "and a creation of which nobody knows"
+    assert pending_creates_of(state_files.deployment(bench.files)), "and a creation of which nobody knows"
 
     hold.unlink()
     assert bench.up() == {"endpoint": f"probe://{SLUG}"}
-    assert state_files.pending_creates(bench.files) == []
+    assert pending_creates_of(state_files.deployment(bench.files)) == []
     assert any("lock of process" in step.message for step in bench.steps)
 
 
@@ -200,6 +202,35 @@ def test_a_creation_that_was_killed_is_found_again_before_it_is_destroyed(bench:
     bench.destroy()
     assert bench.probe.cell(SLUG) is None, "nothing is left behind that the state did not know"
     assert not bench.files.exists()
+
+
+def test_state_elsewhere_recovers_through_the_cli_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a bucket: the engine may not look into files, so it learns of lock and pending creation from the CLI."""
+    look = state_files.files_of
+    monkeypatch.setattr(state_files, "files_of", lambda *_, **__: None)
+    bench.probe.hold("create", SLUG)
+    bench.data.joinpath("state", SLUG).mkdir(parents=True)
+    control = bench.control(grace=0)
+    thread, _ = bench.in_background("up", control)
+    wait(lambda: bench.probe.begun("create", SLUG))
+    control.stop(StopReason.CANCELLED)
+    thread.join(30)
+    files = look(bench.place.backend_url, project=bench.place.project, stack=SLUG)
+    assert files is not None
+    assert len(list(files.locks.glob("*.json"))) == 1
+
+    (bench.probe.folder / f"hold-create-{SLUG}").unlink()
+    bench.place = replace(bench.place, exists=True, suspect=True)
+    bench.up()
+    assert list(files.locks.glob("*.json")) == []
+    assert pending_creates_of(state_files.deployment(files)) == []
+    bench.place = replace(bench.place, suspect=False)
+    starts = len(bench.probe.starts())
+    bench.destroy()
+    assert len(bench.probe.starts()) == starts + 1
+    assert bench.probe.cell(SLUG) is None
+    bench.destroy()
+    assert len(bench.probe.starts()) == starts + 2, "what is gone elsewhere is asked for once"
 
 
 def test_a_stack_whose_state_was_lost_is_found_again_before_it_is_destroyed(bench: Bench) -> None:

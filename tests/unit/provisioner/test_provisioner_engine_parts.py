@@ -27,6 +27,7 @@ from services.provisioner.engine.environment import SWITCHES, cli_environment
 from services.provisioner.engine.failures import classify
 from services.provisioner.engine.identity import this_host
 from services.provisioner.engine.narration import Findings, Narrator, Step, Violation, describe, public_outputs
+from services.provisioner.engine.remote_state import all_holders_are_dead, pending_creates_in, pending_creates_of
 from services.provisioner.engine.state_files import StackFiles
 
 URN = "urn:pulumi:emma-1::clawstack-cells::clawstack:tenants:Cell$clawstack:process:StateDirectory::state"
@@ -324,9 +325,29 @@ def test_neither_a_good_nor_a_missing_state_is_touched(files: StackFiles) -> Non
 
 
 def test_pending_creations_are_found(files: StackFiles) -> None:
-    assert state_files.pending_creates(files) == []
-    files.checkpoint.write_text(checkpoint("creating urn:a", "updating urn:b", "creating urn:c"))
-    assert state_files.pending_creates(files) == ["urn:a", "urn:c"]
+    assert pending_creates_of(state_files.deployment(files)) == []
+    content = checkpoint("creating urn:a", "updating urn:b", "creating urn:c")
+    files.checkpoint.write_text(content)
+    assert pending_creates_of(state_files.deployment(files)) == ["urn:a", "urn:c"]
+    exported = json.dumps({"version": 3, "deployment": json.loads(content)["checkpoint"]["latest"]})
+    assert pending_creates_in(exported) == ["urn:a", "urn:c"]
+    assert pending_creates_in("not json") == []
+    assert pending_creates_in("null") == []
+
+
+def test_locks_elsewhere_are_broken_only_when_all_holders_are_proven_dead() -> None:
+    dead, alive = (
+        f"\n  s3://bucket/x: created by root@{this_host()} (pid {pid}) at 2999-11-21T07:46:10Z"
+        for pid in (2**22 - 3, os.getpid())
+    )
+    foreign = "\n  s3://bucket/y: created by root@elsewhere (pid 7) at 2026-11-21T07:46:10Z"
+    locked = "error: the stack is currently locked by {} lock(s). Either wait"
+    assert all_holders_are_dead(locked.format(1) + dead)
+    assert all_holders_are_dead(locked.format(2) + dead + dead)
+    assert not all_holders_are_dead(locked.format(2) + dead), "one lock is not named"
+    assert not all_holders_are_dead(locked.format(1) + alive)
+    assert not all_holders_are_dead(locked.format(2) + dead + foreign)
+    assert not all_holders_are_dead("something else")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""What can be known of state that is not on this machine: through the CLI's own words. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from services.provisioner.engine.state_files import LockOwner, owner_is_dead
+
+#: "  s3://...: created by root@host (pid 17) at 2026-11-21T07:46:10Z" (pkg/backend/diy/lock.go)
+_LOCK: Final = re.compile(r"created by \S*@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)")
+_COUNT: Final = re.compile(r"currently locked by (\d+) lock")
+
+
+def all_holders_are_dead(refusal: str) -> bool:
+    """True when the CLI's refusal names every lock, and each one's process is of this machine and proven dead."""
+    count = _COUNT.search(refusal)
+    owners = [
+        LockOwner.of({"hostname": found["host"], "pid": found["pid"], "timestamp": found["at"]})
+        for found in _LOCK.finditer(refusal)
+    ]
+    if count is None or not owners or len(owners) != int(count[1]):
+        return False
+    return all(owner is not None and owner_is_dead(owner) for owner in owners)
+
+
+def pending_creates_in(exported: str) -> list[str]:
+    """URNs of creations under way, from `pulumi stack export`."""
+    try:
+        state = json.loads(exported)
+    except ValueError:
+        return []
+    deployment = state.get("deployment") if isinstance(state, dict) else None
+    return pending_creates_of(deployment or {})
+
+
+def pending_creates_of(deployment: Mapping[str, Any]) -> list[str]:
+    """URNs of creations under way in one deployment."""
+    operations = deployment.get("pending_operations") or []
+    return [str(item["resource"]["urn"]) for item in operations if item.get("type") == "creating"]

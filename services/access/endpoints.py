@@ -5,19 +5,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from clawstack.plans import Catalogue
 from clawstack.tokens import TokenKind
 from services.access import service
 from services.access.guard import Guard
-from services.access.schemas import IssuedToken, Me, Principal, Scope, TokenRequest, TokenView
+from services.access.schemas import IssuedToken, Me, MyUsage, Principal, Scope, TokenRequest, TokenView
+from services.access.usage import usage_of_customer
 from services.database.connection import Database
 
 _KINDS = {"operator": TokenKind.OPERATOR, "customer": TokenKind.CUSTOMER}
 
 
-def create_router(*, database: Database, guard: Guard) -> APIRouter:
+def create_router(*, database: Database, guard: Guard, catalogue: Catalogue) -> APIRouter:
     """The routes of access."""
     router = APIRouter(tags=["access"])
     anyone = Annotated[Principal, Depends(guard.requires())]
+    usage_reader = Annotated[Principal, Depends(guard.requires(Scope.USAGE_READ))]
     admin = Depends(guard.requires(Scope.ADMIN))
 
     @router.get("/v1/me")
@@ -30,6 +33,12 @@ def create_router(*, database: Database, guard: Guard) -> APIRouter:
             customer_id=principal.customer_id,
             scopes=sorted(principal.scopes),
         )
+
+    @router.get("/v1/me/usage")
+    async def my_usage(principal: usage_reader, period: str | None = None) -> MyUsage:
+        """What the caller's tenants used in a month (`2026-11`, default the present one, UTC), by tenant and model."""
+        async with database.transaction() as session:
+            return await usage_of_customer(session, principal, catalogue, period)
 
     @router.get("/v1/admin/tokens", dependencies=[admin])
     async def list_tokens() -> list[TokenView]:

@@ -18,6 +18,13 @@ def invalid_token() -> AuthenticationError:
     return AuthenticationError("This token is not valid.", remedy="Use a token that is neither revoked nor expired.")
 
 
+def not_a_customer() -> PermissionDeniedError:
+    """An operator's token where only a customer's makes sense."""
+    return PermissionDeniedError(
+        "This token belongs to no customer, and so has no tenants of its own.", remedy="Ask /v1/tenants/{slug}/usage."
+    )
+
+
 def missing_scope(scope: str) -> PermissionDeniedError:
     """A valid token that may not do this."""
     return PermissionDeniedError(

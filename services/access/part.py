@@ -11,4 +11,6 @@ from services.parts import Part
 def create_part(platform: Platform) -> Part:
     """Access as the factory takes it."""
     guard = Guard(platform.database)
-    return Part(name="access", routers=(create_router(database=platform.database, guard=guard),))
+    return Part(
+        name="access", routers=(create_router(database=platform.database, guard=guard, catalogue=platform.catalogue),)
+    )

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.access.tables import ApiToken
 from services.billing.tables import Customer
+from services.provisioner.tables import Tenant
 
 
 async def add(session: AsyncSession, row: ApiToken) -> None:
@@ -40,6 +41,12 @@ async def mark_used(session: AsyncSession, key: str, *, now: datetime, unless_si
     """Note a use, unless one was noted since `unless_since` (two workers at once write one of both)."""
     stale = ApiToken.last_used_at.is_(None) | (ApiToken.last_used_at <= unless_since)
     await session.execute(update(ApiToken).where(ApiToken.key == key, stale).values(last_used_at=now))
+
+
+async def tenants_of(session: AsyncSession, customer_id: uuid.UUID) -> Sequence[Tenant]:
+    """A customer's tenants that are not deleted, oldest first."""
+    mine = (Tenant.customer_id == customer_id) & Tenant.deleted_at.is_(None)
+    return (await session.scalars(select(Tenant).where(mine).order_by(Tenant.created_at, Tenant.slug))).all()
 
 
 async def customer_exists(session: AsyncSession, customer_id: uuid.UUID) -> bool:

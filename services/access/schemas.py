@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from clawstack.errors import NotFoundError
+from services.llm_proxy.schemas import Usage
 
 PrincipalKind = Literal["operator", "customer"]
 
@@ -64,6 +65,22 @@ class Me(BaseModel):
     kind: PrincipalKind
     customer_id: uuid.UUID | None
     scopes: list[str]
+
+
+class TenantUsage(BaseModel):
+    """What one of the caller's tenants used."""
+
+    slug: str
+    plan: str
+    usage: Usage
+
+
+class MyUsage(BaseModel):
+    """The answer of `/v1/me/usage`."""
+
+    period: str
+    """Calendar month (UTC)."""
+    tenants: list[TenantUsage]
 
 
 class TokenView(BaseModel):

@@ -16,6 +16,8 @@ from services.access.service import authenticate, issue_token, revoke
 from services.billing.tables import Customer
 from services.database.base import utcnow
 from services.database.connection import Database
+from services.llm_proxy.tables import UsagePeriod
+from services.provisioner.tables import Tenant
 from tests.integration.access.conftest import Issue
 from tests.integration.access.test_access_intrusion import bearer
 
@@ -91,6 +93,38 @@ async def test_a_customer_principal_carries_its_customer(database: Database) -> 
     assert (principal.kind, principal.customer_id) == ("customer", customer_id)
     assert principal.may_see(customer_id)
     assert not principal.may_see(uuid.uuid4())
+
+
+async def test_a_customer_reads_the_usage_of_its_own_tenants_only(
+    client: httpx.AsyncClient, issued: Issue, database: Database
+) -> None:
+    mine, theirs = uuid.uuid4(), uuid.uuid4()
+    async with database.transaction() as session:
+        session.add_all(Customer(id=customer, email=f"{customer}@example.org") for customer in (mine, theirs))
+        await session.flush()
+        for slug, customer in (("kim", mine), ("lee", mine), ("zoe", theirs)):
+            tenant = Tenant(
+                id=uuid.uuid4(), slug=slug, customer_id=customer, plan="starter", bundle="general", bundle_version="1",
+                substrate="process", answers={}, desired_state="running",
+            )  # fmt: skip
+            session.add(tenant)
+            await session.flush()
+            session.add(UsagePeriod(tenant_id=tenant.id, period="2026-11", tokens_used=len(slug), cost_used=7))
+    token = await issued("usage:read", kind=TokenKind.CUSTOMER, customer_id=mine)
+    answer = await client.get("/v1/me/usage", headers=bearer(token), params={"period": "2026-11"})
+    assert answer.status_code == 200, answer.text
+    assert [(row["slug"], row["usage"]["tokens_used"]) for row in answer.json()["tenants"]] == [("kim", 3), ("lee", 3)]
+    wrong = await client.get("/v1/me/usage", headers=bearer(token), params={"period": "November"})
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (422, "bad_period")
+    nobody = uuid.uuid4()
+    async with database.transaction() as session:
+        session.add(Customer(id=nobody, email="nobody@example.org"))
+    empty = bearer(await issued("usage:read", kind=TokenKind.CUSTOMER, customer_id=nobody))
+    assert (await client.get("/v1/me/usage", headers=empty)).json()["tenants"] == []
+    assert (await client.get("/v1/me/usage?period=2026-13", headers=empty)).status_code == 422
+    assert (await client.get("/v1/me/usage", headers=bearer(await issued("admin")))).status_code == 403
+    lesser = await issued("tenants:read", kind=TokenKind.CUSTOMER, customer_id=mine)
+    assert (await client.get("/v1/me/usage", headers=bearer(lesser))).status_code == 403
 
 
 async def test_without_a_database_nobody_is_let_in(issued: Issue) -> None:

@@ -11,7 +11,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from prometheus_client import CollectorRegistry
+from procrastinate import App
+from procrastinate.testing import InMemoryConnector
+from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import func, select, text, update
 
 from clawstack.errors import ClawstackError, InvalidInputError, PermanentError
@@ -320,6 +322,37 @@ async def test_usage_adds_up_by_model_and_refuses_months_that_are_none(
     assert [(model.model, model.requests) for model in used.by_model] == [(MODEL, 2), ("gpt-5-nano", 1)]
     assert used.cost_micro_usd == sum(model.cost_micro_usd for model in used.by_model)
     assert (empty.tokens_used, empty.by_model) == (0, ())
+
+
+async def test_metrics_count_and_name_nobody(proxy: Proxy, cell: Cell, vendor: Vendor) -> None:
+    await statuses(proxy, cell, 3)
+    await statuses(proxy, cell, 1, model="gpt-9")
+    registry = proxy.platform.metrics
+    labels = {"model": MODEL, "outcome": "settled"}
+    assert registry.get_sample_value("clawstack_llm_requests_total", labels) == 3
+    labels = {"model": MODEL, "direction": "output"}
+    assert registry.get_sample_value("clawstack_llm_tokens_total", labels) == vendor.completion_tokens
+    assert registry.get_sample_value("clawstack_llm_refusals_total", {"code": "model_not_found"}) == 1
+    assert registry.get_sample_value("clawstack_llm_in_flight") == 0
+    text_ = generate_latest(registry).decode()
+    for secret in (
+        str(cell.tenant_id),
+        f"tenant-{cell.tenant_id.hex[:10]}",
+        cell.token.key,
+        cell.token.secret,
+        "gpt-9",
+    ):
+        assert secret not in text_
+
+
+async def test_the_job_charges_what_was_left(database: Database, store: Store, proxy: Proxy, cell: Cell) -> None:
+    app = App(connector=InMemoryConnector())
+    part = create_part(proxy.platform)
+    assert part.register_tasks is not None
+    part.register_tasks(app)
+    await reserve(store, reservation(cell.tenant_id, expires_in=-timedelta(seconds=1)))
+    await app.tasks["llm_proxy.expire_reservations"](timestamp=0)
+    assert [entry.outcome for entry in (await proxy.books(cell)).entries] == ["estimated"]
 
 
 async def test_another_plan_counts_within_two_seconds(start_proxy: StartProxy) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pulumi_policy import (
+    PolicyCustomTimeouts,
     PolicyResource,
     PolicyResourceOptions,
     ResourceValidationPolicy,
@@ -71,12 +72,16 @@ def stack_judged(
     """Sentences and URNs that the rule reports about a stack of these objects."""
     found: list[tuple[str, str]] = []
     resources = [_resource(entry, project) for entry in objects]
-    policy.validate(StackValidationArgs(resources, config or {}), lambda text, urn=None: found.append((text, urn)))
+
+    def remember(text: str, urn: str | None = None) -> None:
+        found.append((text, urn or ""))
+
+    policy.validate(StackValidationArgs(resources, config or {}), remember)
     return found
 
 
 def _resource(props: Object, project: str) -> PolicyResource:
     name, type_ = props["metadata"]["name"], type_of(props)
-    options = PolicyResourceOptions(False, [], False, None, [], None, [])
+    options = PolicyResourceOptions(False, [], False, [], PolicyCustomTimeouts(0, 0, 0), [], None)
     urn = f"urn:pulumi:stack::{project}::{type_}::{name}"
     return PolicyResource(type_, unknown_checking_proxy(props), urn, name, options, None, None, [], {})

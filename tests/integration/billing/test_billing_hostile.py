@@ -6,11 +6,14 @@ import asyncio
 import random
 
 import pytest
+import stripe
+from sqlalchemy import update
 
 from services.billing import repository
 from services.billing.part import create_billing
 from services.billing.stripe_access import StripeAccess
 from services.billing.stripe_reader import StripeReader
+from services.billing.tables import Subscription
 from services.provisioner.tables import Tenant
 from tests.integration.billing.world import ORDER, World, cancel, customer_of, event, stripe_client, sweep
 
@@ -133,6 +136,53 @@ async def test_another_customer_who_names_a_paid_signup_gets_nothing(fresh_world
     assert await world.count(Tenant) == 1
     row = next(row for row in await world.subscriptions() if row.id == paid["subscription"])
     assert (row.attention, row.tenant_id, row.wanted) == ("signup_taken", None, "wait")
+
+
+async def test_two_customers_who_name_one_signup_at_once_make_one_tenant(fresh_world: World) -> None:
+    world = fresh_world
+    await world.control("hostile", drop=1.0)
+    first, one = await world.order()
+    _, two = await world.order(email="second@example.com")
+    customers = []
+    for session_id in (one, two):
+        await world.control("pay", session=session_id)
+        paid = (await world.outside.get(f"{world.stand_in.base}/_control/objects/{session_id}")).json()
+        customers.append(paid["customer"])
+        change: stripe.params.SubscriptionUpdateParams = {"metadata": {"signup_id": first}}
+        await asyncio.to_thread(stripe_client(world).v1.subscriptions.update, paid["subscription"], change)
+    access = StripeAccess(world.platform.settings)
+    reader, billing, database = StripeReader(access), create_billing(world.platform), world.platform.database
+    facts = [await reader.facts(customer) for customer in customers]
+    await access.close()
+    together = asyncio.Barrier(2)
+
+    async def apply(index: int) -> None:
+        async with database.transaction() as session:
+            turn = await repository.begin_turn(session, customers[index])
+        async with database.transaction() as session:
+            await session.connection()
+            await together.wait()
+            await billing.apply(session, turn, facts[index])
+
+    await asyncio.gather(apply(0), apply(1))
+    assert await world.count(Tenant) == 1
+    assert sorted(row.attention or "" for row in await world.subscriptions()) == ["", "signup_taken"]
+
+
+async def test_the_sweep_mends_rows_that_no_event_speaks_of_any_more(fresh_world: World) -> None:
+    world = fresh_world
+    await world.buy()
+    await world.work()
+    (subscription,) = await world.subscriptions()
+    await cancel(world, subscription.id)
+    await world.work()
+    async with world.platform.database.transaction() as session:  # as if the last fetch had never been written
+        await session.execute(update(Subscription).values(status="active", wanted="running"))
+        await session.execute(update(Tenant).values(desired_state="running"))
+    assert all(row.handled_at is not None for row in await world.events())
+    await sweep(world)
+    assert [row.status for row in await world.subscriptions()] == ["canceled"]
+    assert (await world.tenants())[0].desired_state == "absent"
 
 
 async def test_lost_webhooks_are_found_by_the_sweep(fresh_world: World) -> None:

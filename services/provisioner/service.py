@@ -84,12 +84,17 @@ async def want(
     reason: str | None = None,
     skip_backup: bool = False,
 ) -> tuple[Tenant, bool]:
-    """Want a tenant running, suspended or absent, for operators; customers decide that by their subscription."""
+    """Want a tenant running, suspended or absent, for operators; customers decide that by their subscription.
+
+    Wanting the same again tries again what waits for somebody to act.
+    """
     tenant = await find(session, principal, slug)
     remedy = "Change or cancel the subscription in the customer portal; the tenant follows it."
     require_operator(principal, f"Setting a tenant {state}", remedy=remedy)
     said = reason or f"{state} by operator {principal.name}"
     changed = await desired.set_desired(session, tenant.id, state=state, reason=said, skip_backup=skip_backup or None)
+    if not changed and tenant.blocked_generation is not None:
+        await desired.retry_now(session, tenant.id)
     return await find(session, principal, slug), changed
 
 

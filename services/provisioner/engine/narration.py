@@ -29,7 +29,8 @@ _VERBS: Final[dict[OpType, tuple[str, str, str]]] = {
     OpType.REFRESH: ("Checking", "Checked", "Would check"),
     OpType.IMPORT: ("Importing", "Imported", "Would import"),
 }
-_COLOURS: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
+#: Colours, and control characters, of which PostgreSQL refuses one.
+_UNREADABLE: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f]")
 #: Where plugins are is our doing, and `clawstack doctor` tells it.
 _EXPECTED: Final = re.compile(r"using pulumi-\S+ from \$PATH at ")
 #: What the engine puts before a program's own words.
@@ -184,8 +185,8 @@ def public_outputs(outputs: Any) -> dict[str, Any]:
 
 
 def clean(message: str) -> str:
-    """Text without colours, bounded."""
-    text = _COLOURS.sub("", message).strip()
+    """Text without colours and control characters, bounded."""
+    text = _UNREADABLE.sub("", message).strip()
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."
 
 

@@ -73,10 +73,13 @@ class Run:
         else:
             self._recover()
         try:
-            return self._apply(program, packs=packs, refresh=refresh)
+            findings = self._apply(program, packs=packs, refresh=refresh)
         except StackNotFoundError:
             self._initialise()
-            return self._apply(program, packs=packs, refresh=refresh)
+            findings = self._apply(program, packs=packs, refresh=refresh)
+        if self._files is not None:
+            state_files.prune_history(self._files)
+        return findings
 
     def destroy(self, program: Program) -> Findings:
         if not self._is_there():

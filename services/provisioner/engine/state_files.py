@@ -85,6 +85,16 @@ def break_stale_locks(files: StackFiles) -> list[str]:
     return removed
 
 
+def prune_history(files: StackFiles, *, keep: int = 20) -> None:
+    """Drop old copies of the state: Pulumi keeps one per update for ever, and nobody reads them here."""
+    folder = files.root / ".pulumi" / "history" / files.project / files.stack
+    entries = sorted(folder.glob("*.history.json"), reverse=True) if folder.is_dir() else []
+    for entry in entries[keep:]:
+        stem = entry.name.removesuffix(".history.json")
+        for path in folder.glob(f"{stem}.*"):
+            path.unlink(missing_ok=True)
+
+
 def deployment(files: StackFiles) -> dict[str, Any]:
     """The stack's last recorded deployment; empty when there is none."""
     try:

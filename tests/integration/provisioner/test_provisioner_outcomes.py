@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import select, text, update
 
 from clawstack.errors import ConflictError, NeedsAttentionError
+from services.access.schemas import Principal
 from services.database.base import utcnow
 from services.notifications.tables import OutboxMessage
-from services.provisioner import cells, desired, operations
+from services.provisioner import cells, desired, operations, service
 from services.provisioner.borders import Program
 from services.provisioner.machine import Machine
 from services.provisioner.metrics import Metrics
@@ -198,6 +199,24 @@ async def test_a_tenant_whose_plan_is_gone_can_still_be_destroyed(rig: Rig) -> N
     await rig.reconciler("worker-2").reconcile(tenant.id)
     assert (await rig.tenant(tenant)).state == "deleted"
     assert rig.probe.cell(tenant.slug) is None
+
+
+async def test_wanting_the_same_again_tries_again_what_waits_for_somebody(rig: Rig) -> None:
+    tenant = await rig.create()
+    async with rig.platform.database.transaction() as session:
+        await session.execute(update(Tenant).values(state="needs_attention", blocked_generation=1))
+        operator = Principal(key="k", name="op", kind="operator", customer_id=None, scopes=frozenset({"admin"}))
+        _, changed = await service.want(session, operator, tenant.slug, "running")
+        assert not changed
+    await rig.reconciler().reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "healthy"
+
+
+async def test_text_that_the_database_refuses_does_not_stop_an_operation(rig: Rig) -> None:
+    tenant = await rig.create()
+    rig.probe.fail("create", tenant.slug, "bad \x00 bytes \x1b[31m here")
+    await rig.reconciler().reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state_reason == "bad  bytes  here"
 
 
 async def test_deleting_before_anything_was_built_touches_no_stack(rig: Rig) -> None:

@@ -335,6 +335,17 @@ def test_pending_creations_are_found(files: StackFiles) -> None:
     assert pending_creates_in("null") == []
 
 
+def test_history_keeps_the_latest(files: StackFiles) -> None:
+    folder = files.root / ".pulumi" / "history" / "p" / "emma"
+    folder.mkdir(parents=True)
+    for number in range(10, 16):
+        for ending in ("history.json", "history.json.attrs", "checkpoint.json", "checkpoint.json.attrs"):
+            (folder / f"emma-{number}.{ending}").touch()
+    state_files.prune_history(files, keep=2)
+    assert {path.name.split(".")[0] for path in folder.iterdir()} == {"emma-14", "emma-15"}
+    assert len(list(folder.iterdir())) == 8
+
+
 def test_locks_elsewhere_are_broken_only_when_all_holders_are_proven_dead() -> None:
     dead, alive = (
         f"\n  s3://bucket/x: created by root@{this_host()} (pid {pid}) at 2999-11-21T07:46:10Z"

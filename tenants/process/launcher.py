@@ -111,46 +111,48 @@ def _run(launch: Launch, place: Place, signals: Signals) -> int:
     owner = Owner(root=launch.root, uid=launch.uid)
     if left := end_all(owner, grace=launch.stop_seconds):
         _say(f"ended {len(left)} processes that a predecessor left: {left}")
-    record = read_json(place.record)
-    failures = int(record.get("failures", 0))
+    failures = int(read_json(place.record).get("failures", 0))
     _pause(_BACKOFF[min(failures, len(_BACKOFF) - 1)], signals)
     if signals.stopped():
         return 0
+    started = time.time()
+    try:
+        reason, code = _one_life(launch, place, owner, signals)
+    except (OSError, subprocess.SubprocessError) as error:
+        reason, code = f"the gateway could not be started: {error}", NEEDS_OPERATOR
+    wanted = signals.stopped() and not reason
+    _remember(
+        place,
+        launcher_pid=None,
+        gateway_pid=None,
+        failures=0 if wanted or time.time() - started >= _STEADY_SECONDS else failures + 1,
+        last_exit={"code": code, "at": time.time(), "reason": reason or _why(code, wanted)},
+    )
+    _say(f"gateway exited: {reason or _why(code, wanted)}")
+    return 0 if wanted else (NEEDS_OPERATOR if code == NEEDS_OPERATOR else 1)
+
+
+def _one_life(launch: Launch, place: Place, owner: Owner, signals: Signals) -> tuple[str | None, int]:
+    """From start to end of one gateway: why it was ended, if it was for its memory, and its exit code."""
     groups = join_control_group(launch.slug, launch.limits)
     set_own_limits(launch.limits)
-    started = time.time()
     gateway = _start(launch)
-    write_json(
-        place.record,
-        {
-            **record,
-            "launcher_pid": os.getpid(),
-            "gateway_pid": gateway.pid,
-            "started_at": started,
-            "starts": int(record.get("starts", 0)) + 1,
-            "failures": failures,
-            "control_groups": groups,
-            "launch_digest": launch.digest(),
-        },
+    starts = int(read_json(place.record).get("starts", 0)) + 1
+    _remember(
+        place,
+        launcher_pid=os.getpid(),
+        gateway_pid=gateway.pid,
+        started_at=time.time(),
+        starts=starts,
+        control_groups=groups,
+        launch_digest=launch.digest(),
     )
     reason = _watch(gateway, launch, owner, signals, by_group="memory" in groups)
-    code = _finish(gateway, launch, owner)
-    ran = time.time() - started
-    wanted = signals.stopped() and not reason
-    failures = 0 if wanted or ran >= _STEADY_SECONDS else failures + 1
-    exit_ = {"code": code, "at": time.time(), "ran_seconds": round(ran, 1), "reason": reason or _why(code, wanted)}
-    write_json(
-        place.record,
-        {
-            **read_json(place.record),
-            "failures": failures,
-            "last_exit": exit_,
-            "gateway_pid": None,
-            "launcher_pid": None,
-        },
-    )
-    _say(f"gateway exited: {exit_['reason']}")
-    return 0 if wanted else (NEEDS_OPERATOR if code == NEEDS_OPERATOR else 1)
+    return reason, _finish(gateway, launch, owner)
+
+
+def _remember(place: Place, **facts: Any) -> None:
+    write_json(place.record, {**read_json(place.record), **facts})
 
 
 def _pause(seconds: float, signals: Signals) -> None:
@@ -223,7 +225,7 @@ def _why(code: int, wanted: bool) -> str:
     if code < 0:
         return f"killed by signal {-code}"
     if code == NEEDS_OPERATOR:
-        return f"exit code {code}: needs an operator"
+        return f"exit code {code}: an operator must act"
     return f"exit code {code}"
 
 

@@ -96,7 +96,7 @@ def _failure(record: dict[str, Any], since: float, exits: set[float], launch: La
     exits.add(last["at"])
     if last.get("code") == NEEDS_OPERATOR:
         return NeedsAttentionError(
-            _with_log(launch, f"The gateway of {launch.slug} refuses to start (exit code 78)"),
+            _with_log(launch, f"The gateway of {launch.slug} refuses to start ({last.get('reason')})"),
             code="gateway_needs_operator",
             remedy="Correct what the log names, then run the operation again.",
         )

@@ -161,6 +161,15 @@ def test_a_gateway_that_keeps_dying_fails_the_operation_with_its_last_words(cell
     assert not cell.processes()
 
 
+def test_a_program_that_is_not_there_is_named_at_once(new_cell: Callable[..., Cell], place: Place) -> None:
+    runtime = {"node": place.folder / "nowhere", "openclaw": place.folder / "small" / "openclaw.mjs"}
+    cell = new_cell(runtime={**runtime, "version": "2026.1.1"})
+    with pytest.raises(Aborted, match=r"refuses to start(.|\n)*nowhere"):
+        cell.up()
+    assert cell.status().state == "needs_attention"
+    assert "could not be started" in cell.status().last_exit
+
+
 def test_a_gateway_of_another_version_is_not_accepted(cell: Cell, place: Place) -> None:
     place.behave(version="2020.1.1")
     with pytest.raises(Aborted, match=r"has version '2020\.1\.1', not '2026\.1\.1'"):

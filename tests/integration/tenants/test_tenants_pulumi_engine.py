@@ -87,7 +87,7 @@ def test_a_failed_start_stays_in_the_state_and_the_next_up_goes_on(
     engine = new_engine()
     cell = Cell(spec=engine.spec)
     place.behave(exit=78, reason="told so")
-    assert "refuses to start (exit code 78)" in engine.run("up").error
+    assert "refuses to start (exit code 78: an operator must act)" in engine.run("up").error
     place.behave()
     engine.succeed("up")
     cell.running_pid()

@@ -44,7 +44,13 @@ WANTED: Final = (
         kind="resource", name="random", distribution="pulumi-random", stand_in="toolchain.plugins.random_provider.main"
     ),
     Wanted(kind="resource", name="clawstack", distribution="clawstack", project=True),
-    Wanted(kind="resource", name="kubernetes", distribution="pulumi-kubernetes", required=False),
+    Wanted(
+        kind="resource",
+        name="kubernetes",
+        distribution="pulumi-kubernetes",
+        stand_in="toolchain.plugins.kubernetes_provider.main",
+        required=False,
+    ),
     Wanted(kind="resource", name="hcloud", distribution="pulumi-hcloud", required=False),
 )
 

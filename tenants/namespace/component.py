@@ -58,6 +58,11 @@ class NamespaceCell(pulumi.ComponentResource):
             # A new certificate for the same cluster must not replace every cell on it.
             cluster_identifier=plan.cluster,
             enable_server_side_apply=True,
+            # What somebody edited by hand is set right again instead of being refused.
+            enable_patch_force=True,
+            # By default the provider would replace them, and a pod's mounts would be gone for a moment.
+            enable_config_map_mutable=True,
+            enable_secret_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._declare(name, plan, provider)

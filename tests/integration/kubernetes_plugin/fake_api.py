@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from typing_extensions import override
+
 Object = dict[str, Any]
 
 
@@ -153,6 +155,7 @@ def serve(cluster: Cluster) -> Iterator[Cluster]:
 
         do_GET = do_PATCH = do_DELETE = _answer  # noqa: N815 - the library's own names
 
+        @override
         def log_message(self, *_: Any) -> None:
             """Tests look at `calls`."""
 

@@ -19,8 +19,8 @@ from tests.integration.kubernetes_plugin.fake_api import Cluster, serve, status
 from toolchain.plugins.kubernetes_provider.provider import KubernetesProvider
 
 CONTEXT: grpc.ServicerContext = None  # type: ignore[assignment] # no handler of this provider uses it
-NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cell-anna"}}
-CLAIM = {
+NAMESPACE: dict[str, Any] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cell-anna"}}
+CLAIM: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "PersistentVolumeClaim",
     "metadata": {"name": "state", "namespace": "cell-anna", "labels": {"a": "b"}},
@@ -199,7 +199,7 @@ def test_secrets_stay_secret_in_outputs_and_are_plain_for_the_server(
         "data": Secret({"token": token}),
     }
     _, outputs = create(provider, props)
-    assert cluster.calls[-1][2]["data"] == {"token": token}
+    assert (cluster.calls[-1][2] or {})["data"] == {"token": token}
     assert isinstance(outputs["data"], Secret)
     assert isinstance(outputs["metadata"]["labels"]["a"], Secret)
     inputs = to_python(read(provider, props, "cell-anna/tokens").inputs)

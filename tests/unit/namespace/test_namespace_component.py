@@ -111,6 +111,9 @@ def test_secrets_are_marked_and_nothing_else_of_them_goes_to_the_engine(
     assert isinstance(provider["kubeconfig"], Secret)
     assert reveal(provider["kubeconfig"]) == PLANTED_KUBECONFIG
     assert provider["clusterIdentifier"] == "test-1"
+    # Booleans of a provider travel as JSON text.
+    flags = ("enableServerSideApply", "enablePatchForce", "enableConfigMapMutable", "enableSecretMutable")
+    assert {provider[flag] for flag in flags} == {"true"}
     for name, request in requests.items():
         unmarked = json.dumps(_without_secrets(to_python(request.object)))
         assert "planted" not in unmarked, name

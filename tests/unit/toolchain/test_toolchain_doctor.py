@@ -20,14 +20,14 @@ def test_a_complete_machine_is_healthy_for_development_and_not_for_production(tm
     assert examine(around).ok
     report = examine(around, production=True)
     refused = {check.name: check.remedy for check in report.checks if not check.ok}
-    assert set(refused) == {"Plugin python", "Plugin random"}
+    assert set(refused) == {"Plugin python", "Plugin random", "Plugin kubernetes"}
     assert refused["Plugin random"].startswith("pulumi plugin install resource random ")
     assert "https://www.pulumi.com/docs/install/" in refused["Plugin python"]
 
 
 def test_production_accepts_official_plugins_and_the_projects_own(tmp_path: Path) -> None:
     around = _complete(tmp_path)
-    for name in ("pulumi-language-python", "pulumi-resource-random"):
+    for name in ("pulumi-language-python", "pulumi-resource-random", "pulumi-resource-kubernetes"):
         tool(finding.pulumi_built(around) / "bin" / name)
     report = examine(around, production=True)
     assert report.ok
@@ -58,6 +58,12 @@ def test_what_only_some_need_is_told_but_not_held_against_the_machine(tmp_path: 
         assert check.ok
         assert check.found == "missing"
         assert "install" in check.detail
+
+
+def test_the_offline_kubernetes_plugin_is_named_as_what_it_is(tmp_path: Path) -> None:
+    check = _check(examine(_complete(tmp_path)).checks, "Plugin kubernetes")
+    assert check.ok
+    assert check.found.startswith("offline ")
 
 
 def test_only_root_needs_what_makes_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     telegram_api_root: str = "https://api.telegram.org"
     """Root of the Bot API."""
     telegram_webhook_secret: SecretStr | None = None
-    """Secret that Telegram repeats in `X-Telegram-Bot-Api-Secret-Token`; derived from the master key when absent."""
+    """Secret that Telegram repeats in `X-Telegram-Bot-Api-Secret-Token`; made once and sealed with the master key when absent."""
     telegram_intake: Literal["polling", "webhook", "off"] = "polling"
     """How updates of the shared bot arrive. `webhook` needs a public URL."""
     telegram_link_base: str = "https://t.me"

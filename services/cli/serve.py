@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -28,11 +27,13 @@ def serve(
     output = Output()
 
     def run() -> None:
-        from services import runtime  # late: keeps `--help` fast
+        import uvloop  # late: keeps `--help` fast
+
+        from services import runtime
 
         settings, redactor = prepare(quiet=False)
         changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         settings = settings.model_copy(update=changes)
-        asyncio.run(runtime.serve(settings, redactor, frozenset(role or Role)))
+        uvloop.run(runtime.serve(settings, redactor, frozenset(role or Role)))
 
     guarded(output, run)

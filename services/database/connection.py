@@ -33,6 +33,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
+            hide_parameters=True,  # parameters are people's words; errors are logged
             pool_pre_ping=True,  # a restarted server must cost no request
             connect_args={"connect_timeout": 5, "application_name": "clawstack", "options": "-c timezone=UTC"},
         )

@@ -52,12 +52,19 @@ async def run_worker(database_url: str, parts: tuple[Part, ...], *, name: str, c
                     delete_jobs="successful",
                     shutdown_graceful_timeout=30,
                 )
+            if _is_cancelled():
                 return
+            log.warning("worker_ended_by_itself", retry_in=_PAUSE_SECONDS)  # as it does when its connections are cut
         except (psycopg.Error, exceptions.ConnectorException, OSError) as error:
             log.warning("worker_lost_database", error=type(error).__name__, retry_in=_PAUSE_SECONDS)
         except Exception:  # a worker that silently ends would leave every tenant waiting
             log.exception("worker_failed", retry_in=_PAUSE_SECONDS)
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class _stalled_jobs_retried:  # noqa: N801 - used like a function

@@ -1,0 +1,102 @@
+"""The worker outlives its database: kill -9 of the server, jobs done afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from shutil import rmtree
+
+import pytest
+
+from services.database import migrate
+from services.database.connection import Database
+from services.database.embedded import EmbeddedPostgres
+from services.jobs.queue import Job, defer
+from services.jobs.worker import run_worker
+from services.parts import Part
+
+
+@pytest.fixture
+def server():
+    folder = Path(tempfile.mkdtemp(prefix="claw-pg-", dir="/tmp"))
+    folder.chmod(0o711)
+    server = EmbeddedPostgres(data_dir=folder, cache_dir=Path(os.environ.get("CLAWSTACK_CACHE_DIR") or folder))
+    migrate.upgrade(server.start())
+    yield server
+    server.stop()
+    rmtree(folder, ignore_errors=True)
+
+
+def _part(done: list[str]) -> Part:
+    def register(app) -> None:
+        @app.task(name="probe", queue="clawstack")
+        async def probe(word: str) -> None:
+            done.append(word)
+
+    return Part(name="probe", register_tasks=register)
+
+
+async def _defer(database, word):
+    async with database.transaction() as session:
+        await defer(session, Job(task="probe", args={"word": word}))
+
+
+async def _until(condition, seconds=30):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def test_jobs_are_done_after_the_server_was_killed(server):
+    done: list[str] = []
+    database = Database(server.url)
+    worker = asyncio.create_task(run_worker(server.url, (_part(done),), name="w", concurrency=2))
+    try:
+        await _defer(database, "before")
+        await _until(lambda: done == ["before"])
+        os.kill(server.server_pid(), signal.SIGKILL)
+        await _until(lambda: server.server_pid() is None)
+        assert await asyncio.to_thread(server.ensure_running)
+        await _defer(database, "after")
+        await _until(lambda: done == ["before", "after"])
+    finally:
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+        await database.close()
+    assert worker.done()
+
+
+async def test_a_cancelled_worker_ends_and_is_not_begun_again(database, postgres_url):
+    done: list[str] = []
+    worker = asyncio.create_task(run_worker(postgres_url, (_part(done),), name="w", concurrency=2))
+    await _defer(database, "x")
+    await _until(lambda: done == ["x"])
+    worker.cancel()
+    with suppress(asyncio.CancelledError):
+        async with asyncio.timeout(20):
+            await worker
+    assert worker.done()
+
+
+async def test_a_job_brought_forward_waits_for_no_old_back_off(database, postgres_url):
+    from datetime import timedelta
+
+    from services.database.base import utcnow
+
+    done: list[str] = []
+    async with database.transaction() as session:
+        later = Job(task="probe", args={"word": "x"}, queueing_lock="q", scheduled_at=utcnow() + timedelta(hours=1))
+        await defer(session, later)
+        await defer(session, Job(task="probe", args={"word": "x"}, queueing_lock="q"))
+    worker = asyncio.create_task(run_worker(postgres_url, (_part(done),), name="w", concurrency=1))
+    try:
+        await _until(lambda: done == ["x"])
+    finally:
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker

@@ -48,6 +48,23 @@ class Verdict:
     disputed_at: datetime | None = None
 
 
+#: What to tell the operator: what happened, why it stops here, what to do.
+EXPLAINED: Final[dict[Attention, str]] = {
+    Attention.UNKNOWN_PRICE: "It is subscribed at a price that is not in the catalogue, so nothing is given for it. "
+    "Move it to a price of the catalogue at Stripe.",
+    Attention.UNKNOWN_STATUS: "It has a status that this version does not know; its tenant is left as it is. "
+    "Check for an update.",
+    Attention.NO_SIGNUP: "It pays for a plan but names no sign-up, so nobody knows which assistant to build. "
+    "Set its metadata signup_id at Stripe, or refund it.",
+    Attention.UNKNOWN_SIGNUP: "It names a sign-up that this platform does not have. "
+    "Correct its metadata signup_id at Stripe, or refund it.",
+    Attention.SIGNUP_TAKEN: "It names a sign-up that another customer paid. "
+    "Correct its metadata signup_id at Stripe, or refund it.",
+    Attention.PAID_TWICE: "Two living subscriptions pay for one tenant. Cancel and refund one of them at Stripe.",
+    Attention.TENANT_GONE: "It is paid, but its tenant is deleted or being deleted. "
+    "Cancel and refund it at Stripe, or create a new tenant from the backup.",
+}
+
 GRACE: Final = "The last payment did not go through. Everything keeps running while the card is tried again."
 UNPAID: Final = "Several payments did not go through. The assistant is paused until the open invoice is paid."
 PAUSED: Final = "The subscription is paused."

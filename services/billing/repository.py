@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.billing.facts import CustomerFacts
 from services.billing.intake import VerifiedEvent
 from services.billing.tables import Customer, CustomerFetch, Signup, StripeEvent, Subscription, SweepMark
+from services.notifications.schemas import Audience
+from services.notifications.tables import OutboxMessage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +143,21 @@ async def save_subscription(session: AsyncSession, row: Mapping[str, Any]) -> No
     statement = insert(Subscription).values(**row)
     fresh = {name: statement.excluded[name] for name in row if name != "id"}
     await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=fresh))
+
+
+async def tell_operator(
+    session: AsyncSession, *, key: str, tenant_id: uuid.UUID | None, payload: dict[str, Any]
+) -> None:
+    """Owe the operator a message; one per `key`, however often its cause is seen."""
+    message = insert(OutboxMessage).values(
+        id=uuid.uuid4(),
+        deduplication_key=key,
+        audience=Audience.OPERATOR.value,
+        tenant_id=tenant_id,
+        kind="billing_needs_attention",
+        payload=payload,
+    )
+    await session.execute(message.on_conflict_do_nothing(index_elements=["deduplication_key"]))
 
 
 async def signup_of(session: AsyncSession, signup_id: str, *, lock: bool = False) -> Signup | None:

@@ -17,7 +17,7 @@ from clawstack.logs import get_logger
 from clawstack.plans import Catalogue
 from services.billing import jobs, repository
 from services.billing.claims import Claim, group_by_tenant, with_ended
-from services.billing.decisions import Attention, Verdict, Wanted, combine, judge
+from services.billing.decisions import EXPLAINED, Attention, Verdict, Wanted, combine, judge
 from services.billing.facts import CustomerFacts
 from services.billing.intake import VerifiedEvent
 from services.billing.ports import PaidTenant, Tenants
@@ -79,7 +79,27 @@ class Billing:
             await self._settle(session, customer, group)
         for claim in claims:
             await repository.save_subscription(session, claim.row(customer.id, turn.number))
-        return _outcome(claims)
+        return await self._call_for_attention(session, claims)
+
+    async def _call_for_attention(self, session: AsyncSession, claims: list[Claim]) -> str:
+        outcome = REFETCHED
+        for claim in reversed(claims):
+            attention = claim.verdict.attention
+            if attention is None:
+                continue
+            outcome = attention.value
+            log.error("billing_needs_attention", code=attention.value, subscription=claim.fact.id)
+            await repository.tell_operator(
+                session,
+                key=f"billing:{claim.fact.id}:{attention.value}",
+                tenant_id=claim.tenant_id,
+                payload={
+                    "subscription": claim.fact.id,
+                    "code": attention.value,
+                    "reason": f"Subscription {claim.fact.id}: {EXPLAINED[attention]}",
+                },
+            )
+        return outcome
 
     async def _find_signups(self, session: AsyncSession, facts: CustomerFacts, claims: list[Claim]) -> None:
         named = {claim.fact.id: facts.signup_of(claim.fact) for claim in claims}
@@ -180,10 +200,3 @@ def _email_of(facts: CustomerFacts, claims: list[Claim], customer: Customer | No
 def _name_hint(signup: Signup) -> str:
     # The slug appears in logs and labels: it may tell the bundle, never a child's name or an address.
     return signup.bundle
-
-
-def _outcome(claims: list[Claim]) -> str:
-    needing = [claim for claim in claims if claim.verdict.attention is not None]
-    for claim in needing:
-        log.error("billing_needs_attention", code=str(claim.verdict.attention), subscription=claim.fact.id)
-    return str(needing[0].verdict.attention) if needing else REFETCHED

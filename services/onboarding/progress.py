@@ -43,6 +43,8 @@ class Situation:
     """What is known of one sign-up."""
 
     paid: bool
+    expired: bool = False
+    """Its payment page can no longer be used."""
     subscription_status: str | None = None
     wanted: str | None = None
     """What billing wants: running, suspended, absent or wait."""
@@ -66,7 +68,9 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """What the page and the API say. `state` is the tenant's state, or `awaiting_payment`, `ended`, `needs_attention`."""
+    """What the page and the API say. `state` is the tenant's state, or `awaiting_payment`, `expired`,
+    `ended` or `needs_attention`.
+    """
 
     stage: Stage
     state: str
@@ -136,6 +140,8 @@ def _before_tenant(situation: Situation) -> Progress:
     if situation.paid:
         return _building("pending", situation)
     confirming = situation.subscription_status == "incomplete"
+    if situation.expired and not confirming:
+        return _expired()
     return Progress(
         stage=Stage.UNPAID,
         state="awaiting_payment",
@@ -150,6 +156,16 @@ def _before_tenant(situation: Situation) -> Progress:
             Step(label="Building your assistant", state=StepState.TODO),
             Step(label="Ready to chat", state=StepState.TODO),
         ),
+    )
+
+
+def _expired() -> Progress:
+    return Progress(
+        stage=Stage.ENDED,
+        state="expired",
+        title="The payment page has expired",
+        message="Nothing was charged. What you entered is still here, should you want to try again.",
+        final=True,
     )
 
 

@@ -49,7 +49,7 @@ class CheckoutStatus(BaseModel):
     stage: str
     """`unpaid`, `building`, `live`, `paused`, `ended` or `attention`."""
     state: str
-    """The tenant's state; before there is one: `awaiting_payment`, `ended` or `needs_attention`."""
+    """The tenant's state; before there is one: `awaiting_payment`, `expired`, `ended` or `needs_attention`."""
     title: str
     message: str
     steps: tuple[StepView, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +15,7 @@ from clawstack.logs import get_logger
 from services.billing import jobs
 from services.billing.stripe_writer import Checkout, CheckoutRequest
 from services.billing.tables import Signup
+from services.database.base import utcnow
 from services.database.connection import Database
 from services.jobs.queue import defer
 from services.onboarding import repository
@@ -26,6 +28,8 @@ from services.onboarding.repository import SignupState
 log = get_logger(__name__)
 
 _ID_BYTES: Final = 24  # 192 random bits: the id alone opens the success page
+#: Stripe closes a Checkout Session after a day unless told otherwise.
+_CHECKOUT_LIFETIME: Final = timedelta(hours=24)
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
@@ -149,6 +153,7 @@ def situation_of(known: SignupState) -> Situation:
     subscription, tenant = known.subscription, known.tenant
     return Situation(
         paid=known.signup.paid_at is not None,
+        expired=known.signup.created_at < utcnow() - _CHECKOUT_LIFETIME,
         subscription_status=subscription.status if subscription else None,
         wanted=subscription.wanted if subscription else None,
         wanted_reason=subscription.wanted_reason if subscription else None,

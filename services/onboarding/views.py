@@ -12,6 +12,7 @@ from services.billing.tables import Signup
 from services.onboarding.errors import ANSWER_PREFIX, Problem
 from services.onboarding.forms import Entered, read_form, shown
 from services.onboarding.presentation import plan_views
+from services.onboarding.progress import Stage
 from services.onboarding.service import Status
 from tenants.bundles import Bundle, QuestionKind, list_bundles
 
@@ -83,7 +84,8 @@ def status_context(status: Status) -> dict[str, Any]:
         "chat_url": status.chat_url,
         "checkout_url": status.checkout_url,
         # Live without a link: the bot has not introduced itself yet, which takes seconds.
-        "polling": not progress.final or (progress.stage == "live" and status.chat_url is None),
+        "polling": not progress.final or (progress.stage is Stage.LIVE and status.chat_url is None),
+        "seconds": 10 if progress.stage in {Stage.PAUSED, Stage.ATTENTION} else 1,
     }
 
 

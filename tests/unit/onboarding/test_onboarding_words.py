@@ -56,6 +56,13 @@ def situation(state: str | None = None, *, paid: bool = True, **other: object) -
             False,
         ),
         (situation(paid=False, wanted="absent"), Stage.ENDED, "ended", True),
+        (situation(paid=False, expired=True), Stage.ENDED, "expired", True),
+        (
+            situation(paid=False, expired=True, subscription_status="incomplete"),
+            Stage.UNPAID,
+            "awaiting_payment",
+            False,
+        ),
         (situation(paid=False, wanted="wait", attention="unknown_price"), Stage.ATTENTION, "needs_attention", False),
         (situation(), Stage.BUILDING, "pending", False),
         (situation("pending"), Stage.BUILDING, "pending", False),

@@ -196,7 +196,7 @@ def _merge(into: Object, change: Object) -> None:
 def _canonical(value: Any) -> Any:
     """The server writes quantities its own way, and leaves out what is false or empty."""
     if isinstance(value, dict):
-        return {key: _canonical(member) for key, member in value.items() if member not in (False, [])}
+        return {key: _canonical(member) for key, member in value.items() if member is not False and member != []}
     if isinstance(value, list):
         return [_canonical(member) for member in value]
     return "2Gi" if value == "2048Mi" else value

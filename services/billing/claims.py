@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.billing.decisions import Attention, Verdict, Wanted
-from services.billing.facts import CustomerFacts, SubscriptionFact
+from services.billing.facts import CustomerFacts, PriceFact, SubscriptionFact
 from services.billing.tables import Signup, Subscription
 
 
@@ -110,7 +110,7 @@ def _ended(row: Subscription, stripe_customer_id: str) -> SubscriptionFact:
         customer_id=stripe_customer_id,
         status="canceled",
         created=row.stripe_created_at,
-        prices=(),
+        prices=(PriceFact(id="", lookup_key=row.price_lookup_key),),
         signup_id=row.signup_id,
         current_period_end=row.current_period_end,
     )

@@ -40,15 +40,16 @@ class StripeReader:
             answer = CustomerAnswer.model_validate(
                 (await client.v1.customers.retrieve_async(stripe_customer_id)).to_dict()
             )
+            if answer.deleted:  # Stripe ended everything of theirs; lists may refuse a deleted customer as a filter
+                return CustomerFacts(stripe_customer_id=answer.id, deleted=True)
             subscriptions = await client.v1.subscriptions.list_async(
-                {"customer": answer.id, "status": "all", "limit": _PAGE, "expand": ["data.items.data.price"]}
+                {"customer": answer.id, "status": "all", "limit": _PAGE}
             )
             sessions = await client.v1.checkout.sessions.list_async({"customer": answer.id, "limit": _PAGE})
             return CustomerFacts(
                 stripe_customer_id=answer.id,
                 email=answer.email,
                 name=answer.name,
-                deleted=answer.deleted,
                 subscriptions=tuple([_subscription(item) async for item in subscriptions.auto_paging_iter()]),
                 sessions=tuple([_session(item) async for item in sessions.auto_paging_iter()]),
                 disputes=await _disputes(client, answer.id),
@@ -96,7 +97,7 @@ class StripeReader:
     async def living_subscriptions(self) -> list[SubscriptionFact]:
         """Every subscription of the account that has not ended."""
         async with self._access.exchange(budget=_SWEEP_BUDGET) as client:
-            listed = await client.v1.subscriptions.list_async({"limit": _PAGE, "expand": ["data.items.data.price"]})
+            listed = await client.v1.subscriptions.list_async({"limit": _PAGE})
             return [_subscription(item) async for item in listed.auto_paging_iter()]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from services.billing.decisions import GRACE
@@ -171,3 +173,16 @@ async def test_the_session_names_the_signup_when_the_subscription_lacks_it(fresh
     await world.control("flush", timeout=20)
     await world.work()
     assert (await world.signup(signup_id)).tenant_id == (await world.tenants())[0].id
+
+
+async def test_a_customer_deleted_at_stripe_ends_absent(fresh_world: World) -> None:
+    world = fresh_world
+    await world.buy()
+    await world.work()
+    (subscription,) = await world.subscriptions()
+    customer = await customer_of(world, subscription.id)
+    await asyncio.to_thread(stripe_client(world).v1.customers.delete, customer)
+    await world.control("flush", timeout=20)
+    await world.work()
+    assert [row.status for row in await world.subscriptions()] == ["canceled"]
+    assert (await world.tenants())[0].desired_state == "absent"

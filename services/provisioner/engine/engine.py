@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +12,11 @@ from services.provisioner.engine.command import OwnedCommand, Ownership
 from services.provisioner.engine.environment import cli_environment
 from services.provisioner.engine.inline import Program
 from services.provisioner.engine.narration import Step
-from services.provisioner.engine.run import Outcome, Run, StackPlace, is_there
+from services.provisioner.engine.run import OnStep, Outcome, Run, StackPlace, is_there
 from services.provisioner.engine.stack import LeanStack
 from services.provisioner.vocabulary import EventKind
 
 _PACK_FILE: Final = "PulumiPolicy.yaml"
-
-OnStep = Callable[[Step], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,19 +70,12 @@ class Engine:
 
     def preview(self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep) -> Outcome:
         """What `up` would change, and whether policies allow it. Changes nothing, not even for a stack still to come."""
-        if is_there(place):
-            run = self._run(place, ownership, on_step)
-            return run.guarded(lambda: run.preview(program, packs=self._packs(on_step)))
         with tempfile.TemporaryDirectory(prefix="clawstack-preview-") as folder:
-            scratch = StackPlace(
-                stack=place.stack,
-                project=place.project,
-                backend_url=f"file://{folder}",
-                work_dir=Path(folder) / "work",
-                passphrase=place.passphrase,
-                exists=False,
-            )
-            run = self._run(scratch, ownership, on_step)
+            # A folder of its own: an operation may be at work in the cell's.
+            aside = replace(place, work_dir=Path(folder) / "work")
+            if not is_there(place):
+                aside = replace(aside, backend_url=f"file://{folder}/state", exists=False)
+            run = self._run(aside, ownership, on_step)
             return run.guarded(lambda: run.preview(program, packs=self._packs(on_step)))
 
     def _run(self, place: StackPlace, ownership: Ownership, on_step: OnStep) -> Run:

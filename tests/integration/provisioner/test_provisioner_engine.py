@@ -157,6 +157,20 @@ def test_a_preview_changes_nothing_even_for_a_stack_still_to_come(bench: Bench) 
     assert bench.probe.journal() == []
 
 
+def test_a_preview_of_a_stack_at_work_does_not_disturb_it(bench: Bench) -> None:
+    bench.up()
+    before = {path: path.stat().st_mtime_ns for path in bench.data.rglob("*.yaml")}
+    checkpoint = bench.files.checkpoint.read_bytes()
+    bench.steps.clear()
+    outcome = bench.engine.preview(
+        bench.place, bench.program("new"), ownership=bench.ownership(), on_step=bench.steps.append
+    )
+    assert outcome.changes == {"same": 1, "update": 1}
+    assert [step.message for step in bench.steps if step.kind == "resource"] == ["Would update cell cell."]
+    assert {path: path.stat().st_mtime_ns for path in bench.data.rglob("*.yaml")} == before
+    assert bench.files.checkpoint.read_bytes() == checkpoint
+
+
 def test_cancelling_ends_every_process_and_leaves_no_lock(bench: Bench) -> None:
     hold = bench.probe.hold("create", SLUG)
     control = bench.control(grace=10)

@@ -86,8 +86,8 @@ def quota(resources: Resources, requests: Mapping[str, str]) -> Document:
             "services": "1",
             "services.loadbalancers": "0",
             "services.nodeports": "0",
-            "secrets": "8",
-            "configmaps": "4",
+            "count/secrets": "8",
+            "count/configmaps": "4",
         }
     }
 

@@ -42,8 +42,8 @@ def of_cell(type_: str, urn: str, props: Mapping[str, Any]) -> bool:
     if f"::{CELL_PROJECT}::" in urn:
         return True
     metadata = metadata_of(props)
-    tenant = TENANT in dict(metadata.get("labels") or {})
-    return tenant or str(metadata.get("namespace") or "").startswith(_CELL_NAMESPACE)
+    place = metadata.get("name") if kind_of(type_) == "Namespace" else metadata.get("namespace")
+    return TENANT in dict(metadata.get("labels") or {}) or str(place or "").startswith(_CELL_NAMESPACE)
 
 
 def pod_of(type_: str, props: Mapping[str, Any]) -> Mapping[str, Any] | None:

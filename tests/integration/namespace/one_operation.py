@@ -11,6 +11,10 @@ from pulumi import automation as auto
 
 from tenants.program import cell_program
 from tests.unit.namespace.builders import cell, make_settings
+from toolchain.locate import locate
+from toolchain.policy_packs import policy_pack
+
+PACK = Path(__file__).parents[3] / "policies"
 
 
 def main() -> None:
@@ -23,11 +27,12 @@ def main() -> None:
     stack = auto.create_or_select_stack(
         stack_name=spec.slug,
         project_name="clawstack-cells",
-        program=cell_program(spec, cluster=make_settings(kubeconfig=facts["kubeconfig"])),
+        program=cell_program(spec, cluster=make_settings(kubeconfig=facts["kubeconfig"], **facts["settings"])),
         opts=auto.LocalWorkspaceOptions(work_dir=str(work)),
     )
+    judged = {"policy_packs": [str(policy_pack(locate(), PACK))]} if verb in {"preview", "up"} else {}
     try:
-        result = getattr(stack, verb)()
+        result = getattr(stack, verb)(**judged)
     except auto.CommandError as error:
         sys.stdout.write(json.dumps({"error": str(error), "changes": {}}))
         return

@@ -1,4 +1,4 @@
-"""A namespace cell through the real Pulumi engine and the offline plugin, against the small API server of the tests."""
+"""A namespace cell through the real Pulumi engine, the policy pack and the offline plugin, against a small API server."""
 
 from __future__ import annotations
 
@@ -33,16 +33,21 @@ class Stack:
 
     def run(self, verb: str, **cell: Any) -> dict[str, int]:
         """The operation; how many resources were changed in which way."""
+        told = self.ask(verb, cell, {})
+        assert not told["error"], told["error"]
+        changes: dict[str, int] = told["changes"]
+        return {kind: count for kind, count in changes.items() if kind != "same"}
+
+    def ask(self, verb: str, cell: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+        """What the operation told; `settings` of the cluster that differ."""
         command = [sys.executable, "-m", "tests.integration.namespace.one_operation", verb, str(self.folder)]
-        facts = json.dumps({"cell": cell, "kubeconfig": kubeconfig(self.cluster)})
+        facts = json.dumps({"cell": cell, "kubeconfig": kubeconfig(self.cluster), "settings": settings})
         answer = subprocess.run(
             command, input=facts, env=self._environ(), capture_output=True, text=True, timeout=120, check=False
         )
         assert answer.returncode == 0, answer.stderr
-        told = json.loads(answer.stdout)
-        assert not told["error"], told["error"]
-        changes: dict[str, int] = told["changes"]
-        return {kind: count for kind, count in changes.items() if kind != "same"}
+        told: dict[str, Any] = json.loads(answer.stdout)
+        return told
 
     def _environ(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "CLAWSTACK_"))}
@@ -105,3 +110,11 @@ def test_what_was_changed_by_hand_is_found_and_repaired(stack: Stack) -> None:
     assert stack.run("up") == {"update": 1, "create": 1}
     assert cluster.objects[PODS]["spec"]["replicas"] == 1
     assert WALL in cluster.objects
+
+
+def test_the_policy_pack_stops_a_cell_that_reaches_further(stack: Stack) -> None:
+    elsewhere = {"peer": {"namespace": "monitoring", "pods": {"app": "x"}}, "ports": [8080]}
+    told = stack.ask("up", {}, {"proxy": elsewhere})
+    assert "network-forbid-wide-egress" in told["error"]
+    assert "the namespace monitoring, which is not the platform's" in told["error"]
+    assert "StatefulSet" not in {live["kind"] for live in stack.cluster.objects.values()}

@@ -11,6 +11,7 @@ from pulumi_policy import (
     PolicyResource,
     PolicyResourceOptions,
     ResourceValidationPolicy,
+    Secret,
     StackValidationArgs,
     StackValidationPolicy,
 )
@@ -37,8 +38,11 @@ NAMESPACE = "cell-emma-parent-x7k2mq"
 
 
 def everything() -> list[Object]:
-    """All objects of one cell, its route included."""
-    return plan_of(route=ROUTE).documents()
+    """All objects of one cell, its route included, with what the component marks as secret."""
+    return [
+        {key: Secret(value) if key in manifest.secret else value for key, value in manifest.document().items()}
+        for manifest in plan_of(route=ROUTE).manifests
+    ]
 
 
 def shown(kind: str, name: str | None = None, change: Callable[[Object], object] | None = None) -> Object:

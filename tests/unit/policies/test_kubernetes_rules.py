@@ -48,8 +48,7 @@ def first(pod: Object) -> Any:
     return pod["containers"][0]
 
 
-# Marks of secrets are put on by the component: tests/unit/namespace says that they are.
-JUDGING = [p for p in POLICIES if isinstance(p, ResourceValidationPolicy) and "plaintext" not in p.name]
+JUDGING = [p for p in POLICIES if isinstance(p, ResourceValidationPolicy)]
 
 
 @pytest.mark.parametrize("policy", JUDGING, ids=lambda policy: policy.name)
@@ -166,6 +165,18 @@ def test_the_platforms_own_objects_are_not_judged(make: Any) -> None:
     args.urn = args.urn.replace("clawstack-cells", "clawstack")
     policy.validate(args, lambda text, _=None: found.append(text))
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"name": "cell-anna"},
+        {"name": "other", "labels": {"clawstack.dev/tenant": "anna"}},
+    ],
+)
+def test_a_tenants_namespace_is_known_wherever_it_is_declared(metadata: Object) -> None:
+    props = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    assert stack_judged(default_deny_present(), [props], project="clawstack")
 
 
 def rules(**spec: Any) -> Object:

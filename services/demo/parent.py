@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import urllib.parse
 from dataclasses import dataclass
 from typing import Any, Final
@@ -75,6 +76,14 @@ class Parent:
         body = {"bot": BOT_USERNAME, "chat_id": self.chat_id, "user": self._user, "text": text}
         answer = self._http.post(f"{self._at.telegram}/_control/send", json=body)
         answer.raise_for_status()
+
+    def await_text(self, words: str, *, seconds: float = _REPLY_SECONDS) -> str:
+        """The first message that has `words` in it; raises TemporaryError when none comes in time."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if words in (text := self.next_message(seconds=left)):
+                return text
+        raise TemporaryError(f"The bot did not say {words!r} within {seconds:.0f} s.")
 
     def next_message(self, *, seconds: float = _REPLY_SECONDS) -> str:
         """The bot's next message; raises TemporaryError when none comes."""

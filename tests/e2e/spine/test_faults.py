@@ -91,10 +91,10 @@ def test_a_message_to_a_suspended_assistant_is_answered_once_it_is_back(two, wor
     observer.post(f"/v1/tenants/{customer.slug}/suspend")
     customer.await_state("suspended", seconds=90)
     assert _listening(customer) == set()
-    customer.parent.write("sent while you slept")
+    assert "paused" in customer.parent.say("sent while you slept")
     observer.post(f"/v1/tenants/{customer.slug}/resume")
     customer.await_state("healthy")
-    assert "sent while you slept" in customer.parent.next_message()
+    assert customer.parent.await_text("sent while you slept")
     again = world.run("tenants", "show", customer.slug, "--json")
     assert '"healthy"' in again
 

@@ -11,7 +11,7 @@ import psutil
 def _tenant_secrets(customer):
     environ = customer.environ()
     found = {value for value in environ.values() if value.startswith(("clawpx_", "clawch_"))}
-    return {*found, environ["OPENCLAW_GATEWAY_TOKEN"]}
+    return {*found, environ["CLAWSTACK_GATEWAY_TOKEN"]}
 
 
 def _containing(secrets, text):

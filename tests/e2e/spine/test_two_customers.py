@@ -115,8 +115,8 @@ def test_an_account_cannot_read_the_others_environment(two):
 
 def test_a_gateway_refuses_the_others_token(two):
     first, second = two
-    stranger = first.environ()["OPENCLAW_GATEWAY_TOKEN"]
-    owner = second.environ()["OPENCLAW_GATEWAY_TOKEN"]
+    stranger = first.environ()["CLAWSTACK_GATEWAY_TOKEN"]
+    owner = second.environ()["CLAWSTACK_GATEWAY_TOKEN"]
     url = f"{second.observed['endpoint']}/tools/invoke"
     body = {"tool": "session_status", "args": {}}
     refused = httpx.post(url, json=body, headers={"Authorization": f"Bearer {stranger}"}, trust_env=False, timeout=20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import timedelta
 
 from starlette.datastructures import MutableHeaders
@@ -11,6 +12,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.http.errors import error_body
+
+_DRAIN_FACTOR = 32
+_DRAIN_SECONDS = 5.0
+"""What is thrown away of a body that is too large, so that its sender gets to read why."""
 
 
 class BodyLimit:
@@ -36,12 +41,24 @@ class BodyLimit:
             await JSONResponse(answer, 408, headers={"Connection": "close"})(scope, receive, send)
             return
         if body is None:
+            await self._drain(receive)
             answer = error_body(
                 "payload_too_large", f"The body is larger than {self._max} bytes.", "Send a smaller request."
             )
             await JSONResponse(answer, 413, headers={"Connection": "close"})(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
+
+    async def _drain(self, receive: Receive) -> None:
+        """Read on for a while: a client that is still sending does not see an answer, only a broken connection."""
+        left = self._max * _DRAIN_FACTOR
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                        return
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         length = dict(scope["headers"]).get(b"content-length", b"0")

@@ -158,8 +158,10 @@ def test_drift_is_repaired_by_force_and_refused_without(cluster: Cluster, provid
     create(provider, NAMESPACE)
     create(provider, CLAIM)
     cluster.write_as("kubectl-edit", CLAIM_PATH, {"metadata": {"labels": {"a": "edited"}}})
+    before = len(cluster.calls)
     with pytest.raises(InvalidInputError) as refused:
         update(provider, CLAIM, CLAIM)
+    assert len(cluster.calls) == before + 1, "asking again would change nothing"
     assert "PersistentVolumeClaim cell-anna/state (409 Conflict)" in refused.value.message
     assert '.metadata.labels.a: conflict with "kubectl-edit"' in refused.value.message
     update(configured(cluster, enablePatchForce="true"), CLAIM, CLAIM)
@@ -205,6 +207,15 @@ def test_secrets_stay_secret_in_outputs_and_are_plain_for_the_server(
     inputs = to_python(read(provider, props, "cell-anna/tokens").inputs)
     assert isinstance(inputs["data"], Secret)
     assert reveal(inputs) == reveal(props)
+
+
+def test_what_a_secret_holds_is_secret_in_state_though_nobody_marked_it(
+    cluster: Cluster, provider: KubernetesProvider
+) -> None:
+    create(provider, NAMESPACE)
+    place = {"name": "tokens", "namespace": "cell-anna"}
+    _, outputs = create(provider, {"apiVersion": "v1", "kind": "Secret", "metadata": place, "data": {"a": "Yg=="}})
+    assert isinstance(outputs["data"], Secret)
 
 
 def test_string_data_of_a_secret_is_compared_with_what_the_server_keeps(

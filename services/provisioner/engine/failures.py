@@ -38,6 +38,8 @@ _TEMPORARY: Final = re.compile(
     r"(?i)connection (refused|reset)|timed? ?out|temporarily|too many requests|\b(429|502|503|504)\b"
     r"|i/o error|no space left|resource exhausted|unavailable|deadline exceeded"
 )
+_REFUSED_INPUT: Final = re.compile(r"property \S+ value .* has a problem:", re.DOTALL)
+"""A provider's Check; the same inputs are refused the next time too."""
 _NOISE: Final = re.compile(r"^(update failed|resource operation failed|preview failed|destroy failed)$")
 _BULLET: Final = re.compile(
     r"^(?:creating|updating|deleting|reading|refreshing) urn:\S+: (?:\d+ errors? occurred:\s*\*?\s*)?", re.DOTALL
@@ -92,10 +94,21 @@ def _from_program(error: BaseException) -> ClawstackError:
 
 
 def _from_engine(reason: str, findings: Findings) -> ClawstackError:
+    if findings.marked is not None:
+        return _as_marked(findings.marked, reason)
+    if _REFUSED_INPUT.search(reason):
+        return PermanentError(reason, code="inputs_refused")
     if findings.failed or findings.errors:
         retry = _PROVIDER_RETRY if not _TEMPORARY.search(reason) else _ENGINE_RETRY
         return TemporaryError(reason, code="provider_failed", retry_after=retry)
     return TemporaryError(f"Pulumi ended early: {reason}", code="engine_died", retry_after=_ENGINE_RETRY)
+
+
+def _as_marked(marked: ClawstackError, reason: str) -> ClawstackError:
+    if isinstance(marked, TemporaryError):
+        return TemporaryError(reason, code=marked.code, retry_after=_PROVIDER_RETRY)
+    kind = NeedsAttentionError if isinstance(marked, NeedsAttentionError) else PermanentError
+    return kind(reason, code=marked.code)
 
 
 def _reason(error: BaseException, findings: Findings) -> str:

@@ -10,6 +10,8 @@ from typing import Any, Final
 from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, PolicyEvent, StepEventMetadata
 
+from clawstack.error_marks import marked_error, without_marks
+from clawstack.errors import ClawstackError
 from services.provisioner.vocabulary import EventKind
 
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
@@ -66,6 +68,8 @@ class Findings:
     changes: dict[str, int] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    marked: ClawstackError | None = None
+    """What a provider of ours said of the kind of its failure; the first one counts."""
     """Error diagnostics of providers and engine, oldest first."""
     failed: list[str] = field(default_factory=list)
     """Resources whose step failed."""
@@ -141,6 +145,7 @@ class Narrator:
             return None
         if event.severity == "error":
             self.findings.errors.append(message)
+            self.findings.marked = self.findings.marked or marked_error(event.message)
         return Step(
             kind=EventKind.DIAGNOSTIC, message=message, data={"severity": event.severity, "resource": event.urn or None}
         )
@@ -185,8 +190,8 @@ def public_outputs(outputs: Any) -> dict[str, Any]:
 
 
 def clean(message: str) -> str:
-    """Text without colours and control characters, bounded."""
-    text = _UNREADABLE.sub("", message).strip()
+    """Text without colours, control characters and marks of errors, bounded."""
+    text = without_marks(_UNREADABLE.sub("", message)).strip()
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."
 
 

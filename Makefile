@@ -2,13 +2,14 @@
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
+SYSTEM_PYTHON := $(shell command -v python3.11 || command -v python3 || echo python3.11)
 # Everything written here stays in the checkout or in the cache (CLAWSTACK_CACHE_DIR); nothing is installed globally
 # but, for root on Debian, Chromium for the browser tests.
 PINS   := toolchain/pins.py toolchain/plugin_choice.py $(wildcard toolchain/*/go.* toolchain/*/package*.json) \
           $(wildcard toolchain/steps/*.py)
 PACKAGES := platform/clawstack tenants services sandbox toolchain policies/clawstack_policies
-# Without CI the tests that take minutes are left to `make test-long`.
-NOT_LONG := $(if $(CI),,-m "not long")
+# `make test` runs everything; the narrower targets leave the tests that take minutes to `make test-long`.
+NOT_LONG := -m "not long"
 PYTEST := $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
@@ -25,9 +26,9 @@ help: ## list the targets
 setup: $(VENV)/.ready-tools ## get everything: Python packages, Pulumi, Node, OpenClaw, Chromium
 
 $(VENV)/bin/python:
-	@command -v python3.11 >/dev/null || { echo "Python 3.11 is needed and not on PATH: install it (Debian: apt-get install python3.11-venv) and run make again." >&2; exit 1; }
-	@python3.11 -c 'import venv, ensurepip' 2>/dev/null || { echo "Python 3.11 lacks its venv module: install it (Debian: apt-get install python3.11-venv) and run make again." >&2; exit 1; }
-	python3.11 -m venv $(VENV)
+	@$(SYSTEM_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { echo "Python 3.11 is needed and not on PATH: install it (Debian: apt-get install python3.11-venv) and run make again." >&2; exit 1; }
+	@$(SYSTEM_PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python 3.11 lacks its venv module: install it (Debian: apt-get install python3.11-venv) and run make again." >&2; exit 1; }
+	$(SYSTEM_PYTHON) -m venv $(VENV)
 
 $(VENV)/.ready-packages: requirements.txt requirements-dev.txt pyproject.toml | $(VENV)/bin/python
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
@@ -45,8 +46,8 @@ check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI
 	$(if $(wildcard __main__.py),$(VENV)/bin/mypy __main__.py)
 	$(VENV)/bin/lint-imports
 
-test: $(VENV)/.ready-tools ## all tests (those that take minutes only in CI)
-	$(PYTEST) $(NOT_LONG) tests
+test: $(VENV)/.ready-tools ## all tests
+	$(PYTEST) tests
 
 test-unit: $(VENV)/.ready-packages ## tests without network and processes; seconds
 	$(PYTEST) $(NOT_LONG) tests/unit

@@ -7,6 +7,7 @@ import os
 import signal
 
 import psutil
+import pytest
 
 from services.demo.observe import process_lives
 from services.demo.world import processes_below
@@ -46,6 +47,7 @@ def test_a_killed_database_costs_no_message(two, world, observer):
     assert int((world.data / "postgres" / "data-18" / "postmaster.pid").read_text().split()[0]) != postmaster
 
 
+@pytest.mark.long
 def test_a_platform_killed_during_up_and_during_destroy(pays, world, observer):
     customer = pays("Mia")
     world.await_(lambda: _resources_begun(observer, customer.slug), "pulumi to work", seconds=60)

@@ -86,15 +86,21 @@ def _plugin(around: Surroundings, plugin: PluginChoice, *, production: bool) -> 
             return Check(name=name, ok=True, found="missing", wanted=wanted, detail=f"To get it: {official}")
         return Check(name=name, ok=False, found="missing", wanted="present", remedy=setup_command(around, "plugins"))
     found = f"{plugin.origin} {plugin.version}".strip()
-    refused = production and plugin.origin == "offline"
+    refused = production and plugin.origin == "offline" and plugin.required
     return Check(
         name=name,
         ok=not refused,
         found=found,
         wanted="official" if production and plugin.origin != "project" else "present",
         remedy=official if refused else "",
-        detail=str(plugin.path),
+        detail=_detail(plugin, official, production=production),
     )
+
+
+def _detail(plugin: PluginChoice, official: str, *, production: bool) -> str:
+    if production and plugin.origin == "offline":
+        return f"Not used in production. To get the official one: {official}"
+    return str(plugin.path)
 
 
 def _system(around: Surroundings) -> Check:

@@ -14,9 +14,13 @@ from toolchain.policy_packs import policy_pack
 class Machine:
     """Looks for the tools once they are needed, and remembers only a look that found everything."""
 
-    def __init__(self, runtime: Runtime | None = None) -> None:
-        """`runtime`: known tools; None looks for them with `toolchain.locate`."""
+    def __init__(self, runtime: Runtime | None = None, *, production: bool = False) -> None:
+        """`runtime`: known tools; None looks for them with `toolchain.locate`.
+
+        `production`: offline plugins are not shown to the engine; what needs one fails and names the official one.
+        """
         self._runtime = runtime
+        self._production = production
         self._found: Toolchain | None = None
         self._lock = threading.Lock()
 
@@ -25,7 +29,7 @@ class Machine:
         with self._lock:
             if self._runtime is None:
                 self._found = locate()
-                self._runtime = _runtime(self._found)
+                self._runtime = _runtime(self._found, production=self._production)
             return self._runtime
 
     def tools(self) -> Tools:
@@ -39,11 +43,12 @@ class Machine:
         return folder if self._found is None else policy_pack(self._found, folder)
 
 
-def _runtime(found: Toolchain) -> Runtime:
+def _runtime(found: Toolchain, *, production: bool) -> Runtime:
+    hidden = {plugin.path.parent for plugin in found.plugins if production and plugin.origin == "offline"}
     return Runtime(
         pulumi=found.pulumi,
         pulumi_version=found.pulumi_version,
-        plugin_path=found.plugin_path,
+        plugin_path=tuple(path for path in found.plugin_path if path not in hidden),
         node=found.node,
         openclaw=found.openclaw,
         openclaw_version=found.openclaw_version,

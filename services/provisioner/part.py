@@ -13,6 +13,7 @@ from pathlib import Path
 import procrastinate
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clawstack.settings import Profile
 from services.access.guard import Guard
 from services.context import Platform
 from services.parts import Part
@@ -37,7 +38,10 @@ def create_part(platform: Platform) -> Part:
     @cache  # a worker that lost its database declares its jobs anew; threads and slots stay the same ones
     def reconciler() -> Reconciler:
         return create_reconciler(
-            platform=platform, neighbours=create_neighbours(), make_program=make_program, machine=Machine()
+            platform=platform,
+            neighbours=create_neighbours(),
+            make_program=make_program,
+            machine=machine_of(platform),
         )
 
     def register_tasks(app: procrastinate.App) -> None:
@@ -49,6 +53,11 @@ def create_part(platform: Platform) -> Part:
         create_operation_router(database=platform.database, guard=guard),
     )
     return Part(name="provisioner", routers=routers, register_tasks=register_tasks)
+
+
+def machine_of(platform: Platform) -> Machine:
+    """This machine's tools, as strict as the profile asks."""
+    return Machine(production=platform.settings.profile is Profile.PRODUCTION)
 
 
 def create_reconciler(

@@ -17,7 +17,7 @@ from services.provisioner.engine.control import Control, StopReason
 from services.provisioner.engine.identity import ProcessIdentity
 from services.provisioner.engine.narration import Step
 from services.provisioner.machine import Machine
-from services.provisioner.part import create_engine, create_neighbours, make_program
+from services.provisioner.part import create_engine, create_neighbours, machine_of, make_program
 from services.provisioner.tables import Tenant
 from services.provisioner.vocabulary import EventKind
 
@@ -34,7 +34,7 @@ async def preview_tenant(
 
     Raises NotFoundError, ConflictError for a tenant that is deleted, and whatever `Engine.preview` raises.
     """
-    machine = machine or Machine()
+    machine = machine or machine_of(platform)
     runtime = await asyncio.to_thread(machine.runtime)
     assembler = CellAssembler(platform=platform, neighbours=neighbours or create_neighbours())
     cell = await _assembled(platform, assembler, tenant_id, runtime)

@@ -20,7 +20,10 @@ def test_a_complete_machine_is_healthy_for_development_and_not_for_production(tm
     assert examine(around).ok
     report = examine(around, production=True)
     refused = {check.name: check.remedy for check in report.checks if not check.ok}
-    assert set(refused) == {"Plugin python", "Plugin random", "Plugin kubernetes"}
+    assert set(refused) == {"Plugin python", "Plugin random"}
+    kubernetes = _check(report.checks, "Plugin kubernetes")
+    assert kubernetes.ok, "only a platform with namespace cells needs it"
+    assert kubernetes.detail.startswith("Not used in production.")
     assert refused["Plugin random"].startswith("pulumi plugin install resource random ")
     assert "https://www.pulumi.com/docs/install/" in refused["Plugin python"]
 

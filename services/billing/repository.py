@@ -197,3 +197,8 @@ async def save_sweep_mark(session: AsyncSession, name: str, *, swept_through: da
     statement = insert(SweepMark).values(name=name, swept_through=swept_through, finished_at=func.now())
     fresh = {"swept_through": statement.excluded.swept_through, "finished_at": func.now()}
     await session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=fresh))
+
+
+async def forget_answers(session: AsyncSession, tenant_id: uuid.UUID) -> None:
+    """Erase what the customer told at sign-up: it served the assistant, which is gone."""
+    await session.execute(update(Signup).where(Signup.tenant_id == tenant_id).values(answers={}))

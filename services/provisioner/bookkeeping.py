@@ -87,6 +87,7 @@ async def close(session: AsyncSession, tenant: Tenant) -> None:
     tenant.observed_state = Observed.ABSENT.value
     tenant.observed_generation = tenant.generation
     tenant.observed = {}
+    tenant.answers = {}
     tenant.observed_at = utcnow()
     tenant.deleted_at = tenant.deleted_at or utcnow()
     _forgive(tenant)

@@ -25,6 +25,10 @@ ForTenant = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]
 RegisterBackups = Callable[[AsyncSession, Tenant, Path], Awaitable[int]]
 
 
+async def _nothing(_: AsyncSession, __: uuid.UUID) -> None:
+    return
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Neighbours:
     """The other nouns' doors that a cell's life passes through. All of them can be called again without harm."""
@@ -35,6 +39,8 @@ class Neighbours:
     revoke_channel_tokens: ForTenant
     unbind_chats: ForTenant
     register_backups: RegisterBackups
+    forget_answers: ForTenant = _nothing
+    """What the customer told at sign-up is erased with the cell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

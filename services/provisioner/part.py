@@ -100,6 +100,7 @@ def create_neighbours() -> Neighbours:
     """The doors of the other nouns."""
     # Late: a process that only wants `desired` must not load the proxy and the router.
     from services.backups.service import register_backups as register
+    from services.billing.repository import forget_answers
     from services.llm_proxy.tokens import register_proxy_token, revoke_proxy_tokens
     from services.telegram.links import unbind_all
     from services.telegram.tokens import register_channel_token, revoke_channel_tokens
@@ -120,6 +121,7 @@ def create_neighbours() -> Neighbours:
         revoke_channel_tokens=revoke_channel_tokens,
         unbind_chats=unbind_chats,
         register_backups=register_backups,
+        forget_answers=forget_answers,
     )
 
 

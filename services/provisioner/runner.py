@@ -104,6 +104,7 @@ class OperationRunner:
         await self._neighbours.revoke_proxy_tokens(session, tenant.id)
         await self._neighbours.revoke_channel_tokens(session, tenant.id)
         await self._neighbours.unbind_chats(session, tenant.id)
+        await self._neighbours.forget_answers(session, tenant.id)
         await self._neighbours.register_backups(session, tenant, self._platform.settings.data_dir / "backups")
         await self._platform.vault.erase(session, tenant.id, *CELL_SECRETS)
 

@@ -74,6 +74,7 @@ def _killed_during_destroy(customer, world, observer):
     assert not folder.exists()
     assert processes_below(folder) == []
     [backup, *_] = observer.get(f"/v1/tenants/{customer.slug}/backups")["items"]
+    assert customer.tenant["answers"] == {}, "what a family told goes with the cell"
     archive = world.data / "backups" / customer.slug / backup["name"]
     assert hashlib.sha256(archive.read_bytes()).hexdigest() == backup["sha256"]
     assert not list((world.data / "state" / customer.slug).rglob("locks/**/*.json"))

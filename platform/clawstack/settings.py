@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -150,6 +151,23 @@ class Settings(BaseSettings):
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator(
+        "stripe_sweep_interval",
+        "llm_reservation_ttl",
+        "llm_upstream_timeout",
+        "operation_timeout",
+        "operation_grace",
+        "lease_ttl",
+        "reconcile_interval",
+        mode="before",
+    )
+    @classmethod
+    def _plain_seconds(cls, value: Any) -> Any:
+        # pydantic reads durations as ISO 8601 or H:MM:SS; a plain number is what people write.
+        if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value.strip()):
+            return timedelta(seconds=float(value))
+        return value
 
     @field_validator("data_dir")
     @classmethod

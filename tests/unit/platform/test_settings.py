@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from clawstack.errors import NeedsAttentionError
@@ -58,6 +60,17 @@ def test_a_bad_value_names_the_variable(monkeypatch, name, value):
         load_settings()
     assert name in caught.value.message
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("8", 8), ("0.5", 0.5), ("PT1M", 60), ("0:00:30", 30)])
+def test_durations_are_seconds_or_iso(monkeypatch, value, seconds):
+    for name, field in environment_names().items():
+        if isinstance(getattr(load_settings({}), field), timedelta):
+            monkeypatch.setenv(name, value)
+    settings = load_settings()
+    durations = [value for value in settings.model_dump().values() if isinstance(value, timedelta)]
+    assert len(durations) == 7
+    assert {duration.total_seconds() for duration in durations} == {seconds}
 
 
 def test_malformed_json_is_one_line_too(monkeypatch):

@@ -50,7 +50,11 @@ class Stack:
         return told
 
     def _environ(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "CLAWSTACK_"))}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("PULUMI_", "CLAWSTACK_")) or key == "CLAWSTACK_CACHE_DIR"
+        }
         tools = locate()
         path = [str(self.folder / "bin"), str(tools.pulumi.parent), *map(str, tools.plugin_path), kept["PATH"]]
         return {

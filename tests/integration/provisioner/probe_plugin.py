@@ -16,14 +16,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
-from clawstack.errors import NeedsAttentionError
+from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.plugin_server.provider import PlainProvider
 from clawstack.plugin_server.serving import serve
 from clawstack.plugin_server.values import reveal, to_python, to_struct
+
+_ATTENTION = "attention: "
+"""A failure file that begins so is for a person; any other is temporary."""
 
 
 class Probe(PlainProvider):
@@ -81,12 +85,27 @@ class Probe(PlainProvider):
             time.sleep(0.02)
         failure = folder / f"fail-{op}-{slug}"
         if failure.exists():
-            raise NeedsAttentionError(failure.read_text())
+            text = failure.read_text()
+            if text.startswith(_ATTENTION):
+                raise NeedsAttentionError(text.removeprefix(_ATTENTION), code="probe_stuck")
+            raise TemporaryError(text, code="probe_busy")
         self._mark(op, folder, slug, "end")
         return slug
 
     def _mark(self, op: str, folder: Path, slug: str, phase: str) -> None:
-        line = json.dumps({"op": op, "slug": slug, "phase": phase, "pid": os.getpid(), "at": time.time()}) + "\n"
+        line = (
+            json.dumps(
+                {
+                    "op": op,
+                    "slug": slug,
+                    "phase": phase,
+                    "pid": os.getpid(),
+                    "started": psutil.Process().create_time(),
+                    "at": time.time(),
+                }
+            )
+            + "\n"
+        )
         with (folder / "journal").open("a") as journal:
             journal.write(line)
 

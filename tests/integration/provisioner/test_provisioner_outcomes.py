@@ -43,7 +43,7 @@ async def test_a_temporary_failure_is_tried_again_later_and_told_after_a_while(r
     await rig.fetch_jobs()
     await reconciler.reconcile(tenant.id)
     failed = await rig.tenant(tenant)
-    assert (failed.state, failed.state_code, failed.failures) == ("provisioning", "provider_failed", 1)
+    assert (failed.state, failed.state_code, failed.failures) == ("provisioning", "probe_busy", 1)
     assert failed.state_reason == "The disk is busy."
     assert failed.retry_at is not None
     assert utcnow() < failed.retry_at < utcnow() + timedelta(seconds=30)
@@ -59,6 +59,18 @@ async def test_a_temporary_failure_is_tried_again_later_and_told_after_a_while(r
     mended = await rig.tenant(tenant)
     assert (mended.state, mended.state_reason, mended.failures) == ("healthy", None, 0)
     assert [(row.status, row.attempt) for row in await rig.operations(tenant)] == [("failed", 1), ("succeeded", 2)]
+
+
+async def test_a_provider_that_asks_for_a_person_is_not_tried_again(rig: Rig) -> None:
+    tenant = await rig.create()
+    rig.probe.fail("create", tenant.slug, "attention: Somebody must look at the disk.")
+    reconciler = rig.reconciler()
+    await reconciler.reconcile(tenant.id)
+    await reconciler.reconcile(tenant.id)
+    stuck = await rig.tenant(tenant)
+    assert (stuck.state, stuck.state_code) == ("needs_attention", "probe_stuck")
+    assert stuck.state_reason == "Somebody must look at the disk."
+    assert len(await rig.operations(tenant)) == 1
 
 
 async def test_what_needs_somebody_waits_for_them(rig: Rig) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, Final
 
 import stripe
@@ -30,12 +32,10 @@ class Story:
         self._observer: Observer
         self.slug = ""
         self.signup_id = ""
-        self.gateway_seconds = 0.0
 
     def until_live(self) -> None:
         """From nothing to an assistant that has answered and whose tokens are on the ledger."""
-        self._surroundings()
-        self._platform()
+        self._everything_starts()
         self._signs_up()
         self._is_provisioned()
         self._chats()
@@ -60,19 +60,15 @@ class Story:
         with self._tell.step("The backup is kept") as step:
             step.seen = self._kept_backup()
 
-    def _surroundings(self) -> None:
-        with self._tell.step("Stand-ins for Stripe, Telegram and a model start") as step:
-            told = self._world.start_sandbox()
-            step.seen = told["root"]
-
-    def _platform(self) -> None:
-        with self._tell.step("PostgreSQL, migrations, services") as step:
-            self._world.start_platform()
+    def _everything_starts(self) -> None:
+        with self._tell.step("Stand-ins, PostgreSQL, migrations and services start") as step:
+            self._world.start()
             step.seen = f"{self._world.urls.platform}/readyz answers"
-        with self._tell.step("Plans get their prices at Stripe, an operator gets a token") as step:
-            prices = json.loads(self._world.run("admin", "stripe-setup", "--json"))
+        says = "Plans get their prices at Stripe, an operator gets a token"
+        with self._tell.step(says) as step, ThreadPoolExecutor(2) as pool:
+            prices = pool.submit(self._world.run, "admin", "stripe-setup", "--json")
             self._observer = Observer(self._world)
-            step.seen = f"{len(prices)} prices"
+            step.seen = f"{len(json.loads(prices.result()))} prices"
         http = stripe.RequestsClient()
         self._world.at_close(http.close)
         self._stripe = stripe.StripeClient(
@@ -102,8 +98,10 @@ class Story:
             if not process_lives(pid):
                 raise PermanentError(f"The gateway's process {pid} is not there.")
             step.seen = f"{observed['endpoint']}, process {pid}"
-        for message in self._events():
-            self._tell.say(f"    [dim]{message}[/dim]")
+        events = self._observer.get(f"/v1/tenants/{self.slug}/events")
+        for event in events:
+            self._tell.say(f"    [dim]{event['message']}[/dim]")
+        self._tell.count_for_gateway(_gateway_start(events))
 
     def _chats(self) -> None:
         link = self._world.await_(lambda: self._observer.chat_url(self.signup_id), "the deep link")
@@ -114,6 +112,7 @@ class Story:
             if "Emma" not in reply:
                 raise PermanentError(f"The answer does not know Emma: {reply!r}")
             step.seen = _short(reply)
+        self._tell.count_for_gateway(step.seconds)
         self._tell.say(f"    [bold]Emma's assistant:[/bold] {reply}")
 
     def _is_metered(self) -> None:
@@ -124,10 +123,6 @@ class Story:
     def _settled_tenant(self) -> dict[str, Any] | None:
         tenant = self._observer.tenant(self.slug)
         return tenant if tenant["state"] in _SETTLED else None
-
-    def _events(self) -> list[str]:
-        events = self._observer.get(f"/v1/tenants/{self.slug}/events")
-        return [str(event["message"]) for event in events]
 
     def _subscription(self) -> str:
         found = self._stripe.v1.subscriptions.list({"status": "active", "limit": 100})
@@ -147,6 +142,18 @@ class Story:
         if not kept:
             raise PermanentError(f"No verified backup of {self.slug} is kept: {backups}")
         return f"{kept[0]['name']}, {kept[0]['size'] // 1024} KiB, encrypted, verified"
+
+
+def _gateway_start(events: list[dict[str, Any]]) -> float:
+    """Seconds between "Creating gateway" and "Created gateway"."""
+    times = {
+        str(event["message"]).split(" ", 2)[0]: datetime.fromisoformat(event["created_at"])
+        for event in events
+        if " gateway " in str(event["message"])
+    }
+    if not {"Creating", "Created"} <= set(times):
+        raise PermanentError(f"The operation's events do not tell how the gateway was made: {events}")
+    return (times["Created"] - times["Creating"]).total_seconds()
 
 
 def _short(text: str) -> str:

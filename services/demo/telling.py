@@ -27,6 +27,12 @@ class Telling:
     console: Console
     steps: list[Step] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
+    gateway_seconds: float = 0.0
+    """OpenClaw's own share: its start and its first answer."""
+
+    def count_for_gateway(self, seconds: float) -> None:
+        """Count this time as OpenClaw's own."""
+        self.gateway_seconds += seconds
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -56,6 +62,11 @@ class Telling:
         table.add_column("what was observed", overflow="fold")
         for step in self.steps:
             table.add_row(step.name, f"{step.seconds:.1f}", step.seen)
-        table.add_row("[bold]altogether[/bold]", f"[bold]{time.monotonic() - self.started:.1f}[/bold]", "")
+        altogether = time.monotonic() - self.started
+        table.add_row("[bold]altogether[/bold]", f"[bold]{altogether:.1f}[/bold]", "")
         self.console.print()
         self.console.print(table)
+        self.console.print(
+            f"Of {altogether:.1f} s the gateway itself took {self.gateway_seconds:.1f} s to start and to answer first; "
+            f"everything else took {altogether - self.gateway_seconds:.1f} s."
+        )

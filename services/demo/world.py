@@ -78,31 +78,51 @@ class World:
         """Secrets that must never be seen anywhere: tests look for them."""
         return {"bot token": self._bot_token, "webhook secret": self._webhook_secret, "model key": MODEL_KEY}
 
+    def start(self) -> None:
+        """Start the stand-ins and the platform side by side; returns once both answer."""
+        self._begin_sandbox()
+        self.start_platform(await_ready=False)
+        self._await_sandbox()
+        self.await_platform()
+
     def start_sandbox(self) -> dict[str, Any]:
         """Start the stand-ins; returns what they say about themselves."""
-        ready = self.folder / "sandbox.json"
-        ready.unlink(missing_ok=True)
+        self._begin_sandbox()
+        return self._await_sandbox()
+
+    def _begin_sandbox(self) -> None:
+        port = free_port()
+        root = f"http://127.0.0.1:{port}"
         platform = f"http://127.0.0.1:{self._port}"
+        self._ready_file.unlink(missing_ok=True)
         self._start(
             "sandbox",
             [
-                *(sys.executable, "-m", "sandbox", "--port", "0", "--data", str(self.folder / "sandbox")),
-                *("--ready-file", str(ready), "--stripe-webhook-url", f"{platform}/webhooks/stripe"),
+                *(sys.executable, "-m", "sandbox", "--port", str(port), "--data", str(self.folder / "sandbox")),
+                *("--ready-file", str(self._ready_file), "--stripe-webhook-url", f"{platform}/webhooks/stripe"),
                 *("--stripe-webhook-secret", self._webhook_secret, "--stripe-api-key", STRIPE_KEY),
                 *("--telegram-bot", f"{BOT_USERNAME}={self._bot_token}", "--llm-key", MODEL_KEY),
             ],
             env=clean_environment(),
         )
-        told: dict[str, Any] = self.await_(lambda: _json_file(ready), "the stand-ins", process="sandbox")
         self.addresses = Addresses(
             platform=platform,
-            sandbox=told["root"],
-            stripe=told["stripe_api_base"],
-            telegram=told["telegram_api_root"],
-            telegram_link_base=told["telegram_link_base"],
-            llm=told["llm_base_url"],
+            sandbox=root,
+            stripe=f"{root}/stripe",
+            telegram=f"{root}/telegram",
+            telegram_link_base=f"{root}/telegram/_chat",
+            llm=f"{root}/llm/v1",
         )
+
+    def _await_sandbox(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.await_(lambda: _json_file(self._ready_file), "the stand-ins", process="sandbox")
+        if told["stripe_api_base"] != self.urls.stripe or told["llm_base_url"] != self.urls.llm:
+            raise PermanentError(f"The stand-ins are elsewhere than expected: {told}.")
         return told
+
+    @property
+    def _ready_file(self) -> Path:
+        return self.folder / "sandbox.json"
 
     def environment(self) -> dict[str, str]:
         """The environment of `clawstack` commands in this world."""
@@ -127,8 +147,12 @@ class World:
         command = [sys.executable, "-m", "services.cli", "serve", *arguments]
         self._start(name, command, env=self.environment())
         if await_ready:
-            self.await_(lambda: _answers(f"{self.urls.platform}/readyz"), "the platform", process=name)
+            self.await_platform(name)
         return self._processes[name].pid
+
+    def await_platform(self, name: str = "platform") -> None:
+        """Return once `/readyz` answers."""
+        self.await_(lambda: _answers(f"{self.urls.platform}/readyz"), "the platform", process=name)
 
     def run(self, *arguments: str) -> str:
         """Run a `clawstack` command to its end; returns what it printed. Raises PermanentError when it fails."""

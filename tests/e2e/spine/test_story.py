@@ -24,6 +24,6 @@ def test_sign_up_to_cancellation():
         world.close()
     text = output.getvalue()
     assert "altogether" in text
-    assert len(telling.steps) >= 11
+    assert len(telling.steps) >= 10
     assert all(step.seen for step in telling.steps)
     assert not world.folder.exists()

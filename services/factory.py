@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib import import_module
-
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
 
 from clawstack.crypto import MasterKey, load_or_create_master_key, parse_master_key, read_master_key
 from clawstack.errors import NeedsAttentionError
@@ -16,11 +15,13 @@ from clawstack.redaction import Redactor
 from clawstack.settings import Profile, Settings
 from services.context import Platform
 from services.database.connection import Database
-from services.http import errors
-from services.http.middleware import BodyLimit, SecurityHeaders
-from services.parts import Part
 from services.roles import Role
 from services.vault.service import Vault
+
+if TYPE_CHECKING:  # commands build a platform without serving it, and need not load FastAPI for that
+    from fastapi import FastAPI
+
+    from services.parts import Part
 
 VERSION = "0.1.0"
 
@@ -78,6 +79,11 @@ def _create_part(noun: str, platform: Platform) -> Part:
 
 def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
     """The ASGI application of these parts."""
+    from fastapi import FastAPI  # late: a third of the start of commands that serve nothing
+
+    from services.http import errors
+    from services.http.middleware import BodyLimit, SecurityHeaders
+
     parts = tuple(parts)
 
     @asynccontextmanager

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.admin import service
-from services.admin.schemas import Overview
 from services.cli.output import Output
 from services.cli.session import with_platform
-from services.context import Platform
+
+if TYPE_CHECKING:
+    from services.admin.schemas import Overview
+    from services.context import Platform
 
 app = typer.Typer(no_args_is_help=True, help="Administration: prices at Stripe, an overview of the platform.")
 
@@ -20,12 +21,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("stripe-setup")
 def stripe_setup(*, json: Json = False) -> None:
     """Make Stripe sell what the catalogue lists: products, and prices found by lookup key. Safe to repeat."""
-    from services.billing.catalogue import ensure_prices  # late: it loads the Stripe library
-    from services.billing.stripe_access import StripeAccess
-
     output = Output(json=json)
 
     async def work(platform: Platform) -> list[dict[str, Any]]:
+        from services.billing.catalogue import ensure_prices  # late: it loads the Stripe library
+        from services.billing.stripe_access import StripeAccess
+
         access = StripeAccess(platform.settings)
         try:
             results = await ensure_prices(access, platform.catalogue)
@@ -50,6 +51,8 @@ def overview_(*, json: Json = False) -> None:
     output = Output(json=json)
 
     async def work(platform: Platform) -> Overview:
+        from services.admin import service  # late: keeps `--help` fast
+
         async with platform.database.transaction() as session:
             return await service.overview(session)
 

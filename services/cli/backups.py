@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from sqlalchemy import select
+from rich.markup import escape
 
-from services.backups.tables import Backup
 from services.cli.output import Output, moment
 from services.cli.session import with_platform
-from services.context import Platform
-from services.provisioner.tables import Tenant
+
+if TYPE_CHECKING:
+    from services.context import Platform
 
 app = typer.Typer(no_args_is_help=True, help="Backups: list them, open one into a folder.")
 
@@ -27,13 +27,10 @@ def list_(
     output = Output(json=json)
 
     async def work(platform: Platform) -> list[dict[str, Any]]:
-        query = select(Backup, Tenant.slug).join(Tenant, Tenant.id == Backup.tenant_id)
-        if slug:
-            query = query.where(Tenant.slug == slug)
+        from services.cli import reading  # late: keeps `--help` fast
+
         async with platform.database.transaction() as session:
-            rows = (await session.execute(query.order_by(Backup.created_at.desc()))).all()
-        names = ("id", "location", "sha256", "size", "reason", "openclaw_version", "created_at", "verified_at")
-        return [{"slug": name, **{field: getattr(row, field) for field in names}} for row, name in rows]
+            return await reading.backups(session, slug)
 
     rows = with_platform(output, work)
     if json:
@@ -53,15 +50,17 @@ def open_(
     json: Json = False,
 ) -> None:
     """Check a backup's checksum, decrypt it with its tenant's key and unpack it into a folder."""
-    from services.backups.opening import open_backup  # late: keeps `--help` fast
-
     output = Output(json=json)
 
     async def work(platform: Platform) -> Path:
+        from services.backups.opening import open_backup  # late: keeps `--help` fast
+
         return await open_backup(platform, location, target)
 
     opened = with_platform(output, work)
     if json:
         output.document({"opened": str(opened)})
     else:
-        output.line(f"Opened into {opened}. It holds the tenant's private data: remove it when you are done.")
+        output.line(
+            f"Opened into {escape(str(opened))}. It holds the tenant's private data: remove it when you are done."
+        )

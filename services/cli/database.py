@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli.output import Output
 from services.cli.session import with_platform
-from services.context import Platform
+
+if TYPE_CHECKING:
+    from services.context import Platform
 
 app = typer.Typer(no_args_is_help=True, help="The database: bring its schema up to date, see where it stands.")
 
@@ -27,7 +29,7 @@ def status(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def _report(output: Output, sentence: str) -> None:
     async def work(platform: Platform) -> str:
-        from services.database import migrate
+        from services.database import migrate  # late: keeps `--help` fast
 
         await platform.database.ping()
         return migrate.head_revision() or "none"  # opening the platform has applied everything up to here

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from rich.markup import escape
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from clawstack.errors import NeedsAttentionError, NotFoundError, TemporaryError
+from clawstack.errors import NeedsAttentionError, TemporaryError
 from services.cli.output import Output
+from services.cli.reading import tenant_by_slug
 from services.context import Platform
 from services.provisioner.tables import Operation, OperationEvent, Tenant
 from services.provisioner.vocabulary import RESTING, TenantState
@@ -30,14 +32,6 @@ class Outcome:
     state: str
     code: str | None
     reason: str | None
-
-
-async def tenant_by_slug(session: AsyncSession, slug: str) -> Tenant:
-    """The tenant; raises NotFoundError with the command that lists them."""
-    tenant = (await session.scalars(select(Tenant).where(Tenant.slug == slug))).one_or_none()
-    if tenant is None:
-        raise NotFoundError(f"There is no tenant {slug[:60]!r}.", remedy="`clawstack tenants list` shows them.")
-    return tenant
 
 
 async def require_worker(session: AsyncSession) -> None:
@@ -83,14 +77,14 @@ async def _show_events(session: AsyncSession, tenant_id: uuid.UUID, after: int, 
         .order_by(OperationEvent.id)
     )
     for event in await session.scalars(query):
-        output.line(f"  [dim]{event.created_at:%H:%M:%S}[/dim] {event.message}")
+        output.line(f"  [dim]{event.created_at:%H:%M:%S}[/dim] {escape(event.message)}")
         after = event.id
     return after
 
 
 def _rests(tenant: Tenant) -> bool:
     if tenant.state in _ENDED_BADLY:
-        return True
+        return tenant.blocked_generation == tenant.generation  # else the state is an earlier try's; this one is due
     return tenant.state in RESTING and tenant.observed_generation == tenant.generation
 
 

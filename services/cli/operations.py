@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from sqlalchemy import select
+from rich.markup import escape
 
-from clawstack.errors import InvalidInputError, NotFoundError
+from clawstack.errors import ConflictError, InvalidInputError
 from services.cli.output import Output, moment
 from services.cli.session import guarded, with_platform
-from services.context import Platform
-from services.provisioner.tables import Operation, OperationEvent, Tenant
+
+if TYPE_CHECKING:
+    from services.context import Platform
 
 app = typer.Typer(no_args_is_help=True, help="Operations: list them, read their events, cancel one.")
 
@@ -31,12 +32,10 @@ def list_(
     output = Output(json=json)
 
     async def work(platform: Platform) -> list[dict[str, Any]]:
-        query = select(Operation, Tenant.slug).join(Tenant, Tenant.id == Operation.tenant_id)
-        if slug:
-            query = query.where(Tenant.slug == slug)
+        from services.cli import reading  # late: keeps `--help` fast
+
         async with platform.database.transaction() as session:
-            rows = (await session.execute(query.order_by(Operation.created_at.desc()).limit(limit))).all()
-        return [_document(operation, name) for operation, name in rows]
+            return await reading.operations(session, slug, limit=limit)
 
     rows = with_platform(output, work)
     if json:
@@ -55,17 +54,10 @@ def show(operation: OperationId, *, json: Json = False) -> None:
     key = guarded(output, lambda: _parse(operation))
 
     async def work(platform: Platform) -> dict[str, Any]:
+        from services.cli import reading  # late, as above
+
         async with platform.database.transaction() as session:
-            row = await session.get(Operation, key)
-            if row is None:
-                raise _unknown(operation)
-            tenant = await session.get(Tenant, row.tenant_id)
-            query = select(OperationEvent).where(OperationEvent.operation_id == key).order_by(OperationEvent.sequence)
-            events = [
-                {"at": event.created_at, "kind": event.kind, "message": event.message, "data": event.data}
-                for event in await session.scalars(query)
-            ]
-        return {**_document(row, tenant.slug if tenant else ""), "events": events}
+            return await reading.operation_detail(session, key)
 
     detail = with_platform(output, work)
     if json:
@@ -73,22 +65,28 @@ def show(operation: OperationId, *, json: Json = False) -> None:
         return
     output.line(f"[bold]{detail['kind']}[/bold] of {detail['slug']}: {detail['status']} ({_took(detail)})")
     for event in detail["events"]:
-        output.line(f"  [dim]{event['at']:%H:%M:%S.%f}[/dim] {event['message']}")
+        output.line(f"  [dim]{event['at']:%H:%M:%S.%f}[/dim] {escape(event['message'])}")
     if detail["error_message"]:
-        output.line(f"[red]{detail['error_code']}[/red]: {detail['error_message']} {detail['error_remedy'] or ''}")
+        why = f"{detail['error_message']} {detail['error_remedy'] or ''}"
+        output.line(f"[red]{detail['error_code']}[/red]: {escape(why)}")
 
 
 @app.command()
 def cancel(operation: OperationId, *, json: Json = False) -> None:
     """Ask a running operation to stop. Pulumi ends what it is doing; the tenant can be brought up again later."""
-    from services.provisioner.operations import request_cancel  # late: keeps `--help` fast
-
     output = Output(json=json)
     key = guarded(output, lambda: _parse(operation))
 
     async def work(platform: Platform) -> None:
+        from services.cli import reading  # late, as above
+        from services.provisioner.operations import request_cancel
+
         async with platform.database.transaction() as session:
-            await request_cancel(session, key)
+            row = await reading.operation_detail(session, key)
+            if not await request_cancel(session, key):
+                raise ConflictError(
+                    f"Operation {key} is over ({row['status']}); there is nothing to stop.", code="operation_over"
+                )
 
     with_platform(output, work)
     if json:
@@ -104,16 +102,6 @@ def _parse(text: str) -> uuid.UUID:
         raise InvalidInputError(
             f"{text[:60]!r} is not an operation's id.", remedy="`clawstack operations list` shows the ids."
         ) from None
-
-
-def _unknown(text: str) -> NotFoundError:
-    return NotFoundError(f"There is no operation {text}.", remedy="`clawstack operations list` shows the latest.")
-
-
-def _document(row: Operation, slug: str) -> dict[str, Any]:
-    names = ("id", "kind", "status", "attempt", "generation", "reason", "error_code", "error_message", "error_remedy",
-             "summary", "created_at", "finished_at")  # fmt: skip
-    return {"slug": slug, **{name: getattr(row, name) for name in names}}
 
 
 def _took(row: dict[str, Any]) -> str:

@@ -4,44 +4,49 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from clawstack import logs
-from clawstack.errors import ClawstackError
+from clawstack.errors import ClawstackError, PermanentError
 from clawstack.redaction import Redactor
-from clawstack.settings import Settings, load_settings
 from services.cli.output import Output
-from services.context import Platform
-from services.runtime import opened_platform
+
+if TYPE_CHECKING:  # `--help` and wrong arguments need neither settings nor database
+    from clawstack.settings import Settings
+    from services.context import Platform
 
 T = TypeVar("T")
 
 
 def with_platform(output: Output, work: Callable[[Platform], Awaitable[T]]) -> T:
-    """Run `work` on an open platform; any of our errors ends the command with exit code 1 and one line."""
+    """Run `work` on an open platform; any error ends the command with exit code 1 and one line."""
+    redactor = Redactor()
 
     async def run() -> T:
-        settings, redactor = prepare(quiet=True)
+        from services.opening import opened_platform  # late: it loads SQLAlchemy and Alembic
+
+        settings = prepare(redactor, quiet=True)
         async with opened_platform(settings, redactor) as platform:
             return await work(platform)
 
-    return guarded(output, lambda: asyncio.run(run()))
+    return guarded(output, lambda: asyncio.run(run()), redactor)
 
 
-def prepare(*, quiet: bool) -> tuple[Settings, Redactor]:
-    """Settings and the redactor that all output of this process passes."""
+def prepare(redactor: Redactor, *, quiet: bool) -> Settings:
+    """Settings; from here on all output of this process passes `redactor`, which knows their secrets."""
+    from clawstack import logs  # late, as above
+    from clawstack.settings import load_settings
+
     settings = load_settings()
-    redactor = Redactor()
     redactor.register(*settings.secret_values())
     level = "WARNING" if quiet and settings.log_level == "INFO" else settings.log_level
     logs.configure(redactor=redactor, level=level, form=settings.log_format)
-    return settings, redactor
+    return settings
 
 
-def guarded(output: Output, work: Callable[[], T]) -> T:
-    """`work`'s result; our errors become one line and exit code 1."""
+def guarded(output: Output, work: Callable[[], T], redactor: Redactor | None = None) -> T:
+    """`work`'s result; an error becomes one line and exit code 1, Ctrl-C exit code 130."""
     try:
         return work()
     except ClawstackError as error:
@@ -50,3 +55,25 @@ def guarded(output: Output, work: Callable[[], T]) -> T:
     except KeyboardInterrupt:
         output.errors.print("interrupted")
         raise typer.Exit(130) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:  # noqa: BLE001 - a person at a terminal gets a sentence, whatever went wrong
+        output.error(_unexpected(error, redactor or Redactor()))
+        raise typer.Exit(1) from None
+
+
+def _unexpected(error: Exception, redactor: Redactor) -> ClawstackError:
+    from clawstack.logs import get_logger  # late, as above
+
+    get_logger(__name__).debug("unexpected_error", exc_info=error)
+    if isinstance(error, OSError):  # disk full, no permission, no such file: the system's words say it all
+        place = f" ({error.filename})" if error.filename else ""
+        return PermanentError(
+            f"{error.strerror or error}{place}.", code="system_error", remedy="Mend that, then run the command again."
+        )
+    what = redactor.text(str(error)).strip().split("\n", 1)[0][:300]
+    return PermanentError(
+        f"This should not have happened: {type(error).__name__}: {what}",
+        code="internal_error",
+        remedy="CLAWSTACK_LOG_LEVEL=DEBUG shows where; please report it.",
+    )

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.cli.follow import follow_tenant, tenant_by_slug
+from clawstack.errors import ConflictError
 from services.cli.output import Output, moment
-from services.cli.session import with_platform
-from services.context import Platform
-from services.provisioner import desired
-from services.provisioner.tables import Cell, Operation, Tenant
+from services.cli.session import guarded, with_platform
+from services.provisioner.vocabulary import TenantState
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from services.context import Platform
+    from services.provisioner.tables import Tenant
 
 app = typer.Typer(
     no_args_is_help=True, help="Tenants: list, show, bring up, preview, suspend, resume, restart, destroy."
@@ -29,13 +31,13 @@ NoWait = Annotated[
 ]
 Timeout = Annotated[int, typer.Option(help="Follow for at most so many seconds.", min=1)]
 
-Change = Callable[[AsyncSession, Tenant], Awaitable[None]]
+Change = Callable[["AsyncSession", "Tenant"], Awaitable[None]]
 
 
 @app.command("list")
 def list_(
     *,
-    state: Annotated[str | None, typer.Option(help="Only tenants in this state.")] = None,
+    state: Annotated[TenantState | None, typer.Option(help="Only tenants in this state.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Deleted tenants too.")] = False,
     json: Json = False,
 ) -> None:
@@ -43,13 +45,10 @@ def list_(
     output = Output(json=json)
 
     async def work(platform: Platform) -> list[dict[str, Any]]:
-        query = select(Tenant).order_by(Tenant.created_at.desc())
-        if state:
-            query = query.where(Tenant.state == state)
-        elif not all_:
-            query = query.where(Tenant.state != "deleted")
+        from services.cli import reading  # late: keeps `--help` fast
+
         async with platform.database.transaction() as session:
-            return [_summary(tenant) for tenant in await session.scalars(query)]
+            return await reading.tenants(session, state=state, deleted_too=all_)
 
     rows = with_platform(output, work)
     if json:
@@ -67,13 +66,10 @@ def show(slug: Slug, *, json: Json = False) -> None:
     output = Output(json=json)
 
     async def work(platform: Platform) -> dict[str, Any]:
+        from services.cli import reading  # late, as above
+
         async with platform.database.transaction() as session:
-            tenant = await tenant_by_slug(session, slug)
-            cell = await session.get(Cell, tenant.id)
-            latest = select(Operation).where(Operation.tenant_id == tenant.id).order_by(Operation.created_at.desc())
-            operations = [_operation(row) for row in await session.scalars(latest.limit(5))]
-        port = None if cell is None else cell.port
-        return {**_summary(tenant), "observed": tenant.observed, "port": port, "operations": operations}
+            return await reading.tenant_detail(session, slug)
 
     detail = with_platform(output, work)
     if json:
@@ -90,7 +86,7 @@ def show(slug: Slug, *, json: Json = False) -> None:
 @app.command()
 def up(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json: Json = False) -> None:
     """Bring the tenant to what is wanted, now: also after a failure whose cause you have mended."""
-    _change(slug, lambda session, tenant: desired.retry_now(session, tenant.id), no_wait, timeout, json=json)
+    _change(slug, _again, no_wait, timeout, json=json)
 
 
 @app.command()
@@ -129,8 +125,10 @@ def destroy(
     output = Output(json=json)
 
     async def look(platform: Platform) -> dict[str, Any]:
+        from services.cli import reading  # late, as above
+
         async with platform.database.transaction() as session:
-            return _summary(await tenant_by_slug(session, slug))
+            return await reading.tenant(session, slug)
 
     summary = with_platform(output, look)
     backup = "no backup will be made" if skip_backup else "a verified backup is made first and kept"
@@ -140,7 +138,7 @@ def destroy(
             output.document({"would_destroy": summary, "backup": not skip_backup})
         return
     if not yes:
-        typer.confirm("Destroy it?", abort=True, err=json)
+        guarded(output, lambda: _ask(slug, to_stderr=json))
     change = _wanted(state="absent", reason="destroyed by an operator", skip_backup=skip_backup or None)
     _change(slug, change, no_wait, timeout, json=json)
 
@@ -148,13 +146,14 @@ def destroy(
 @app.command()
 def preview(slug: Slug, *, json: Json = False) -> None:
     """Tell what an update would change, without changing anything."""
-    from services.provisioner.preview import preview_tenant  # late: it loads Pulumi
-
     output = Output(json=json)
 
     async def work(platform: Platform) -> list[dict[str, Any]]:
+        from services.cli import reading  # late, as above
+        from services.provisioner.preview import preview_tenant
+
         async with platform.database.transaction() as session:
-            tenant = await tenant_by_slug(session, slug)
+            tenant = await reading.tenant_by_slug(session, slug)
         return await preview_tenant(platform, tenant.id)
 
     steps = with_platform(output, work)
@@ -165,8 +164,27 @@ def preview(slug: Slug, *, json: Json = False) -> None:
     output.table(f"What an update of {slug} would do", ["action", "type", "name"], rows, empty="Nothing would change.")
 
 
+def _ask(slug: str, *, to_stderr: bool) -> None:
+    try:
+        agreed = typer.confirm("Destroy it?", err=to_stderr)
+    except typer.Abort:  # nobody is there to answer
+        agreed = False
+    if not agreed:
+        raise ConflictError(
+            f"{slug} was not destroyed: nobody said yes.", code="not_confirmed", remedy="Answer y, or add --yes."
+        )
+
+
+async def _again(session: AsyncSession, tenant: Tenant) -> None:
+    from services.provisioner import desired  # late, as above
+
+    await desired.retry_now(session, tenant.id)
+
+
 def _wanted(**changes: Any) -> Change:
     async def change(session: AsyncSession, tenant: Tenant) -> None:
+        from services.provisioner import desired  # late, as above
+
         await desired.set_desired(session, tenant.id, **changes)
 
     return change
@@ -176,6 +194,9 @@ def _change(slug: str, change: Change, no_wait: bool, timeout: int, *, json: boo
     output = Output(json=json)
 
     async def work(platform: Platform) -> dict[str, Any]:
+        from services.cli.follow import follow_tenant  # late, as above
+        from services.cli.reading import tenant_by_slug
+
         async with platform.database.transaction() as session:
             tenant = await tenant_by_slug(session, slug)
             await change(session, tenant)
@@ -188,25 +209,3 @@ def _change(slug: str, change: Change, no_wait: bool, timeout: int, *, json: boo
         output.document(result)
     else:
         output.line(f"[bold]{slug}[/bold] is {result['state']}.")
-
-
-def _summary(tenant: Tenant) -> dict[str, Any]:
-    names = ("slug", "state", "state_code", "state_reason", "plan", "bundle", "bundle_version", "substrate",
-             "desired_state", "desired_reason", "generation", "observed_generation", "observed_state", "failures",
-             "retry_at", "created_at", "healthy_at", "deleted_at")  # fmt: skip
-    return {name: getattr(tenant, name) for name in names}
-
-
-def _operation(row: Operation) -> dict[str, Any]:
-    names = (
-        "id",
-        "kind",
-        "status",
-        "attempt",
-        "generation",
-        "error_code",
-        "error_message",
-        "created_at",
-        "finished_at",
-    )
-    return {name: getattr(row, name) for name in names}

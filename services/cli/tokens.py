@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawstack.tokens import TokenKind
-from services.access import service as access
 from services.cli.output import Output, moment
 from services.cli.session import with_platform
-from services.context import Platform
-from services.database.base import utcnow
+
+if TYPE_CHECKING:
+    from services.context import Platform
 
 app = typer.Typer(no_args_is_help=True, help="Operator tokens for the API: create, list, revoke.")
 
@@ -33,6 +32,10 @@ def create(
     output = Output(json=json)
 
     async def work(platform: Platform) -> str:
+        from clawstack.tokens import TokenKind  # late: keeps `--help` fast
+        from services.access import service as access
+        from services.database.base import utcnow
+
         expires = utcnow() + timedelta(days=days) if days else None
         async with platform.database.transaction() as session:
             token = await access.issue_token(
@@ -54,6 +57,8 @@ def list_(*, json: Json = False) -> None:
     output = Output(json=json)
 
     async def work(platform: Platform) -> list[dict[str, object]]:
+        from services.access import service as access  # late, as above
+
         async with platform.database.transaction() as session:
             rows = await access.list_tokens(session)
         names = ("key", "name", "kind", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
@@ -76,6 +81,8 @@ def revoke(key: Annotated[str, typer.Argument(help="The key from the list.")], *
     output = Output(json=json)
 
     async def work(platform: Platform) -> None:
+        from services.access import service as access  # late, as above
+
         async with platform.database.transaction() as session:
             await access.revoke(session, key)
 

@@ -1,0 +1,99 @@
+"""What commands show, read as plain rows. Imported late by them: `--help` and wrong arguments need no SQLAlchemy."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clawstack.errors import NotFoundError
+from services.backups.tables import Backup
+from services.provisioner.tables import Cell, Operation, OperationEvent, Tenant
+
+_TENANT = (
+    "slug", "state", "state_code", "state_reason", "plan", "bundle", "bundle_version", "substrate", "desired_state",
+    "desired_reason", "generation", "observed_generation", "observed_state", "failures", "retry_at", "created_at",
+    "healthy_at", "deleted_at",
+)  # fmt: skip
+_OPERATION = (
+    "id", "kind", "status", "attempt", "generation", "reason", "error_code", "error_message", "error_remedy",
+    "summary", "created_at", "finished_at",
+)  # fmt: skip
+_BACKUP = ("id", "location", "sha256", "size", "reason", "openclaw_version", "created_at", "verified_at")
+_LATEST = 5
+
+
+async def tenant_by_slug(session: AsyncSession, slug: str) -> Tenant:
+    """The tenant; raises NotFoundError with the command that lists them."""
+    tenant = (await session.scalars(select(Tenant).where(Tenant.slug == slug))).one_or_none()
+    if tenant is None:
+        remedy = "`clawstack tenants list --all` shows them."
+        raise NotFoundError(f"There is no tenant {slug[:60]!r}.", remedy=remedy)
+    return tenant
+
+
+async def tenants(session: AsyncSession, *, state: str | None, deleted_too: bool) -> list[dict[str, Any]]:
+    """Tenants, newest first."""
+    query = select(Tenant).order_by(Tenant.created_at.desc())
+    if state:
+        query = query.where(Tenant.state == state)
+    elif not deleted_too:
+        query = query.where(Tenant.state != "deleted")
+    return [_fields(tenant, _TENANT) for tenant in await session.scalars(query)]
+
+
+async def tenant(session: AsyncSession, slug: str) -> dict[str, Any]:
+    """One tenant in short; raises NotFoundError."""
+    return _fields(await tenant_by_slug(session, slug), _TENANT)
+
+
+async def tenant_detail(session: AsyncSession, slug: str) -> dict[str, Any]:
+    """One tenant with its cell and its latest operations; raises NotFoundError."""
+    row = await tenant_by_slug(session, slug)
+    cell = await session.get(Cell, row.id)
+    latest = select(Operation).where(Operation.tenant_id == row.id).order_by(Operation.created_at.desc())
+    return {
+        **_fields(row, _TENANT),
+        "observed": row.observed,
+        "port": None if cell is None else cell.port,
+        "operations": [_fields(each, _OPERATION) for each in await session.scalars(latest.limit(_LATEST))],
+    }
+
+
+async def operations(session: AsyncSession, slug: str | None, *, limit: int) -> list[dict[str, Any]]:
+    """Operations, newest first; raises NotFoundError for an unknown slug."""
+    query = select(Operation, Tenant.slug).join(Tenant, Tenant.id == Operation.tenant_id)
+    if slug:
+        query = query.where(Operation.tenant_id == (await tenant_by_slug(session, slug)).id)
+    rows = await session.execute(query.order_by(Operation.created_at.desc()).limit(limit))
+    return [{"slug": name, **_fields(operation, _OPERATION)} for operation, name in rows]
+
+
+async def operation_detail(session: AsyncSession, key: uuid.UUID) -> dict[str, Any]:
+    """One operation with its events; raises NotFoundError."""
+    query = select(Operation, Tenant.slug).join(Tenant, Tenant.id == Operation.tenant_id).where(Operation.id == key)
+    found = (await session.execute(query)).one_or_none()
+    if found is None:
+        raise NotFoundError(f"There is no operation {key}.", remedy="`clawstack operations list` shows the latest.")
+    row, slug = found
+    events = select(OperationEvent).where(OperationEvent.operation_id == key).order_by(OperationEvent.sequence)
+    shown = [
+        {"at": event.created_at, "kind": event.kind, "message": event.message, "data": event.data}
+        for event in await session.scalars(events)
+    ]
+    return {"slug": slug, **_fields(row, _OPERATION), "events": shown}
+
+
+async def backups(session: AsyncSession, slug: str | None) -> list[dict[str, Any]]:
+    """Backups, newest first; raises NotFoundError for an unknown slug."""
+    query = select(Backup, Tenant.slug).join(Tenant, Tenant.id == Backup.tenant_id)
+    if slug:
+        query = query.where(Backup.tenant_id == (await tenant_by_slug(session, slug)).id)
+    rows = await session.execute(query.order_by(Backup.created_at.desc()))
+    return [{"slug": name, **_fields(backup, _BACKUP)} for backup, name in rows]
+
+
+def _fields(row: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}

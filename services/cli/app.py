@@ -22,7 +22,11 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
-app.command("sandbox", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(sandbox.sandbox)
+app.command(
+    "sandbox",
+    add_help_option=False,  # its own --help tells more
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(sandbox.sandbox)
 app.command("demo")(demo.demo)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(operations.app, name="operations")

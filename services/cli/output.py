@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,12 +22,18 @@ STATE_COLOURS = {
 }  # fmt: skip
 
 
+_PIPED_WIDTH: Final = 400
+"""Columns of a table that no terminal shows: wide enough that a line stays one line for `grep`."""
+
+
 class Output:
     """Where a command writes. With `json` only one document goes to standard output."""
 
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
-        self.console = Console(stderr=json, highlight=False, soft_wrap=True)
+        stream = sys.stderr if json else sys.stdout
+        width = None if stream.isatty() else _PIPED_WIDTH
+        self.console = Console(stderr=json, highlight=False, soft_wrap=True, width=width)
         self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def document(self, value: Any) -> None:

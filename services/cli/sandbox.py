@@ -11,7 +11,7 @@ import typer
 def sandbox(context: typer.Context) -> None:
     """Run the stand-ins for Stripe, Telegram and a model vendor on this machine, for development and demonstration.
 
-    Options are passed on: try `clawstack sandbox --help`. It prints the settings that point the platform at it.
+    Options are passed on; `clawstack sandbox --help` tells them. It prints the settings that point the platform at it.
     """
     # Replaced, not imported: the product never imports the sandbox (import contract).
     os.execv(sys.executable, [sys.executable, "-m", "sandbox", *context.args])  # noqa: S606 - our own module

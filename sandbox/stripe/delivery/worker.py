@@ -32,7 +32,7 @@ class Dispatcher:
         self._ready = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
-        self._rng = random.Random(self.hostile.seed)
+        self._seed(self.hostile)
 
     # hostile mode ----------------------------------------------------------------------------------------------------
 
@@ -41,10 +41,15 @@ class Dispatcher:
         """What is ordered now; survives a restart."""
         return Hostile.parse(self.account.settings.get("hostile", {}))
 
+    def _seed(self, hostile: Hostile) -> None:
+        # Two sources: deliveries are planned and answered side by side, and one seed must give one plan.
+        self._rng = random.Random(hostile.seed)
+        self._answers_rng = random.Random(hostile.seed)
+
     def set_hostile(self, hostile: Hostile) -> None:
         """Takes effect for events from now on; the seed starts anew."""
         self.account.settings.put("hostile", hostile.as_json())
-        self._rng = random.Random(hostile.seed)
+        self._seed(hostile)
 
     # Outbox ----------------------------------------------------------------------------------------------------------
 
@@ -129,7 +134,7 @@ class Dispatcher:
             return
         attempt = await self._send(delivery, event, endpoint)
         ok = 200 <= attempt.get("status", 0) < 300  # noqa: PLR2004 - HTTP success
-        lost = ok and not delivery["flaw"] and self._rng.random() < self.hostile.lose_answer
+        lost = ok and not delivery["flaw"] and self._answers_rng.random() < self.hostile.lose_answer
         if lost:
             attempt["note"] = "lose_answer: the receiver said yes, the stand-in acts as if it had heard nothing"
         state, next_at = self._outcome(delivery, ok=ok and not lost)

@@ -145,7 +145,7 @@ def test_exit_code_78_says_why_and_is_not_tried_again(cell: Cell, place: Place) 
         cell.up()
     assert "the configuration is of a newer version" in str(caught.value)
     assert not [planted for planted in PLANTED if planted in str(caught.value)]
-    assert cell.status().state == "needs_attention"
+    until(lambda: cell.status().state == "needs_attention")  # supervisord notices the launcher's end a moment later
     assert cell.status().last_exit_code == NEEDS_OPERATOR
     assert len(cell.starts()) == 1
     place.behave()

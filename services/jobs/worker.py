@@ -23,6 +23,8 @@ _HEARTBEAT_SECONDS = 5.0
 STALLED_AFTER_SECONDS = 15.0
 """A worker that has not shown life for this long is taken for dead, and its jobs are started again."""
 _PAUSE_SECONDS = 1.0
+_GRACE_SECONDS = 5.0
+"""What is not done by then is interrupted and handed over: any operation can be repeated."""
 
 
 def create_jobs_app(database_url: str, parts: Iterable[Part]) -> procrastinate.App:
@@ -50,7 +52,7 @@ async def run_worker(database_url: str, parts: tuple[Part, ...], *, name: str, c
                     stalled_worker_timeout=STALLED_AFTER_SECONDS * 4,
                     install_signal_handlers=False,
                     delete_jobs="successful",
-                    shutdown_graceful_timeout=30,
+                    shutdown_graceful_timeout=_GRACE_SECONDS,
                 )
             if _is_cancelled():
                 return

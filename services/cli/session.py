@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from clawstack.errors import ClawstackError, PermanentError
+from clawstack.errors import ClawstackError, NeedsAttentionError, PermanentError
 from clawstack.redaction import Redactor
 from services.cli.output import Output
 
@@ -38,7 +39,12 @@ def prepare(redactor: Redactor, *, quiet: bool) -> Settings:
     from clawstack import logs  # late, as above
     from clawstack.settings import load_settings
 
-    settings = load_settings()
+    try:
+        settings = load_settings()
+    except UnicodeDecodeError:
+        raise NeedsAttentionError(
+            "The file .env in this folder is not UTF-8 text.", code="bad_settings", remedy="Correct or remove it."
+        ) from None
     redactor.register(*settings.secret_values())
     level = "WARNING" if quiet and settings.log_level == "INFO" else settings.log_level
     logs.configure(redactor=redactor, level=level, form=settings.log_format)
@@ -63,9 +69,8 @@ def guarded(output: Output, work: Callable[[], T], redactor: Redactor | None = N
 
 
 def _unexpected(error: Exception, redactor: Redactor) -> ClawstackError:
-    from clawstack.logs import get_logger  # late, as above
-
-    get_logger(__name__).debug("unexpected_error", exc_info=error)
+    # The standard library's logger: silent until `prepare` has set up logs that are redacted.
+    logging.getLogger(__name__).debug("unexpected_error", exc_info=error)
     if isinstance(error, OSError):  # disk full, no permission, no such file: the system's words say it all
         place = f" ({error.filename})" if error.filename else ""
         return PermanentError(

@@ -70,10 +70,12 @@ def _listener(port: int) -> int | None:
 def world() -> Iterator[World]:
     # A dead worker's cells are taken over as soon as its lease ends: tests need not wait half a minute for it.
     world = World(overrides={"CLAWSTACK_LEASE_TTL": "8", "CLAWSTACK_RECONCILE_INTERVAL": "10"})
-    world.start()
-    world.run("admin", "stripe-setup", "--json")
-    yield world
-    world.close()
+    try:
+        world.start()
+        world.run("admin", "stripe-setup", "--json")
+        yield world
+    finally:
+        world.close()
 
 
 @pytest.fixture(scope="session")

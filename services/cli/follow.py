@@ -84,7 +84,8 @@ async def _show_events(session: AsyncSession, tenant_id: uuid.UUID, after: int, 
 
 def _rests(tenant: Tenant) -> bool:
     if tenant.state in _ENDED_BADLY:
-        return tenant.blocked_generation == tenant.generation  # else the state is an earlier try's; this one is due
+        # Else the state is that of an earlier try, and the next one is due.
+        return tenant.blocked_generation == tenant.generation or tenant.failures > 0
     return tenant.state in RESTING and tenant.observed_generation == tenant.generation
 
 

@@ -1,4 +1,4 @@
-"""The real command as a process of its own, on a data folder and an embedded database that one module shares."""
+"""The real command as a process of its own, on a data folder and an embedded database that all these tests share."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Cli:
         return result.stderr
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A folder that the accounts of cells and database can pass."""
     folder = Path(tempfile.mkdtemp(prefix="claw-cli-", dir="/tmp"))
@@ -81,7 +81,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cli(folder: Path) -> Iterator[Cli]:
     """The command on a running embedded database: held here, so that commands need not start it each time."""
     data = folder / "data"

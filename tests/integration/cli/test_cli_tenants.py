@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from services.database.base import utcnow
+from services.provisioner.desired import set_desired
 from services.provisioner.tables import Operation, OperationEvent, Tenant
 
 WORKER_ALIVE = text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())")
@@ -32,7 +33,7 @@ def test_a_tenant_is_listed_and_shown(cli, tenant):
     assert "pending" in shown
 
 
-@pytest.mark.parametrize("verb", ["show", "preview", "restart", "destroy"])
+@pytest.mark.parametrize("verb", ["show", "destroy"])
 def test_an_unknown_slug_is_told_with_the_command_that_lists_them(cli, verb):
     error = cli.refused("tenants", verb, "no[b]body")
     assert "There is no tenant 'no[b]body'." in error
@@ -44,12 +45,15 @@ def test_a_list_of_an_unknown_tenant_is_refused_and_not_empty(cli, words):
     assert "There is no tenant 'nobody'." in cli.refused(*words, "nobody")
 
 
-async def test_up_without_a_worker_says_so_and_keeps_what_was_asked_for(cli, database, tenant):
-    error = cli.refused("tenants", "up", tenant.slug)
+async def test_without_a_worker_a_command_says_so_and_keeps_what_was_asked_for(cli, database, tenant):
+    error = cli.refused("tenants", "suspend", tenant.slug)
     assert "No worker is running" in error
     assert "`clawstack serve`" in error
-    cli.refused("tenants", "suspend", tenant.slug)
     assert (await read(database, tenant)).desired_state == "suspended"
+
+
+def test_up_without_a_worker_says_so(cli, tenant):
+    assert "No worker is running" in cli.refused("tenants", "up", tenant.slug)
 
 
 def test_no_wait_records_and_leaves(cli, tenant):
@@ -86,6 +90,11 @@ def test_under_json_the_question_leaves_standard_output_to_the_document(cli, ten
 async def test_destroy_after_a_yes_is_wanted(cli, database, tenant, words, answer):
     cli.run("tenants", "destroy", tenant.slug, "--no-wait", *words, answer=answer)
     assert (await read(database, tenant)).desired_state == "absent"
+
+
+async def test_a_tenant_that_is_leaving_cannot_be_resumed(cli, database, tenant):
+    async with database.transaction() as session:
+        await set_desired(session, tenant.id, state="absent")
     assert "cannot be changed" in cli.refused("tenants", "resume", tenant.slug)
 
 
@@ -112,7 +121,7 @@ async def test_an_operation_is_shown_with_its_events_and_cannot_be_cancelled_onc
     shown = cli.ok("operations", "show", str(row.id))
     assert "begins [/b]" in shown
     assert "disk_full: No room in [/]. Make room." in shown
-    assert str(row.id) in cli.ok("operations", "list", tenant.slug)
+    assert [each["id"] for each in cli.json("operations", "list", tenant.slug)] == [str(row.id)]
     assert f"Operation {row.id} is over (failed)" in cli.refused("operations", "cancel", str(row.id))
 
 

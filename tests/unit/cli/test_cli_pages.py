@@ -50,6 +50,6 @@ def test_commands_in_the_pages_exist(page):
 
 
 def test_a_wrong_command_would_be_seen():
-    text = "`clawstack tenants show|paint SLUG`, `clawstack serve --rule worker`\nclawstack doctor  # fine\n"
+    text = "`clawstack tenants show|paint SLUG`, `clawstack serve --rule worker`\n```\nclawstack doctor  # fine\n```\n"
     assert [misses(words) for words in named(text)] == [None, "paint", "--rule", None]
     assert len(named((ROOT / "docs" / "operators.md").read_text())) > 15

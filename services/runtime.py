@@ -35,8 +35,8 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         with super().capture_signals():
             yield
-            # uvicorn would raise the signal again once it has ended, and SIGTERM would then kill this process before
-            # the worker has let go of its cells and the embedded database is stopped.
+            # uvicorn would raise the signal again once it has ended: as a second order to end it would cut short the
+            # worker, which is still letting go of its cells, and SIGTERM kills a process that has no handler for it.
             self._captured_signals.clear()
 
 

@@ -81,7 +81,8 @@ def test_told_to_end_while_the_database_starts(alone, sent, code):
     assert left_over(alone) == []
 
 
-def test_told_to_end_while_it_serves(alone):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_end_while_it_serves(alone, sent):
     process = started(alone)
     lines: list[str] = []
     try:
@@ -90,7 +91,7 @@ def test_told_to_end_while_it_serves(alone):
             lines.append(line)
             if "Starting worker" in line:
                 break
-        os.kill(process.pid, signal.SIGTERM)
+        os.kill(process.pid, sent)
         lines.append(process.communicate(timeout=_SECONDS)[0])
     finally:
         process.kill()

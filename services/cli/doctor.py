@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.cli.output import Output
+from services.cli.session import guarded
 
 
 def doctor(
@@ -22,7 +23,7 @@ def doctor(
     from toolchain.doctor import examine  # late: keeps `--help` fast
 
     output = Output(json=json)
-    report = examine(production=production)
+    report = guarded(output, lambda: examine(production=production))
     if json:
         output.document(asdict(report))
     else:

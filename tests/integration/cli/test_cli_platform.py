@@ -129,3 +129,7 @@ def test_a_taken_port_is_told(cli):
 
 def test_the_sandbox_tells_its_own_options(cli):
     assert "--stripe-webhook-url" in cli.ok("sandbox", "--help")
+
+
+def test_the_doctor_too_tells_a_wrong_setting_in_one_line(cli):
+    assert "allowed are all, registries, never" in cli.refused("doctor", CLAWSTACK_TOOLCHAIN_DOWNLOADS="some")

@@ -14,7 +14,7 @@ from services.cli.session import with_platform
 if TYPE_CHECKING:
     from services.context import Platform
 
-app = typer.Typer(no_args_is_help=True, help="Backups: list them, open one into a folder.")
+app = typer.Typer(no_args_is_help=True, help="Backups: list them, open one into a folder, delete one.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -64,3 +64,28 @@ def open_(
         output.line(
             f"Opened into {escape(str(opened))}. It holds the tenant's private data: remove it when you are done."
         )
+
+
+@app.command()
+def delete(
+    location: Annotated[str, typer.Argument(help="The backup's location, as `clawstack backup list` shows it.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete a backup for good, because its owner asks for it. Nothing can bring it back."""
+    output = Output(json=json)
+    output.line(f"This deletes the backup [bold]{escape(location)}[/bold] for good.")
+    if not yes:
+        typer.confirm("Delete it?", abort=True, err=json)
+
+    async def work(platform: Platform) -> None:
+        from services.backups.deletion import delete_backup  # late: keeps `--help` fast
+
+        await delete_backup(platform, location)
+
+    with_platform(output, work)
+    if json:
+        output.document({"deleted": location})
+    else:
+        output.line("It is gone.")

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from clawstack.errors import TemporaryError
+
+#: A process that is stopped in the middle of a transaction must not keep its locks from everybody else for ever: the
+#: server ends its session (seen: a suspended worker held a row, and no other could take its cell over).
+SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=15s"
 
 
 def driver_url(url: str) -> str:
@@ -20,6 +25,11 @@ def driver_url(url: str) -> str:
 def libpq_url(url: str) -> str:
     """`url` as psycopg itself takes it."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def session_conninfo(url: str) -> str:
+    """`url` for psycopg, with the session options of every connection of the platform."""
+    return make_conninfo(libpq_url(url), options=SESSION_OPTIONS)
 
 
 class Database:
@@ -35,7 +45,7 @@ class Database:
             pool_timeout=10,
             hide_parameters=True,  # parameters are people's words; errors are logged
             pool_pre_ping=True,  # a restarted server must cost no request
-            connect_args={"connect_timeout": 5, "application_name": "clawstack", "options": "-c timezone=UTC"},
+            connect_args={"connect_timeout": 5, "application_name": "clawstack", "options": SESSION_OPTIONS},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 

@@ -11,7 +11,7 @@ import psycopg
 from procrastinate import exceptions
 
 from clawstack.logs import get_logger
-from services.database.connection import libpq_url
+from services.database.connection import session_conninfo
 from services.jobs.queue import DEFAULT_QUEUE
 from services.parts import Part
 
@@ -29,7 +29,9 @@ _GRACE_SECONDS = 5.0
 
 def create_jobs_app(database_url: str, parts: Iterable[Part]) -> procrastinate.App:
     """Procrastinate on our PostgreSQL, with every part's jobs declared on it."""
-    connector = procrastinate.PsycopgConnector(conninfo=libpq_url(database_url), min_size=1, max_size=6, timeout=10)
+    connector = procrastinate.PsycopgConnector(
+        conninfo=session_conninfo(database_url), min_size=1, max_size=6, timeout=10
+    )
     app = procrastinate.App(connector=connector)
     for part in parts:
         if part.register_tasks is not None:

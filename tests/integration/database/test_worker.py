@@ -11,12 +11,13 @@ from pathlib import Path
 from shutil import rmtree
 
 import pytest
+from sqlalchemy import text
 
 from services.database import migrate
 from services.database.connection import Database
 from services.database.embedded import EmbeddedPostgres
 from services.jobs.queue import Job, defer
-from services.jobs.worker import run_worker
+from services.jobs.worker import create_jobs_app, run_worker
 from services.parts import Part
 
 
@@ -69,6 +70,17 @@ async def test_jobs_are_done_after_the_server_was_killed(server):
             await worker
         await database.close()
     assert worker.done()
+
+
+async def test_a_session_that_sleeps_in_a_transaction_is_ended_by_the_server(database, postgres_url):
+    async with database.transaction() as session:
+        assert (await session.execute(text("SHOW idle_in_transaction_session_timeout"))).scalar_one() == "15s"
+    app = create_jobs_app(postgres_url, ())
+    async with app.open_async():
+        row = await app.connector.execute_query_one_async(
+            "SELECT current_setting('idle_in_transaction_session_timeout') AS t"
+        )
+    assert row["t"] == "15s"
 
 
 async def test_a_cancelled_worker_ends_and_is_not_begun_again(database, postgres_url):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+from collections.abc import Generator
+
+import pytest
 
 
 def pytest_configure() -> None:
@@ -13,3 +17,19 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """No garbage collection while a failure is written up.
+
+    CPython before 3.11.8 cannot parse while it parses (https://github.com/python/cpython/issues/106905): a finalizer
+    that complains while pytest parses the failed test's source ended the whole session with a SystemError (seen in CI).
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        if collecting:
+            gc.enable()

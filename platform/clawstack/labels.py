@@ -8,6 +8,10 @@ TENANT: Final = "clawstack.dev/tenant"
 PLAN: Final = "clawstack.dev/plan"
 SUBSTRATE: Final = "clawstack.dev/substrate"
 BUNDLE: Final = "clawstack.dev/bundle"
+CLUSTER: Final = "clawstack.dev/cluster"
+POOL: Final = "clawstack.dev/pool"
+ROLE: Final = "clawstack.dev/role"
+"""`control-plane` or `worker`, on every node of a cluster."""
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 #: What the policy pack requires on every resource of a cell.
@@ -17,3 +21,9 @@ REQUIRED: Final = (TENANT, PLAN, SUBSTRATE, MANAGED_BY)
 def cell_labels(*, slug: str, plan: str, substrate: str, bundle: str) -> dict[str, str]:
     """Labels of every resource that belongs to the cell of tenant `slug`."""
     return {TENANT: slug, PLAN: plan, SUBSTRATE: substrate, BUNDLE: bundle, MANAGED_BY: "clawstack"}
+
+
+def platform_labels(*, cluster: str, role: str | None = None, pool: str | None = None) -> dict[str, str]:
+    """Labels of a resource that belongs to a cluster of the platform and to no tenant."""
+    more = {ROLE: role, POOL: pool}
+    return {CLUSTER: cluster, **{key: value for key, value in more.items() if value}, MANAGED_BY: "clawstack"}

@@ -249,6 +249,8 @@ class CellSpec(_Frozen):
     desired: DesiredState = DesiredState.RUNNING
     restart_nonce: Annotated[str, Field(max_length=100)] = ""
     """Change it to force a restart of the gateway."""
+    boot_token: Annotated[SecretStr | None, AfterValidator(lambda value: value and _path_token(value))] = None
+    """`server` only: what a new machine exchanges, once, for its secrets; another one means another machine."""
     skip_backup: bool = False
     """True: erase without a backup (law 8: only when the operator says so)."""
 

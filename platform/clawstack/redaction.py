@@ -15,7 +15,7 @@ MASK: Final = "[secret]"
 _MIN_LENGTH: Final = 8  # shorter values would strike out ordinary words
 
 _SHAPES: Final = re.compile(
-    r"(?P<token>claw(?:op|cu|px|ch)_[0-9a-zA-Z]{12}_)[0-9a-zA-Z]{20,}"
+    r"(?P<token>claw(?:op|cu|px|ch|bt|ag)_[0-9a-zA-Z]{12}_)[0-9a-zA-Z]{20,}"
     r"|(?P<stripe>\b(?:sk|rk)_(?:test|live)_|\bwhsec_)[0-9a-zA-Z_]{6,}"
     r"|(?P<bot>\b\d{6,12}:)[0-9A-Za-z_-]{30,}"
     r"|(?P<bearer>\bBearer\s+)[0-9A-Za-z._~+/=-]{8,}"

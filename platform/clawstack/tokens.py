@@ -33,6 +33,10 @@ class TokenKind(StrEnum):
     """One cell towards the LLM proxy."""
     CHANNEL = "clawch"
     """One cell towards the Telegram router; stands where a bot token would."""
+    BOOT = "clawbt"
+    """A new machine of a `server` cell, once: it exchanges it for what it needs."""
+    AGENT = "clawag"
+    """A machine of a `server` cell towards the platform, from its boot until it is replaced."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,8 @@ _HCLOUD_LABELLED: Final = frozenset(
     f"hcloud:index/{kind}:{kind[0].upper()}{kind[1:]}"
     for kind in (
         "server", "volume", "network", "firewall", "placementGroup", "loadBalancer", "sshKey", "primaryIp",
-        "floatingIp", "snapshot", "managedCertificate", "uploadedCertificate",
+        "floatingIp", "snapshot", "certificate", "managedCertificate", "uploadedCertificate", "zone", "zoneRrset",
+        "storageBox", "storageBoxSnapshot", "storageBoxSubaccount",
     )
 )  # fmt: skip
 

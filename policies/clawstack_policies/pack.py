@@ -6,6 +6,12 @@ from typing import Final
 
 from pulumi_policy import Policy
 
+from clawstack_policies.hetzner.allowance import types_allowed
+from clawstack_policies.hetzner.costs import cost_ceiling
+from clawstack_policies.hetzner.firewalls import firewall_on_every_server, no_public_administration, no_public_balancer
+from clawstack_policies.hetzner.nodes import backups_for_control_planes, private_network_for_nodes
+from clawstack_policies.hetzner.protection import data_protected, volumes_closed
+from clawstack_policies.hetzner.user_data import no_secret_in_user_data
 from clawstack_policies.kubernetes.boundaries import (
     no_cluster_scope,
     no_exposed_service,
@@ -45,4 +51,14 @@ POLICIES: Final[tuple[Policy, ...]] = (
     no_exposed_service(),
     no_cluster_scope(),
     no_foreign_namespace(),
+    no_public_administration(),
+    no_public_balancer(),
+    firewall_on_every_server(),
+    private_network_for_nodes(),
+    backups_for_control_planes(),
+    data_protected(),
+    volumes_closed(),
+    types_allowed(),
+    no_secret_in_user_data(),
+    cost_ceiling(),
 )

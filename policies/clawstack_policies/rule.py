@@ -80,7 +80,13 @@ def rule(
 
 
 def stack_rule(
-    *, name: str, sentence: str, remedy: str, severity: Severity, check: StackCheck
+    *,
+    name: str,
+    sentence: str,
+    remedy: str,
+    severity: Severity,
+    check: StackCheck,
+    options: Mapping[str, Any] | None = None,
 ) -> StackValidationPolicy:
     """A mandatory rule about what must stand beside each other in one stack."""
 
@@ -96,7 +102,7 @@ def stack_rule(
         enforcement_level=EnforcementLevel.MANDATORY,
         severity=severity,
         remediation_steps=remedy,
-        config_schema=PolicyConfigSchema(properties=EXEMPTIONS),
+        config_schema=PolicyConfigSchema(properties={**EXEMPTIONS, **(options or {})}),
     )
 
 

@@ -38,7 +38,7 @@ class PlaintextSecrets:
 
     def watch(self, args: ResourceValidationArgs) -> None:
         """Look at a resource whose secrets are still marked. Changes nothing."""
-        self._found[args.urn] = list(find(_raw(args.props)))
+        self._found[args.urn] = list(find(marked(args.props)))
 
     def check(self, args: ResourceValidationArgs) -> Iterator[str]:
         """One sentence per finding."""
@@ -62,14 +62,25 @@ def find(value: Any, path: str = "") -> Iterator[str]:
 
 
 def _is_plain_secret(key: str, value: str) -> bool:
-    if _TELLING_VALUE.search(value):
+    if looks_secret(value):
         return True
-    if not value or _UNKNOWN.fullmatch(value) or _REFERENCE.fullmatch(value):
+    if not value or is_unknown(value) or _REFERENCE.fullmatch(value):
         return False
     return bool(_TELLING_KEY.search(key)) and not _HARMLESS_KEY.search(key)
 
 
-def _raw(props: Any) -> Any:
+def looks_secret(text: str) -> bool:
+    """Whether the text holds a secret that its shape gives away."""
+    return _TELLING_VALUE.search(text) is not None
+
+
+def is_unknown(text: str) -> bool:
+    """Whether this is what stands for a value that a preview does not know."""
+    return _UNKNOWN.fullmatch(text) is not None
+
+
+def marked(props: Any) -> Any:
+    """The properties as a remediation sees them, secrets still wrapped in their marks."""
     # The proxy that the SDK hands to remediations gives its target, marks included, under this key.
     try:
         return props["__target"]

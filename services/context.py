@@ -11,6 +11,7 @@ from clawstack.plans import Catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
 from services.database.connection import Database
+from services.substrates.registry import Drivers
 from services.vault.service import Vault
 
 
@@ -24,5 +25,7 @@ class Platform:
     redactor: Redactor
     master_key: MasterKey
     vault: Vault
+    drivers: Drivers
+    """The live side of the substrates."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     """Where nouns register their counters; never the library's global registry."""

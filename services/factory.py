@@ -16,6 +16,7 @@ from clawstack.settings import Profile, Settings
 from services.context import Platform
 from services.database.connection import Database
 from services.roles import Role
+from services.substrates.registry import Drivers
 from services.vault.service import Vault
 
 if TYPE_CHECKING:  # commands build a platform without serving it, and need not load FastAPI for that
@@ -47,6 +48,7 @@ def build_platform(settings: Settings, *, database_url: str, redactor: Redactor 
         redactor=redactor,
         master_key=master_key,
         vault=Vault(master_key=master_key, redactor=redactor),
+        drivers=Drivers(settings),
     )
 
 

@@ -47,6 +47,7 @@ async def opened_platform(settings: Settings, redactor: Redactor) -> AsyncIterat
         await _migrate(url)
         platform = build_platform(settings, database_url=url, redactor=redactor)
         stack.push_async_callback(platform.database.close)
+        stack.push_async_callback(platform.drivers.aclose)
         yield platform
 
 

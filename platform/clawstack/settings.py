@@ -129,6 +129,13 @@ class Settings(BaseSettings):
     cell_platform_url: str | None = None
     """Where cells reach the LLM proxy and the Telegram router; default `http://127.0.0.1:PORT`."""
 
+    kubeconfig: Path | None = None
+    """A kubeconfig of the cluster for namespace cells; without it there are none."""
+    cluster: dict[str, Any] = Field(default_factory=dict)
+    """JSON: what namespace cells need to know of that cluster: `{"cluster": "prod", "image": "...", "proxy": {...}, "router": {...}, "platform": {...}}` (operators' guide)."""
+    cluster_platform_url: str | None = None
+    """Where namespace cells reach the LLM proxy and the Telegram router; default is the public URL."""
+
     hcloud_endpoint: str = "https://api.hetzner.cloud/v1"
     """Root of the Hetzner Cloud API."""
     hcloud_token: SecretStr | None = None
@@ -143,7 +150,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     """`json` for log collectors."""
 
-    @field_validator("public_url", "stripe_api_base", "telegram_api_root", "telegram_link_base", "cell_platform_url")
+    @field_validator("public_url", "stripe_api_base", "telegram_api_root", "telegram_link_base", "cell_platform_url", "cluster_platform_url")
     @classmethod
     def _url_without_trailing_slash(cls, value: str | None) -> str | None:
         if value is None:

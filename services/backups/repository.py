@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.backups.tables import Backup
+from services.provisioner.tables import Tenant
 
 
 async def add(session: AsyncSession, values: Iterable[dict[str, Any]]) -> int:
@@ -37,3 +38,21 @@ async def latest_verified(session: AsyncSession, tenant_id: uuid.UUID) -> dateti
     """When the youngest backup of a tenant was verified."""
     query = select(func.max(Backup.verified_at)).where(Backup.tenant_id == tenant_id)
     return (await session.execute(query)).scalar_one_or_none()
+
+
+async def latest_location(session: AsyncSession, tenant_id: uuid.UUID) -> str | None:
+    """Where a tenant's youngest verified backup is."""
+    query = (
+        select(Backup.location)
+        .where(Backup.tenant_id == tenant_id, Backup.verified_at.is_not(None))
+        .order_by(Backup.created_at.desc(), Backup.id)
+        .limit(1)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def by_location(session: AsyncSession, location: str) -> tuple[Backup, str] | None:
+    """A backup and the slug of the tenant that it was taken from."""
+    query = select(Backup, Tenant.slug).join(Tenant, Tenant.id == Backup.tenant_id).where(Backup.location == location)
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else (row[0], row[1])

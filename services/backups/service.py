@@ -6,23 +6,41 @@ import asyncio
 import uuid
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clawstack.errors import NotFoundError, PermanentError
 from services.backups import repository
+from services.vault.service import Vault
 from tenants.backups import archive
-from tenants.backups.archive import Manifest
-
-REASON_DESTROY: Final = "destroy"
+from tenants.backups.archive import Archive, Manifest
 
 
-async def register_backups(
-    session: AsyncSession, tenant_id: uuid.UUID, *, slug: str, folder: Path, reason: str = REASON_DESTROY
-) -> int:
+async def register_backups(session: AsyncSession, tenant_id: uuid.UUID, *, slug: str, folder: Path, reason: str) -> int:
     """Note every archive below `folder`/`slug` that has a manifest; returns how many are new. Safe to repeat."""
     found = await asyncio.to_thread(archive.manifests, folder, slug)
     return await repository.add(session, [_row(item, tenant_id, folder, reason) for item in found])
+
+
+async def find_archive(session: AsyncSession, location: str, *, vault: Vault) -> Archive:
+    """The backup at a location, ready to be restored.
+
+    Raises NotFoundError when there is none, PermanentError when its key is gone.
+    """
+    found = await repository.by_location(session, location)
+    if found is None:
+        raise NotFoundError(f"There is no backup at {location}.", remedy="`clawstack backup list` shows them.")
+    backup, slug = found
+    key = await vault.get(session, backup.tenant_id, "backup_key")
+    if key is None:
+        raise PermanentError(f"The key of {slug}'s backups is gone; they cannot be opened.", code="backup_key_gone")
+    path = Path(location)
+    manifests = await asyncio.to_thread(archive.manifests, path.parent.parent, slug)
+    for manifest in manifests:
+        if manifest.archive == path.name and manifest.sha256 == backup.sha256:
+            return Archive(folder=path.parent.parent, manifest=manifest, key=key)
+    raise NotFoundError(f"The backup at {location} is not there any more.", code="backup_missing")
 
 
 def _row(manifest: Manifest, tenant_id: uuid.UUID, folder: Path, reason: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Final
 import procrastinate
 
 from services.context import Platform
-from services.health.probe import ProcessProbe
 from services.health.sweep import Sweep, run_quietly
 from services.jobs.queue import DEFAULT_QUEUE
 from services.parts import Part
@@ -19,8 +18,8 @@ _MINUTE: Final = 60
 
 def create_part(platform: Platform) -> Part:
     """Health as the factory takes it."""
-    probe = ProcessProbe(supervisor=platform.settings.data_dir / "supervisor")
-    sweep = Sweep(database=platform.database, probes={"process": probe}, orphans=probe)
+    drivers = platform.drivers
+    sweep = Sweep(database=platform.database, probes={name: drivers.of(name) for name in drivers.usable()})
 
     def register_tasks(app: procrastinate.App) -> None:
         @app.periodic(cron=cron_of(platform.settings.reconcile_interval))

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final
 
-from clawstack.errors import TemporaryError
+from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.logs import get_logger
 from services.database.base import utcnow
 from services.database.connection import Database
@@ -16,23 +16,15 @@ from services.health import repository
 from services.health.judgement import Look, Verdict, judge
 from services.health.repository import Candidate
 from services.provisioner import bookkeeping, desired
-from services.provisioner.borders import CellProbe, Sighting
 from services.provisioner.decide import Pause, Rest, decide
 from services.provisioner.tables import Tenant
 from services.provisioner.vocabulary import Desired, Observed, TenantState
+from services.substrates.protocol import CellProbe, Orphan, Sighting
 
 log = get_logger(__name__)
 
 #: Cells that are looked at side by side; each look may wait for an HTTP answer.
 _AT_ONCE: Final = 8
-
-
-class OrphanFinder(Protocol):
-    """Finds what runs for nobody."""
-
-    async def orphans(self, known: frozenset[str]) -> list[Any]:
-        """Whatever belongs to none of the slugs in `known`; each has `slug` and `pids`."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,13 +41,10 @@ class Report:
 class Sweep:
     """One pass over all cells; passes may overlap without harm."""
 
-    def __init__(
-        self, *, database: Database, probes: Mapping[str, CellProbe], orphans: OrphanFinder | None = None
-    ) -> None:
+    def __init__(self, *, database: Database, probes: Mapping[str, CellProbe]) -> None:
         """`probes`: by substrate; cells of others are not looked at."""
         self._database = database
         self._probes = probes
-        self._orphans = orphans
 
     async def run(self) -> Report:
         """Look at everything once. Raises TemporaryError when the database does not answer."""
@@ -119,13 +108,16 @@ class Sweep:
             return verdict is Verdict.REPAIR
 
     async def _report_orphans(self) -> tuple[str, ...]:
-        if self._orphans is None:
-            return ()
         async with self._database.transaction() as session:
             known = await repository.known_slugs(session)
-        found = await self._orphans.orphans(known)
+        found: list[Orphan] = []
+        for substrate, probe in self._probes.items():
+            try:
+                found += await probe.orphans(known)
+            except ClawstackError as error:  # one that does not answer must not hide what the others show
+                log.warning("orphans_not_looked_for", substrate=substrate, reason=error.message)
         for orphan in found:
-            log.error("orphan_found", slug=orphan.slug, pids=list(orphan.pids))
+            log.error("orphan_found", slug=orphan.slug, what=orphan.what)
         return tuple(orphan.slug for orphan in found)
 
 

@@ -24,6 +24,7 @@ from services.provisioner.engine.run import StackPlace
 from services.provisioner.schemas import TenantSettings
 from services.provisioner.tables import Cell, Tenant
 from services.provisioner.vocabulary import Desired
+from services.substrates.grounds import platform_url
 from tenants.spec import CellSpec, parse_spec
 
 _PASSPHRASE_BYTES: Final = 32
@@ -48,14 +49,19 @@ class CellAssembler:
         self._platform = platform
         self._neighbours = neighbours
 
-    async def assemble(self, session: AsyncSession, tenant: Tenant, runtime: Runtime) -> AssembledCell:
+    async def assemble(
+        self, session: AsyncSession, tenant: Tenant, runtime: Runtime, *, substrate: str | None = None
+    ) -> AssembledCell:
         """Ports, accounts, tokens and passphrase are taken or made in the session's transaction.
+
+        `substrate`: where the cell is meant to be, if not where the tenant is wanted.
 
         Raises InvalidInputError when the rows cannot make a working cell, NeedsAttentionError when no port is left.
         """
         cell = await cells.ensure_cell(session, tenant, self._platform.settings)
         place = await self.place_of(session, tenant, cell)
-        return AssembledCell(spec=await self._spec(session, tenant, cell, runtime), place=place)
+        spec = await self._spec(session, tenant, cell, runtime, substrate or tenant.substrate)
+        return AssembledCell(spec=spec, place=place)
 
     async def place_of(self, session: AsyncSession, tenant: Tenant, cell: Cell) -> StackPlace:
         """Where the cell's stack is kept: all that is needed to destroy it."""
@@ -72,20 +78,22 @@ class CellAssembler:
             exists=cell.stack_created_at is not None,
         )
 
-    async def _spec(self, session: AsyncSession, tenant: Tenant, cell: Cell, runtime: Runtime) -> CellSpec:
+    async def _spec(
+        self, session: AsyncSession, tenant: Tenant, cell: Cell, runtime: Runtime, substrate: str
+    ) -> CellSpec:
         plan = self._platform.catalogue.plan(tenant.plan)
         return parse_spec(
             {
                 "slug": tenant.slug,
                 "plan": tenant.plan,
-                "substrate": tenant.substrate,
+                "substrate": substrate,
                 "bundle": {"name": tenant.bundle, "version": tenant.bundle_version},
                 "answers": {str(key): str(value) for key, value in tenant.answers.items()},
                 "models": self._models(plan, TenantSettings.model_validate(tenant.settings)),
                 "resources": plan.resources.model_dump(),
-                "endpoints": self._endpoints(),
+                "endpoints": self._endpoints(substrate),
                 "port": cell.port,
-                "account": cell.account,
+                "account": cell.account if substrate == "process" else None,
                 "secrets": await self._secrets(session, tenant.id),
                 "directories": self._directories(tenant.slug),
                 "runtime": {"node": runtime.node, "openclaw": runtime.openclaw, "version": runtime.openclaw_version},
@@ -109,8 +117,8 @@ class CellAssembler:
             },
         }
 
-    def _endpoints(self) -> dict[str, str]:
-        root = self._platform.settings.platform_url_for_cells()
+    def _endpoints(self, substrate: str) -> dict[str, str]:
+        root = platform_url(self._platform.settings, substrate)
         return {"llm_base_url": f"{root}/llm/v1", "telegram_api_root": f"{root}/telegram"}
 
     def _directories(self, slug: str) -> dict[str, Path]:

@@ -41,6 +41,7 @@ def situation_of(tenant: Tenant, cell: Cell | None) -> Situation:
         has_cell=cell is not None,
         restart_wanted=tenant.restart_nonce != tenant.observed.get("restart_nonce", ""),
         substrate_changed=tenant.substrate != tenant.observed.get("substrate", tenant.substrate),
+        backup_wanted=tenant.backup_nonce != tenant.observed.get("backup_nonce", ""),
         blocked_generation=tenant.blocked_generation,
         retry_at=tenant.retry_at,
     )
@@ -59,7 +60,12 @@ async def succeed(
     suspended = spec.desired.value == Desired.SUSPENDED
     tenant.observed_state = (Observed.SUSPENDED if suspended else Observed.RUNNING).value
     tenant.observed_generation = operation.generation
-    tenant.observed = {**outcome.outputs, **_applied(spec)}
+    tenant.observed = {
+        **outcome.outputs,
+        **_applied(spec),
+        "backup_nonce": tenant.observed.get("backup_nonce", ""),
+    }
+    tenant.restore_from = None
     tenant.observed_at = utcnow()
     _forgive(tenant)
     show(tenant, TenantState.SUSPENDED if suspended else TenantState.HEALTHY)
@@ -71,6 +77,24 @@ async def succeed(
     if cell is not None and cell.stack_created_at is None:
         cell.stack_created_at = utcnow()
     await _finish(session, operation, OperationStatus.SUCCEEDED, event, summary={"changes": dict(outcome.changes)})
+
+
+async def succeed_backup(session: AsyncSession, tenant: Tenant, operation: Operation, *, event: EventRow) -> None:
+    """Record a backup that somebody asked for."""
+    tenant.observed = {**tenant.observed, "backup_nonce": tenant.backup_nonce}
+    _forgive(tenant)
+    show(tenant, AT_REST[Desired(tenant.desired_state)])
+    await _finish(session, operation, OperationStatus.SUCCEEDED, event)
+
+
+async def record_departure(session: AsyncSession, tenant: Tenant, *, restore_from: str | None) -> None:
+    """The cell left its old substrate. From here on it is one that stands still elsewhere and is yet to be filled."""
+    tenant.observed = {**tenant.observed, "substrate": tenant.substrate}
+    tenant.observed_state = Observed.SUSPENDED.value
+    tenant.restore_from = restore_from
+    cell = await session.get(Cell, tenant.id)
+    if cell is not None:
+        cell.stack_created_at = None
 
 
 async def succeed_destroy(

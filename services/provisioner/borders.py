@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.tokens import Token
 from services.provisioner.tables import Tenant
-from services.provisioner.vocabulary import Observed
+from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
 
 Program = Callable[[], None]
@@ -21,8 +21,20 @@ RegisterToken = Callable[[AsyncSession, uuid.UUID, Token], Awaitable[None]]
 ForTenant = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]
 
 
-#: Notes the archives that a cell left in a folder and returns how many are new; repeating it notes nothing twice.
-RegisterBackups = Callable[[AsyncSession, Tenant, Path], Awaitable[int]]
+class RegisterBackups(Protocol):
+    """Notes the archives that a cell left in a folder; repeating it notes nothing twice."""
+
+    async def __call__(self, session: AsyncSession, tenant: Tenant, folder: Path, *, reason: str) -> int:
+        """How many are new; `reason`: the operation that made them."""
+        ...
+
+
+#: Location of a tenant's youngest verified backup, None where there is none.
+LatestBackup = Callable[[AsyncSession, uuid.UUID], Awaitable[str | None]]
+
+
+#: The backup at a location, ready to be restored; raises NotFoundError, PermanentError when its key is gone.
+FindArchive = Callable[[AsyncSession, str], Awaitable[Archive]]
 
 
 async def _nothing(_: AsyncSession, __: uuid.UUID) -> None:
@@ -39,6 +51,8 @@ class Neighbours:
     revoke_channel_tokens: ForTenant
     unbind_chats: ForTenant
     register_backups: RegisterBackups
+    find_archive: FindArchive
+    latest_backup: LatestBackup
     forget_answers: ForTenant = _nothing
     """What the customer told at sign-up is erased with the cell."""
 
@@ -53,20 +67,3 @@ class Runtime:
     node: Path
     openclaw: Path
     openclaw_version: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sighting:
-    """What was seen of a cell."""
-
-    observed: Observed
-    reason: str | None = None
-    """Why it is broken or unknown."""
-
-
-class CellProbe(Protocol):
-    """Looks at cells themselves, past Pulumi's state."""
-
-    async def look(self, slug: str, *, port: int) -> Sighting:
-        """What the cell does right now; never raises for a cell that is merely broken."""
-        ...

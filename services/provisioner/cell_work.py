@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ClawstackError
 from services.context import Platform
 from services.provisioner import bookkeeping, cells, leases
-from services.provisioner.assembly import CellAssembler
-from services.provisioner.borders import MakeProgram, Program, Runtime
+from services.provisioner.assembly import AssembledCell, CellAssembler
+from services.provisioner.borders import FindArchive, MakeProgram, Program, Runtime
 from services.provisioner.engine.command import Ownership
 from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
 from services.provisioner.engine.engine import Engine
@@ -24,10 +24,12 @@ from services.provisioner.engine.narration import Step
 from services.provisioner.engine.run import Outcome, StackPlace
 from services.provisioner.keeper import LeaseKeeper
 from services.provisioner.leases import LeaseLostError
+from services.provisioner.live_work import LiveWork
 from services.provisioner.recorder import EventRecorder
 from services.provisioner.tables import Tenant
 from services.provisioner.vocabulary import Desired, EventKind, Observed
-from tenants.spec import CellSpec
+from tenants.backups.archive import Archive
+from tenants.spec import CellSpec, DesiredState, Substrate
 
 T = TypeVar("T")
 
@@ -51,6 +53,8 @@ class Shift:
 class _Ready:
     place: StackPlace
     program: Program
+    spec: CellSpec | None
+    """None where it cannot be built any more; then `program` raises why."""
 
 
 class CellWork:
@@ -64,6 +68,7 @@ class CellWork:
         assembler: CellAssembler,
         make_program: MakeProgram,
         find_runtime: Callable[[], Runtime],
+        find_archive: FindArchive,
         executor: Executor,
     ) -> None:
         """`executor`: gives each operation a thread; `find_runtime` blocks and raises NeedsAttentionError."""
@@ -72,21 +77,44 @@ class CellWork:
         self._assembler = assembler
         self._make_program = make_program
         self._find_runtime = find_runtime
+        self._find_archive = find_archive
         self._executor = executor
 
     async def build(self, shift: Shift) -> tuple[Outcome, CellSpec]:
-        """Bring the stack to what the rows say; also compares with reality where the cell was seen broken."""
-        runtime = await asyncio.to_thread(self._find_runtime)
-        async with self._platform.database.transaction() as session:
-            tenant = await self._tenant(session, shift)
-            cell = await self._assembler.assemble(session, tenant, runtime)
+        """Bring the stack to what the rows say; also compares with reality where the cell was seen broken.
+
+        A tenant that is to be filled from a backup is built suspended first, filled, then started.
+        """
+        tenant, cell, archive = await self._assembled(shift)
+        live = self._live(shift, cell.spec)
+        if archive is not None:
+            await self._fill(shift, cell, archive)
+        await live.prepare(cell.spec)
         broken = tenant.observed_state in {Observed.BROKEN, Observed.UNKNOWN}
-        program = self._make_program(cell.spec)
-        outcome = await self._up(shift, cell.place, program, refresh=broken)
+        outcome = await self._up(shift, cell.place, self._make_program(cell.spec), refresh=broken)
+        await live.settle(cell.spec)
         endpoint = outcome.outputs.get("endpoint")
         if endpoint and cell.spec.desired.value == Desired.RUNNING:
             shift.recorder.tell(Step(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
         return outcome, cell.spec
+
+    async def back_up(self, shift: Shift) -> None:
+        """A verified backup of the cell as it is."""
+        _, cell, _ = await self._assembled(shift)
+        await self._live(shift, cell.spec).back_up(cell.spec)
+
+    async def leave(self, shift: Shift) -> None:
+        """Take the cell away from the substrate on which it was last seen; its state is in the newest backup then."""
+        runtime = await asyncio.to_thread(self._find_runtime)
+        async with self._platform.database.transaction() as session:
+            tenant = await self._tenant(session, shift)
+            old = str(tenant.observed["substrate"])
+            cell = await self._assembler.assemble(session, tenant, runtime, substrate=old)
+        live = self._live(shift, cell.spec)
+        spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
+        await live.release(spec)
+        await self._destroy(shift, _Ready(place=cell.place, program=self._make_program(spec), spec=spec))
+        await live.confirm_gone(spec.slug)
 
     async def destroy(self, shift: Shift) -> Outcome:
         """Destroy the stack and erase what Pulumi leaves of it."""
@@ -94,8 +122,18 @@ class CellWork:
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
             ready = await self._prepare_end(session, tenant, runtime)
+        substrate = str(tenant.observed.get("substrate", tenant.substrate))
+        await self._release(shift, tenant, ready, substrate)
         if _has_late_word(tenant):
             await self._pass_on_late_word(shift, ready)
+        outcome = await self._destroy(shift, ready)
+        await LiveWork(
+            driver=self._platform.drivers.of(substrate), control=shift.control, recorder=shift.recorder
+        ).confirm_gone(tenant.slug)
+        await asyncio.to_thread(cells.remove_traces, self._platform.settings, tenant.slug)
+        return outcome
+
+    async def _destroy(self, shift: Shift, ready: _Ready) -> Outcome:
         work = partial(
             self._engine.destroy,
             _looked_at(ready.place, shift),
@@ -103,9 +141,33 @@ class CellWork:
             ownership=shift.ownership(),
             on_step=shift.recorder.tell,
         )
-        outcome = await self._in_thread(shift.control, work)
-        await asyncio.to_thread(cells.remove_traces, self._platform.settings, tenant.slug)
-        return outcome
+        return await self._in_thread(shift.control, work)
+
+    async def _release(self, shift: Shift, tenant: Tenant, ready: _Ready, substrate: str) -> None:
+        if ready.spec is not None:
+            await self._live(shift, ready.spec).release(ready.spec)
+        elif substrate != Substrate.PROCESS and not tenant.skip_backup:
+            # Only process cells are backed up by the stack itself; nothing is destroyed unsaved because of a lost plan.
+            ready.program()
+
+    async def _fill(self, shift: Shift, cell: AssembledCell, archive: Archive) -> None:
+        spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
+        await self._up(shift, cell.place, self._make_program(spec), refresh=False)
+        await self._live(shift, spec).restore(spec, archive)
+
+    async def _assembled(self, shift: Shift) -> tuple[Tenant, AssembledCell, Archive | None]:
+        runtime = await asyncio.to_thread(self._find_runtime)
+        async with self._platform.database.transaction() as session:
+            tenant = await self._tenant(session, shift)
+            cell = await self._assembler.assemble(session, tenant, runtime)
+            archive = None
+            if tenant.restore_from is not None:
+                archive = await self._find_archive(session, tenant.restore_from)
+        return tenant, cell, archive
+
+    def _live(self, shift: Shift, spec: CellSpec) -> LiveWork:
+        driver = self._platform.drivers.of(spec.substrate.value)
+        return LiveWork(driver=driver, control=shift.control, recorder=shift.recorder)
 
     async def _tenant(self, session: AsyncSession, shift: Shift) -> Tenant:
         await leases.confirm(session, shift.keeper.grant)
@@ -120,10 +182,11 @@ class CellWork:
         place = await self._assembler.place_of(session, tenant, cell)
         try:
             async with session.begin_nested():
-                spec = (await self._assembler.assemble(session, tenant, runtime)).spec
-            return _Ready(place=place, program=self._make_program(spec))
+                where = str(tenant.observed.get("substrate", tenant.substrate))
+                spec = (await self._assembler.assemble(session, tenant, runtime, substrate=where)).spec
+            return _Ready(place=place, program=self._make_program(spec), spec=spec)
         except ClawstackError as error:
-            return _Ready(place=place, program=_raising(error))
+            return _Ready(place=place, program=_raising(error), spec=None)
 
     async def _pass_on_late_word(self, shift: Shift, ready: _Ready) -> None:
         # Deletion follows what the state says, so an operator's "no backup needed" has to reach the state first.

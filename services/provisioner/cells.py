@@ -60,7 +60,7 @@ async def ensure_cell(
             .values(
                 tenant_id=tenant.id,
                 port=port,
-                account=naming.account_name(tenant.slug) if _needs_account(tenant) else None,
+                account=naming.account_name(tenant.slug) if os.geteuid() == 0 else None,
                 stack=naming.stack_name(tenant.slug),
                 backend_url=backend_url(settings, tenant.slug),
             )
@@ -105,7 +105,3 @@ def _candidates(slug: str, ports: range) -> Iterator[int]:
     start = int.from_bytes(hashlib.sha256(slug.encode()).digest()[:8]) % len(ports)
     for step in range(len(ports)):
         yield ports[(start + step) % len(ports)]
-
-
-def _needs_account(tenant: Tenant) -> bool:
-    return tenant.substrate == "process" and os.geteuid() == 0

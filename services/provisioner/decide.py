@@ -25,6 +25,8 @@ class Situation:
     """The gateway runs under an older restart nonce than the one wanted."""
     substrate_changed: bool = False
     """The cell lives elsewhere than wanted."""
+    backup_wanted: bool = False
+    """Somebody asked for a backup since the last one that was asked for."""
     blocked_generation: int | None = None
     """The generation for which trying again is pointless until somebody acts."""
     retry_at: datetime | None = None
@@ -65,9 +67,11 @@ def decide(situation: Situation, *, now: datetime) -> Decision:
 
 def needed_operation(situation: Situation) -> OperationKind | Rest:
     """As `decide`, regardless of failures."""
+    if situation.desired is Desired.ABSENT:
+        return OperationKind.DESTROY if situation.has_cell else Rest.GONE
+    if situation.substrate_changed and situation.observed is not Observed.ABSENT:
+        return OperationKind.MOVE  # before anything else: every other operation works where the cell is wanted
     match situation.desired:
-        case Desired.ABSENT:
-            return OperationKind.DESTROY if situation.has_cell else Rest.GONE
         case Desired.RUNNING:
             return _towards_running(situation)
         case Desired.SUSPENDED:
@@ -98,10 +102,10 @@ def _towards_suspended(situation: Situation) -> OperationKind | Rest:
 
 
 def _changes(situation: Situation) -> OperationKind | Rest:
+    if situation.backup_wanted:
+        return OperationKind.BACKUP  # of what is there before it is changed
     if situation.generation == situation.observed_generation:
         return Rest.CONVERGED
-    if situation.substrate_changed:
-        return OperationKind.MOVE
     if situation.restart_wanted and situation.desired is Desired.RUNNING:
         return OperationKind.RESTART
     return OperationKind.UPDATE

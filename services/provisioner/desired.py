@@ -21,7 +21,7 @@ from clawstack.naming import suggest_slug
 from services.database.base import utcnow
 from services.jobs.queue import Job, defer
 from services.provisioner.tables import Tenant
-from services.provisioner.vocabulary import Desired
+from services.provisioner.vocabulary import Desired, Observed
 
 RECONCILE: Final = "provisioner.reconcile"
 _SLUG_TRIES: Final = 20
@@ -42,6 +42,8 @@ class NewTenant:
     """None: the platform's default."""
     name_hint: str = ""
     """Text that the slug shall remind of."""
+    restore_from: str | None = None
+    """Location of a backup that the assistant shall start with."""
 
 
 async def create_tenant(session: AsyncSession, wanted: NewTenant, *, default_substrate: str = "process") -> Tenant:
@@ -58,6 +60,7 @@ async def create_tenant(session: AsyncSession, wanted: NewTenant, *, default_sub
                 substrate=wanted.substrate or default_substrate,
                 answers=dict(wanted.answers),
                 desired_state=Desired.RUNNING.value,
+                restore_from=wanted.restore_from,
             )
             .on_conflict_do_nothing(index_elements=[Tenant.slug])
             .returning(Tenant)
@@ -75,6 +78,7 @@ async def set_desired(
     *,
     state: DesiredState | None = None,
     plan: str | None = None,
+    substrate: str | None = None,
     reason: str | None = None,
     settings: Mapping[str, Any] | None = None,
     restart: bool = False,
@@ -87,6 +91,7 @@ async def set_desired(
     """
     tenant = await _locked(session, tenant_id)
     wanted = _wanted(state=state, plan=plan, settings=settings, restart=restart, skip_backup=skip_backup)
+    wanted |= {} if substrate is None else {"substrate": substrate}
     changes = {name: value for name, value in wanted.items() if getattr(tenant, name) != value}
     if not changes:
         return False
@@ -113,6 +118,24 @@ async def request_reconcile(session: AsyncSession, tenant_id: uuid.UUID, at: dat
             scheduled_at=at,
         ),
     )
+
+
+async def request_backup(session: AsyncSession, tenant_id: uuid.UUID) -> None:
+    """Have a verified backup made of the cell as it is, running or suspended.
+
+    Raises NotFoundError, ConflictError for a tenant whose cell is going or was never built.
+    """
+    tenant = await _locked(session, tenant_id)
+    if tenant.desired_state == Desired.ABSENT:
+        raise _already_leaving(tenant)
+    if tenant.observed_state == Observed.ABSENT:
+        raise ConflictError(
+            f"Tenant {tenant.slug} was not built yet: there is nothing to back up.",
+            code="nothing_to_back_up",
+            remedy="Wait until it is healthy.",
+        )
+    tenant.backup_nonce = secrets.token_hex(8)
+    await _start_over(session, tenant)
 
 
 async def retry_now(session: AsyncSession, tenant_id: uuid.UUID) -> None:

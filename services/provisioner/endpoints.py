@@ -1,7 +1,6 @@
 """`/v1/tenants`: see tenants and say what is wanted of them."""
 
 # No `from __future__ import annotations` here: FastAPI could not resolve annotations that name the guard's closures.
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -14,7 +13,6 @@ from services.database.base import utcnow
 from services.llm_proxy.usage import usage_of
 from services.provisioner import operations, repository, service, streams
 from services.provisioner.assembly import CELL_SECRETS
-from services.provisioner.gateway_log import tail
 from services.provisioner.schemas import (
     Accepted,
     EventView,
@@ -26,7 +24,6 @@ from services.provisioner.schemas import (
     UsageView,
 )
 from services.provisioner.vocabulary import TenantState
-from tenants.process.paths import CellPaths
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
@@ -79,6 +76,7 @@ def _add_tenants(router: APIRouter, platform: Platform, guard: Guard) -> None:
                 wanted,
                 catalogue=platform.catalogue,
                 default_substrate=platform.settings.default_substrate,
+                usable=platform.drivers.usable(),
                 today=utcnow().date(),
             )
             return TenantView.of(tenant)
@@ -93,7 +91,8 @@ def _add_tenants(router: APIRouter, platform: Platform, guard: Guard) -> None:
     async def patch_tenant(slug: str, patch: TenantPatch, principal: writer) -> Accepted:
         """Change plan (operators) or settings; the cell follows."""
         async with database.transaction() as session:
-            changed = await service.change(session, principal, slug, patch, catalogue=platform.catalogue)
+            usable = platform.drivers.usable()
+            changed = await service.change(session, principal, slug, patch, catalogue=platform.catalogue, usable=usable)
             return Accepted(tenant=TenantView.of(await service.find(session, principal, slug)), changed=changed)
 
     @router.delete("/{slug}", status_code=202)
@@ -148,8 +147,7 @@ def _add_views(router: APIRouter, platform: Platform, guard: Guard) -> None:
             tenant = await service.find(session, principal, slug)
             for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
                 await platform.vault.get(session, tenant.id, name)
-        log = CellPaths(root=platform.settings.data_dir / "cells" / tenant.slug).log
-        found = await asyncio.to_thread(tail, log, lines=lines)
+        found = await platform.drivers.of(tenant.substrate).logs(tenant.slug, lines=lines)
         return LogView(lines=[platform.redactor.text(line) for line in found])
 
     @router.get("/{slug}/events", response_model=list[EventView])

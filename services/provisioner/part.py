@@ -13,7 +13,7 @@ from pathlib import Path
 import procrastinate
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from clawstack.settings import Profile
+from clawstack.settings import Profile, Settings
 from services.access.guard import Guard
 from services.context import Platform
 from services.parts import Part
@@ -29,6 +29,8 @@ from services.provisioner.operation_endpoints import create_router as create_ope
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.runner import OperationRunner
 from services.provisioner.tables import Tenant
+from services.substrates.grounds import namespace_settings
+from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
 
 
@@ -39,8 +41,8 @@ def create_part(platform: Platform) -> Part:
     def reconciler() -> Reconciler:
         return create_reconciler(
             platform=platform,
-            neighbours=create_neighbours(),
-            make_program=make_program,
+            neighbours=create_neighbours(platform),
+            make_program=program_maker(platform.settings),
             machine=machine_of(platform),
         )
 
@@ -77,6 +79,7 @@ def create_reconciler(
         assembler=CellAssembler(platform=platform, neighbours=neighbours),
         make_program=make_program,
         find_runtime=machine.runtime,
+        find_archive=neighbours.find_archive,
         executor=ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="engine"),
     )
     runner = OperationRunner(
@@ -96,17 +99,22 @@ def create_engine(platform: Platform, machine: Machine) -> Engine:
     )
 
 
-def create_neighbours() -> Neighbours:
+def create_neighbours(platform: Platform) -> Neighbours:
     """The doors of the other nouns."""
     # Late: a process that only wants `desired` must not load the proxy and the router.
+    from services.backups.repository import latest_location
+    from services.backups.service import find_archive as find
     from services.backups.service import register_backups as register
     from services.billing.repository import forget_answers
     from services.llm_proxy.tokens import register_proxy_token, revoke_proxy_tokens
     from services.telegram.links import unbind_all
     from services.telegram.tokens import register_channel_token, revoke_channel_tokens
 
-    async def register_backups(session: AsyncSession, tenant: Tenant, folder: Path) -> int:
-        return await register(session, tenant.id, slug=tenant.slug, folder=folder)
+    async def register_backups(session: AsyncSession, tenant: Tenant, folder: Path, *, reason: str) -> int:
+        return await register(session, tenant.id, slug=tenant.slug, folder=folder, reason=reason)
+
+    async def find_archive(session: AsyncSession, location: str) -> Archive:
+        return await find(session, location, vault=platform.vault)
 
     async def revoke_proxy(session: AsyncSession, tenant_id: uuid.UUID) -> None:
         await revoke_proxy_tokens(session, tenant_id)
@@ -121,15 +129,22 @@ def create_neighbours() -> Neighbours:
         revoke_channel_tokens=revoke_channel_tokens,
         unbind_chats=unbind_chats,
         register_backups=register_backups,
+        find_archive=find_archive,
+        latest_backup=latest_location,
         forget_answers=forget_answers,
     )
 
 
-def make_program(spec: CellSpec) -> Program:
-    """The Pulumi program of a cell."""
-    from tenants.program import cell_program  # late: it loads Pulumi, which the API does not need
+def program_maker(settings: Settings) -> MakeProgram:
+    """Makes the Pulumi program of any cell, wherever these settings let it run."""
+    cluster = cache(lambda: namespace_settings(settings))
 
-    return cell_program(spec)
+    def make_program(spec: CellSpec) -> Program:
+        from tenants.program import cell_program  # late: it loads Pulumi, which the API does not need
+
+        return cell_program(spec, cluster=cluster())
+
+    return make_program
 
 
 def worker_name() -> str:

@@ -17,7 +17,7 @@ from services.provisioner.engine.control import Control, StopReason
 from services.provisioner.engine.identity import ProcessIdentity
 from services.provisioner.engine.narration import Step
 from services.provisioner.machine import Machine
-from services.provisioner.part import create_engine, create_neighbours, machine_of, make_program
+from services.provisioner.part import create_engine, create_neighbours, machine_of, program_maker
 from services.provisioner.tables import Tenant
 from services.provisioner.vocabulary import EventKind
 
@@ -28,7 +28,7 @@ async def preview_tenant(
     *,
     machine: Machine | None = None,
     neighbours: Neighbours | None = None,
-    program_of: MakeProgram = make_program,
+    program_of: MakeProgram | None = None,
 ) -> list[dict[str, Any]]:
     """What would be done, one `{"action", "type", "name", "message"}` per resource; violations of policies are raised.
 
@@ -36,7 +36,7 @@ async def preview_tenant(
     """
     machine = machine or machine_of(platform)
     runtime = await asyncio.to_thread(machine.runtime)
-    assembler = CellAssembler(platform=platform, neighbours=neighbours or create_neighbours())
+    assembler = CellAssembler(platform=platform, neighbours=neighbours or create_neighbours(platform))
     cell = await _assembled(platform, assembler, tenant_id, runtime)
     settings = platform.settings
     control = Control(budget=settings.operation_timeout.total_seconds(), grace=settings.operation_grace.total_seconds())
@@ -45,7 +45,7 @@ async def preview_tenant(
     work = asyncio.to_thread(
         engine.preview,
         cell.place,
-        program_of(cell.spec),
+        (program_of or program_maker(settings))(cell.spec),
         ownership=Ownership(control=control, on_process=_unrecorded),
         on_step=steps.append,
     )

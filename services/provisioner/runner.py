@@ -46,6 +46,7 @@ SENTENCES: Final = {
     OperationKind.RESUME: ("Waking the assistant.", "The assistant is awake."),
     OperationKind.RESTART: ("Restarting the assistant.", "The assistant is restarted."),
     OperationKind.MOVE: ("Moving the assistant.", "The assistant has moved."),
+    OperationKind.BACKUP: ("Backing the assistant up.", "The backup is made."),
     OperationKind.DESTROY: ("Removing the assistant.", "The assistant is removed."),
 }
 
@@ -105,7 +106,7 @@ class OperationRunner:
         await self._neighbours.revoke_channel_tokens(session, tenant.id)
         await self._neighbours.unbind_chats(session, tenant.id)
         await self._neighbours.forget_answers(session, tenant.id)
-        await self._neighbours.register_backups(session, tenant, self._platform.settings.data_dir / "backups")
+        await self._register_backups(session, tenant, OperationKind.DESTROY)
         await self._platform.vault.erase(session, tenant.id, *CELL_SECRETS)
 
     async def _ending(self, shift: Shift, operation: Operation) -> Ending:
@@ -113,9 +114,18 @@ class OperationRunner:
         started = Step(kind=EventKind.STARTED, message=SENTENCES[kind][0], data={"attempt": operation.attempt})
         shift.recorder.tell(started)
         try:
-            if kind is OperationKind.DESTROY:
-                return self._destroyed(await self._work.destroy(shift))
-            return _built(kind, *await self._work.build(shift))
+            match kind:
+                case OperationKind.DESTROY:
+                    return self._destroyed(await self._work.destroy(shift))
+                case OperationKind.BACKUP:
+                    await self._work.back_up(shift)
+                    return self._backed_up()
+                case OperationKind.MOVE:
+                    await self._work.leave(shift)
+                    await self._depart(shift)
+                case _:
+                    pass
+            return self._built(kind, *await self._work.build(shift))
         except LeaseLostError:
             raise
         except OperationStoppedError as error:
@@ -134,6 +144,36 @@ class OperationRunner:
             await bookkeeping.succeed_destroy(session, tenant, operation, outcome, event=event)
 
         return Ending(status=OperationStatus.SUCCEEDED, sentence=SENTENCES[OperationKind.DESTROY][1], record=record)
+
+    def _built(self, kind: OperationKind, outcome: Outcome, spec: CellSpec) -> Ending:
+        async def record(session: AsyncSession, tenant: Tenant, operation: Operation, event: EventRow) -> None:
+            await self._register_backups(session, tenant, kind)  # stopping a gateway may have left one
+            await bookkeeping.succeed(session, tenant, operation, outcome, spec=spec, event=event)
+
+        return Ending(status=OperationStatus.SUCCEEDED, sentence=SENTENCES[kind][1], record=record)
+
+    def _backed_up(self) -> Ending:
+        async def record(session: AsyncSession, tenant: Tenant, operation: Operation, event: EventRow) -> None:
+            await self._register_backups(session, tenant, OperationKind.BACKUP)
+            await bookkeeping.succeed_backup(session, tenant, operation, event=event)
+
+        sentence = SENTENCES[OperationKind.BACKUP][1]
+        return Ending(status=OperationStatus.SUCCEEDED, sentence=sentence, record=record)
+
+    async def _depart(self, shift: Shift) -> None:
+        """Note that the old place is empty and what the new one is to be filled with: a repeated move goes on here."""
+        async with self._database.transaction() as session:
+            await leases.confirm(session, shift.keeper.grant)
+            tenant = await bookkeeping.locked_tenant(session, shift.keeper.grant.tenant_id)
+            if tenant is None:
+                raise LeaseLostError(shift.keeper.grant.tenant_id, shift.keeper.grant.fence)
+            await self._register_backups(session, tenant, OperationKind.MOVE)
+            location = await self._neighbours.latest_backup(session, tenant.id)
+            await bookkeeping.record_departure(session, tenant, restore_from=location)
+
+    async def _register_backups(self, session: AsyncSession, tenant: Tenant, kind: OperationKind) -> None:
+        folder = self._platform.settings.data_dir / "backups"
+        await self._neighbours.register_backups(session, tenant, folder, reason=kind.value)
 
     def _stopped(self, error: OperationStoppedError, shift: Shift) -> Ending:
         match error.reason:
@@ -199,13 +239,6 @@ class OperationRunner:
                 if asked:
                     control.stop(StopReason.CANCELLED)
                     return
-
-
-def _built(kind: OperationKind, outcome: Outcome, spec: CellSpec) -> Ending:
-    async def record(session: AsyncSession, tenant: Tenant, operation: Operation, event: EventRow) -> None:
-        await bookkeeping.succeed(session, tenant, operation, outcome, spec=spec, event=event)
-
-    return Ending(status=OperationStatus.SUCCEEDED, sentence=SENTENCES[kind][1], record=record)
 
 
 def _cancelled() -> Ending:

@@ -41,6 +41,8 @@ class TenantRequest(BaseModel):
     customer_id: uuid.UUID | None = None
     name: Annotated[str, Field(max_length=200)] = ""
     """What the slug shall remind of."""
+    restore_from: Annotated[str, Field(max_length=1000)] | None = None
+    """Location of a backup that the assistant shall start with, as `backups` tells it."""
 
 
 class TenantPatch(BaseModel):
@@ -49,6 +51,8 @@ class TenantPatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     plan: ShortText | None = None
+    substrate: Literal["process", "namespace", "server"] | None = None
+    """Moves the cell there, with its state (operators)."""
     settings: TenantSettings | None = None
 
 

@@ -11,11 +11,13 @@ from clawstack.errors import ConflictError, InvalidInputError, NotFoundError, Pe
 from clawstack.naming import require_slug
 from clawstack.plans import Catalogue, Plan
 from services.access.schemas import Principal
+from services.backups import repository as backups
 from services.billing.tables import Customer
 from services.provisioner import desired, operations, repository
 from services.provisioner.desired import DesiredState, NewTenant
 from services.provisioner.schemas import TenantPatch, TenantRequest, TenantSettings
 from services.provisioner.tables import Operation, Tenant
+from services.substrates.registry import unavailable
 from tenants.bundles import load_bundle, validate_answers
 
 
@@ -35,9 +37,10 @@ async def create(
     *,
     catalogue: Catalogue,
     default_substrate: str,
+    usable: tuple[str, ...],
     today: date,
 ) -> Tenant:
-    """A tenant without a payment, for operators. Plan, bundle, answers and substrate are checked here."""
+    """A tenant without a payment, for operators. Plan, bundle, answers, substrate and backup are checked here."""
     require_operator(principal, "Creating a tenant", remedy="Sign up: a paid checkout creates the tenant.")
     plan = catalogue.plan(wanted.plan)
     bundle = load_bundle(wanted.bundle, wanted.bundle_version)
@@ -50,29 +53,43 @@ async def create(
             bundle=bundle.name,
             bundle_version=bundle.version,
             answers=validate_answers(bundle, wanted.answers, today),
-            substrate=_substrate(wanted.substrate, plan, default_substrate),
+            substrate=_substrate(wanted.substrate, plan, default_substrate, usable),
             name_hint=wanted.name,
+            restore_from=await _require_backup(session, wanted.restore_from),
         ),
     )
 
 
 async def change(
-    session: AsyncSession, principal: Principal, slug: str, patch: TenantPatch, *, catalogue: Catalogue
+    session: AsyncSession,
+    principal: Principal,
+    slug: str,
+    patch: TenantPatch,
+    *,
+    catalogue: Catalogue,
+    usable: tuple[str, ...],
 ) -> bool:
-    """Change plan (operators: customers do that where they pay) or settings; True when something changed."""
+    """Change plan (operators: customers do that where they pay), substrate (operators) or settings.
+
+    `usable`: substrates of this installation. True when something changed.
+    """
     tenant = await find(session, principal, slug)
     if patch.plan is not None and patch.plan != tenant.plan:
         require_operator(principal, "Changing the plan", remedy="Change the subscription in the customer portal.")
-    plan = catalogue.plan(patch.plan or tenant.plan)
-    if tenant.substrate not in plan.substrates:
+    if patch.substrate is not None and patch.substrate != tenant.substrate:
+        require_operator(principal, "Moving a cell", remedy="Ask the operator of the platform.")
+        if patch.substrate not in usable:
+            raise unavailable(patch.substrate, usable)
+    plan, substrate = catalogue.plan(patch.plan or tenant.plan), patch.substrate or tenant.substrate
+    if substrate not in plan.substrates:
         raise ConflictError(
-            f"Plan {plan.key} does not run on {tenant.substrate}, where {slug} is.",
+            f"Plan {plan.key} does not run on {substrate}, where {slug} is or shall be.",
             code="substrate_not_in_plan",
-            remedy=f"Choose a plan that allows {tenant.substrate}.",
+            remedy=f"Choose a plan that allows {substrate}.",
         )
     _require_model(patch.settings, plan)
     settings = None if patch.settings is None else patch.settings.model_dump(exclude_none=True)
-    return await desired.set_desired(session, tenant.id, plan=patch.plan, settings=settings)
+    return await desired.set_desired(session, tenant.id, plan=patch.plan, substrate=patch.substrate, settings=settings)
 
 
 async def want(
@@ -156,8 +173,16 @@ async def _require_customer(session: AsyncSession, customer_id: uuid.UUID | None
         )
 
 
-def _substrate(wanted: str | None, plan: Plan, default: str) -> str:
+async def _require_backup(session: AsyncSession, location: str | None) -> str | None:
+    if location is not None and await backups.by_location(session, location) is None:
+        raise NotFoundError(f"There is no backup at {location}.", remedy="`clawstack backup list` shows them.")
+    return location
+
+
+def _substrate(wanted: str | None, plan: Plan, default: str, usable: tuple[str, ...]) -> str:
     chosen = wanted or (default if default in plan.substrates else plan.substrates[0])
+    if chosen not in usable:
+        raise unavailable(chosen, usable)
     if chosen not in plan.substrates:
         allowed = ", ".join(plan.substrates)
         raise InvalidInputError(

@@ -16,6 +16,7 @@ DURING: Final = {
     OperationKind.RESUME: _S.RESUMING,
     OperationKind.RESTART: _S.UPDATING,
     OperationKind.MOVE: _S.UPDATING,
+    OperationKind.BACKUP: _S.UPDATING,
     OperationKind.DESTROY: _S.DELETING,
 }
 

@@ -34,6 +34,10 @@ class Tenant(Base):
     generation: Mapped[int] = mapped_column(default=1, server_default="1")
     """Rises with every change of what is wanted."""
     restart_nonce: Mapped[str] = mapped_column(default="", server_default="")
+    backup_nonce: Mapped[str] = mapped_column(default="", server_default="")
+    """Changes when somebody asks for a backup."""
+    restore_from: Mapped[str | None]
+    """Location of the backup that fills the cell before its gateway first starts; None once that is done."""
     skip_backup: Mapped[bool] = mapped_column(default=False, server_default="false")
     """An operator's word that this tenant may be destroyed without a backup."""
 
@@ -103,7 +107,7 @@ class Operation(Base):
     id: Mapped[Id]
     tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"))
     kind: Mapped[str]
-    """provision, update, suspend, resume, restart, move, destroy."""
+    """provision, update, suspend, resume, restart, move, backup, destroy."""
     status: Mapped[str]
     """running, succeeded, failed, cancelled, interrupted."""
     reason: Mapped[str | None]

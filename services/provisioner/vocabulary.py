@@ -36,6 +36,7 @@ class OperationKind(StrEnum):
     RESUME = "resume"
     RESTART = "restart"
     MOVE = "move"
+    BACKUP = "backup"
     DESTROY = "destroy"
 
 

@@ -49,6 +49,27 @@ class Manifest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A verified backup as it lies sealed in a folder."""
+
+    folder: Path
+    """Of all backups; those of one cell are in a folder named after its slug."""
+    manifest: Manifest
+    key: str = field(repr=False)
+    """Backup key of the cell that it was taken from, 32 bytes in base64."""
+
+    @property
+    def slug(self) -> str:
+        """Of the cell that it was taken from: sealed into it."""
+        return self.manifest.slug
+
+    @property
+    def path(self) -> Path:
+        """The sealed file."""
+        return self.folder / self.slug / self.manifest.archive
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """The cell that is backed up, or into which an archive is unpacked."""
 

@@ -21,6 +21,7 @@ from services.context import Platform
 from services.database import migrate
 from services.database.connection import Database, libpq_url
 from services.database.embedded import EmbeddedPostgres
+from services.substrates.registry import Drivers
 from services.vault.service import Vault
 
 _TEMPLATE = "clawstack_template"
@@ -79,13 +80,15 @@ def master_key() -> MasterKey:
 def platform(database: Database, postgres_url: str, data_dir: Path, master_key: MasterKey) -> Platform:
     """What every noun gets from the factory, on this test's database and data folder."""
     redactor = Redactor()
+    settings = Settings(_env_file=None, data_dir=data_dir, database_url=postgres_url)
     return Platform(
-        settings=Settings(_env_file=None, data_dir=data_dir, database_url=postgres_url),
+        settings=settings,
         catalogue=load_catalogue(),
         database=database,
         redactor=redactor,
         master_key=master_key,
         vault=Vault(master_key=master_key, redactor=redactor),
+        drivers=Drivers(settings),
     )
 
 

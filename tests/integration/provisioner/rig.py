@@ -16,6 +16,7 @@ import psutil
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clawstack.errors import NotFoundError
 from clawstack.tokens import Token
 from services.context import Platform
 from services.provisioner import desired
@@ -26,6 +27,7 @@ from services.provisioner.metrics import Metrics
 from services.provisioner.part import create_reconciler
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.tables import Operation, OperationEvent, Tenant
+from tenants.backups.archive import Archive
 from tests.integration.provisioner.programs import probe_program
 from toolchain.locate import locate
 
@@ -49,9 +51,15 @@ class Seen:
 
             return call
 
-        async def backups(_: AsyncSession, tenant: Tenant, folder: Path) -> int:
+        async def backups(_: AsyncSession, tenant: Tenant, folder: Path, *, reason: str) -> int:
             self.calls.append(("register_backups", tenant.id))
             return 0
+
+        async def find_archive(_: AsyncSession, location: str) -> Archive:
+            raise NotFoundError(f"There is no backup at {location}.")
+
+        async def latest_backup(_: AsyncSession, tenant_id: uuid.UUID) -> str | None:
+            return None
 
         return Neighbours(
             register_proxy_token=token,
@@ -60,6 +68,8 @@ class Seen:
             revoke_channel_tokens=note("revoke_channel_tokens"),
             unbind_chats=note("unbind_chats"),
             register_backups=backups,
+            find_archive=find_archive,
+            latest_backup=latest_backup,
         )
 
 

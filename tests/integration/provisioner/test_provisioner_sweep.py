@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any
 
 from sqlalchemy import update
 
 from services.database.base import utcnow
 from services.health.sweep import Sweep
-from services.provisioner.borders import Sighting
 from services.provisioner.tables import CellLease, Operation, Tenant
 from services.provisioner.vocabulary import Observed
+from services.substrates.protocol import Orphan, Sighting
 from tests.integration.provisioner.rig import Rig
 
 
@@ -32,15 +30,15 @@ class FileProbe:
             return Sighting(observed=Observed.BROKEN, reason="Its file is gone.")
         return Sighting(observed=Observed(cell["desired"]))
 
-    async def orphans(self, known: frozenset[str]) -> list[Any]:
+    async def orphans(self, known: frozenset[str]) -> list[Orphan]:
         folder = self._rig.probe.folder / "cells"
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-        return [SimpleNamespace(slug=name, pids=(1,)) for name in names if name not in known]
+        return [Orphan(slug=name, what="a file") for name in names if name not in known]
 
 
 def sweep_of(rig: Rig) -> tuple[Sweep, FileProbe]:
     probe = FileProbe(rig)
-    return Sweep(database=rig.platform.database, probes={"process": probe}, orphans=probe), probe
+    return Sweep(database=rig.platform.database, probes={"process": probe}), probe
 
 
 async def healthy(rig: Rig) -> Tenant:

@@ -30,6 +30,8 @@ TABLE: list[tuple[Desired, Observed, bool, bool, bool, bool, OperationKind | Res
     (D.RUNNING, O.RUNNING, True, True, True, False, K.RESTART),
     (D.RUNNING, O.RUNNING, True, True, False, True, K.MOVE),
     (D.RUNNING, O.RUNNING, True, True, True, True, K.MOVE),
+    (D.RUNNING, O.SUSPENDED, True, True, False, True, K.MOVE),
+    (D.RUNNING, O.BROKEN, True, True, False, True, K.MOVE),
     # wanted suspended
     (D.SUSPENDED, O.ABSENT, False, True, False, False, Rest.CONVERGED),
     (D.SUSPENDED, O.ABSENT, True, True, False, False, K.SUSPEND),
@@ -41,6 +43,7 @@ TABLE: list[tuple[Desired, Observed, bool, bool, bool, bool, OperationKind | Res
     (D.SUSPENDED, O.SUSPENDED, True, True, False, False, K.UPDATE),
     (D.SUSPENDED, O.SUSPENDED, True, True, True, False, K.UPDATE),
     (D.SUSPENDED, O.SUSPENDED, True, True, False, True, K.MOVE),
+    (D.SUSPENDED, O.RUNNING, True, True, False, True, K.MOVE),
     # wanted absent
     (D.ABSENT, O.ABSENT, False, True, False, False, Rest.GONE),
     (D.ABSENT, O.ABSENT, False, False, False, False, Rest.GONE),
@@ -74,6 +77,19 @@ def every_situation(**rest: object) -> list[Situation]:
         situation(desired, observed, cell=cell, newer=newer, restart=restart, moved=moved, **rest)
         for (cell, newer, restart, moved), desired, observed in itertools.product(flags, Desired, Observed)
     ]
+
+
+@pytest.mark.parametrize("newer", [False, True])
+@pytest.mark.parametrize("observed", [Observed.RUNNING, Observed.SUSPENDED])
+def test_a_backup_is_made_before_anything_is_changed(observed: Observed, newer: bool) -> None:
+    wanted = Desired(observed.value)
+    case = situation(wanted, observed, cell=True, newer=newer, restart=False, moved=False, backup_wanted=True)
+    assert decide(case, now=NOW) is OperationKind.BACKUP
+
+
+def test_a_cell_that_is_to_go_needs_no_extra_backup() -> None:
+    case = situation(D.ABSENT, O.RUNNING, cell=True, newer=True, restart=False, moved=False, backup_wanted=True)
+    assert decide(case, now=NOW) is OperationKind.DESTROY
 
 
 @pytest.mark.parametrize(("desired", "observed", "cell", "newer", "restart", "moved", "expected"), TABLE)

@@ -8,8 +8,8 @@ import pytest
 
 from services.health.judgement import PATIENCE, Look, Verdict, judge
 from services.health.part import cron_of
-from services.provisioner.borders import Sighting
 from services.provisioner.vocabulary import Desired, Observed
+from services.substrates.protocol import Sighting
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

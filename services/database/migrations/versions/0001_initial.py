@@ -134,6 +134,8 @@ def upgrade() -> None:
         sa.Column("desired_reason", sa.Text(), nullable=True),
         sa.Column("generation", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("restart_nonce", sa.Text(), server_default="", nullable=False),
+        sa.Column("backup_nonce", sa.Text(), server_default="", nullable=False),
+        sa.Column("restore_from", sa.Text(), nullable=True),
         sa.Column("skip_backup", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("state", sa.Text(), server_default="pending", nullable=False),
         sa.Column("state_code", sa.Text(), nullable=True),

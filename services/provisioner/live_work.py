@@ -1,0 +1,74 @@
+"""Calls of a substrate's driver within an operation: told, and given up when the operation is to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.provisioner.engine.control import Control, OperationStoppedError
+from services.provisioner.engine.narration import Step
+from services.provisioner.recorder import EventRecorder
+from services.provisioner.vocabulary import EventKind
+from services.substrates.protocol import SubstrateDriver
+from tenants.backups.archive import Archive
+from tenants.spec import CellSpec
+
+_LOOK_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveWork:
+    """One operation's use of one driver. Every method raises OperationStoppedError once the operation is to stop."""
+
+    driver: SubstrateDriver
+    control: Control
+    recorder: EventRecorder
+
+    async def prepare(self, spec: CellSpec) -> None:
+        """Before an update."""
+        await self._while_wanted(self.driver.prepare(spec, tell=self._tell))
+
+    async def settle(self, spec: CellSpec) -> None:
+        """After an update."""
+        await self._while_wanted(self.driver.settle(spec, tell=self._tell))
+
+    async def release(self, spec: CellSpec) -> None:
+        """Before the end."""
+        await self._while_wanted(self.driver.release(spec, tell=self._tell))
+
+    async def confirm_gone(self, slug: str) -> None:
+        """After the end."""
+        await self._while_wanted(self.driver.confirm_gone(slug, tell=self._tell))
+
+    async def back_up(self, spec: CellSpec) -> None:
+        """At any time."""
+        await self._while_wanted(self.driver.backup(spec, tell=self._tell))
+
+    async def restore(self, spec: CellSpec, archive: Archive) -> None:
+        """Into a cell that was built suspended."""
+        await self._while_wanted(self.driver.restore(spec, archive, tell=self._tell))
+
+    def _tell(self, sentence: str) -> None:
+        self.recorder.tell(Step(kind=EventKind.HEALTH, message=sentence))
+
+    async def _while_wanted(self, work: Coroutine[Any, Any, None]) -> None:
+        self.control_check_or_close(work)
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait([task], timeout=_LOOK_SECONDS))[0]:
+                if (reason := self.control.reason) is not None:
+                    raise OperationStoppedError(reason)
+            task.result()
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):  # its own error was raised above, or nobody waits for it
+                await task
+
+    def control_check_or_close(self, work: Coroutine[Any, Any, None]) -> None:
+        """Raises OperationStoppedError before `work` has begun."""
+        if (reason := self.control.reason) is not None:
+            work.close()
+            raise OperationStoppedError(reason)

@@ -1,0 +1,74 @@
+"""The drivers of this platform, one per substrate, made when they are first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from clawstack.errors import InvalidInputError
+from clawstack.settings import Settings
+from services.substrates.grounds import namespace_settings
+from services.substrates.protocol import SubstrateDriver
+
+
+class Drivers:
+    """Keeps one driver per substrate for the life of a process. Close it with the process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[str, SubstrateDriver] = {}
+
+    def of(self, substrate: str) -> SubstrateDriver:
+        """The driver; raises InvalidInputError where this installation cannot use the substrate."""
+        if substrate not in self._made:
+            make = _MAKERS.get(substrate)
+            driver = make(self._settings) if make else None
+            if driver is None:
+                raise unavailable(substrate, self.usable())
+            self._made[substrate] = driver
+        return self._made[substrate]
+
+    def usable(self) -> tuple[str, ...]:
+        """Substrates that this installation is configured for."""
+        return tuple(name for name in _MAKERS if _IS_CONFIGURED[name](self._settings))
+
+    async def aclose(self) -> None:
+        """Close all drivers."""
+        made, self._made = self._made, {}
+        for driver in made.values():
+            await driver.aclose()
+
+
+def unavailable(substrate: str, usable: tuple[str, ...]) -> InvalidInputError:
+    """Why cells cannot run there, and what to do."""
+    remedy = f"Choose one of: {', '.join(usable)}."
+    if substrate == "namespace":
+        remedy += " To use namespaces, set CLAWSTACK_KUBECONFIG and CLAWSTACK_CLUSTER."
+    return InvalidInputError(
+        f"Cells cannot run on the substrate {substrate!r} here.", code="substrate_unavailable", remedy=remedy
+    )
+
+
+def _process(settings: Settings) -> SubstrateDriver:
+    from services.substrates.process import ProcessDriver  # late: each process loads the substrates that it uses
+
+    return ProcessDriver(data_dir=settings.data_dir)
+
+
+def _namespace(settings: Settings) -> SubstrateDriver | None:
+    cluster = namespace_settings(settings)
+    if cluster is None:
+        return None
+    from services.substrates.namespace.driver import NamespaceDriver  # late, as above
+
+    return NamespaceDriver(cluster)
+
+
+_MAKERS: Final[Mapping[str, Callable[[Settings], SubstrateDriver | None]]] = {
+    "process": _process,
+    "namespace": _namespace,
+}
+_IS_CONFIGURED: Final[Mapping[str, Callable[[Settings], bool]]] = {
+    "process": lambda _: True,
+    "namespace": lambda settings: settings.kubeconfig is not None,
+}

@@ -1,0 +1,79 @@
+"""Backups of a cell on demand, and new cells filled with one before their gateway ever starts."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from contextlib import AbstractContextManager
+from typing import Final
+
+from tenants.backups import archive
+from tenants.process import accounts, directories
+from tenants.process.accounts import Ids
+from tenants.process.files import locked
+from tenants.process.paths import CellPaths, SupervisorPaths
+from tenants.spec import CellSpec
+
+_LOCK_SECONDS: Final = 600.0
+
+
+def back_up(spec: CellSpec) -> bool:
+    """A verified backup of the cell as it is now; blocks. False when no gateway ever wrote anything.
+
+    Raises NeedsAttentionError when OpenClaw cannot make one.
+    """
+    paths = CellPaths(root=spec.directories.root)
+    with _locked(spec):
+        if not directories.was_used(paths):
+            return False
+        archive.create(_source(spec, slug=spec.slug, key=spec.backup_key.get_secret_value()), spec.directories.backups)
+    return True
+
+
+def fill(spec: CellSpec, backup: archive.Archive) -> bool:
+    """Restore `backup` into the cell that was built suspended for `spec`; blocks.
+
+    False when the state was used or filled before: it is never overwritten. Can be killed and repeated at any point.
+    Raises what `archive.restore` raises.
+    """
+    paths, ids = CellPaths(root=spec.directories.root), _ids(spec)
+    with _locked(spec):
+        directories.ensure(paths, spec.slug, ids)
+        if directories.was_used(paths):
+            return False
+        source = _source(spec, slug=backup.slug, key=backup.key)
+        _discard(paths)
+        staging = paths.root / f"restore-{secrets.token_hex(4)}"
+        restored = archive.restore(source, backup.folder, backup.manifest, staging)
+        # The new folder holds no state yet: between these two renames nothing can be lost.
+        paths.state.rename(staging / "empty")
+        restored.rename(paths.state)
+        directories.ensure(paths, spec.slug, ids)
+        _discard(paths)
+    return True
+
+
+def _locked(spec: CellSpec) -> AbstractContextManager[None]:
+    lock = SupervisorPaths(folder=spec.directories.supervisor).operation_lock(spec.slug)
+    return locked(lock, seconds=_LOCK_SECONDS, what=f"Cell {spec.slug}")
+
+
+def _ids(spec: CellSpec) -> Ids | None:
+    return accounts.find(spec.account) if spec.account else None
+
+
+def _source(spec: CellSpec, *, slug: str, key: str) -> archive.Source:
+    return archive.Source(
+        slug=slug,
+        paths=CellPaths(root=spec.directories.root),
+        ids=_ids(spec),
+        node=spec.runtime.node,
+        openclaw=spec.runtime.openclaw,
+        version=spec.runtime.version,
+        key=key,
+    )
+
+
+def _discard(paths: CellPaths) -> None:
+    for leftover in paths.root.glob("restore-*"):
+        shutil.rmtree(leftover, ignore_errors=True)

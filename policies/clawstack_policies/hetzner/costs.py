@@ -11,11 +11,13 @@ import yaml
 from pulumi_policy import PolicyResource, Severity, StackValidationArgs, StackValidationPolicy
 
 from clawstack_policies.hetzner import objects
-from clawstack_policies.hetzner.objects import of_cell
+from clawstack_policies.hetzner.objects import of_cell, place_of
 from clawstack_policies.rule import stack_rule
 
 _CELL: Final = 30.0
 _PLATFORM: Final = 400.0
+_BACKUPS_SHARE: Final = 0.2
+"""Of the server's price (Hetzner's documentation of backups)."""
 _OPTIONS: Final = {
     "cellMonthly": {
         "type": "number",
@@ -33,9 +35,9 @@ _OPTIONS: Final = {
 
 
 @cache
-def prices() -> Mapping[str, Any]:
-    """The price list, as plain data."""
-    listed: dict[str, Any] = yaml.safe_load(files("clawstack").joinpath("cluster", "prices.yaml").read_text())
+def offers() -> Mapping[str, Any]:
+    """The price list, as plain data: `clawstack.cluster.offers` would cost every update the start of pydantic."""
+    listed: dict[str, Any] = yaml.safe_load(files("clawstack").joinpath("cluster", "offers.yaml").read_text())
     return listed
 
 
@@ -62,37 +64,39 @@ def _too_dear(args: StackValidationArgs) -> Iterator[tuple[str, str]]:
 
 
 def _monthly(found: PolicyResource) -> float | None:
-    return _PRICED[found.resource_type](found.props, prices())
+    return _PRICED[found.resource_type](found.props, offers())
 
 
 def _server(props: Mapping[str, Any], listed: Mapping[str, Any]) -> float | None:
-    entry = listed["server_types"].get(str(props.get("serverType")))
-    if entry is None:
+    region = (listed["locations"].get(place_of(props)) or {}).get("prices")
+    price = (listed["server_types"].get(str(props.get("serverType"))) or {}).get("monthly", {}).get(region)
+    if price is None:
         return None
-    share = 1 + (float(listed["backups_share"]) if props.get("backups") else 0.0)
+    share = 1 + (_BACKUPS_SHARE if props.get("backups") else 0.0)
+    return float(price) * share + (float(listed["ipv4_monthly"]) if _brings_address(props) else 0.0)
+
+
+def _brings_address(props: Mapping[str, Any]) -> bool:
+    """Whether Hetzner makes an IPv4 address for it; one that stands in the stack is counted there."""
     networks = list(props.get("publicNets") or [])
-    # Without a word about it Hetzner gives every server a public IPv4 address.
-    has_address = not networks or any(net.get("ipv4Enabled") is not False for net in networks)
-    own_address = not any(net.get("ipv4") for net in networks)  # one that stands in the stack is counted there
-    address = float(listed["primary_ipv4_month"]) if has_address and own_address else 0.0
-    return float(entry["month"]) * share + address
+    return not networks or any(net.get("ipv4Enabled") is not False and not net.get("ipv4") for net in networks)
 
 
 def _balancer(props: Mapping[str, Any], listed: Mapping[str, Any]) -> float | None:
     entry = listed["load_balancer_types"].get(str(props.get("loadBalancerType")))
-    return None if entry is None else float(entry["month"])
+    return None if entry is None else float(entry["monthly"])
 
 
 def _volume(props: Mapping[str, Any], listed: Mapping[str, Any]) -> float | None:
-    return float(props.get("size") or 0) * float(listed["volume_gb_month"])
+    return float(props.get("size") or 0) * float(listed["volume_gb_monthly"])
 
 
 def _address(props: Mapping[str, Any], listed: Mapping[str, Any]) -> float | None:
-    return float(listed["primary_ipv4_month"]) if props.get("type") == "ipv4" else 0.0
+    return float(listed["ipv4_monthly"]) if props.get("type") == "ipv4" else 0.0
 
 
-def _floating(props: Mapping[str, Any], listed: Mapping[str, Any]) -> float | None:
-    return float(listed["floating_ipv4_month"]) if props.get("type") == "ipv4" else 0.0
+def _floating(props: Mapping[str, Any], _: Mapping[str, Any]) -> float | None:
+    return None if props.get("type") == "ipv4" else 0.0  # not on the list: this project has no use for one
 
 
 _PRICED: Final = {

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import admin, backups, database, demo, doctor, operations, sandbox, serve, tenants, tokens
+from services.cli import admin, backups, database, demo, doctor, logs, operations, sandbox, serve, tenants, tokens
 
 app = typer.Typer(
     name="clawstack",
@@ -28,6 +28,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(sandbox.sandbox)
 app.command("demo")(demo.demo)
+tenants.app.command("logs")(logs.logs)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(operations.app, name="operations")
 app.add_typer(database.app, name="db")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from clawstack.errors import InvalidInputError
 from services.cli.output import Output, moment
 from services.cli.session import with_platform
 
 if TYPE_CHECKING:
     from services.context import Platform
 
-app = typer.Typer(no_args_is_help=True, help="Backups: list them, open one into a folder, delete one.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Backups: list, make one, restore one into a new tenant, open one into a folder, delete one.",
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -40,6 +46,85 @@ def list_(
               row["location"]] for row in rows]  # fmt: skip
     columns = ["tenant", "made", "size", "verified", "location"]
     output.table("Backups", columns, shown, empty="No backups yet: the first is made when a tenant is destroyed.")
+
+
+@app.command()
+def create(
+    slug: Annotated[str, typer.Argument(help="The tenant's slug, as `clawstack tenants list` shows it.")],
+    *,
+    timeout: Annotated[int, typer.Option(help="Follow for at most so many seconds.", min=1)] = 900,
+    json: Json = False,
+) -> None:
+    """Back a tenant up now: verified, encrypted, listed. A running assistant goes on running."""
+    output = Output(json=json)
+
+    async def work(platform: Platform) -> dict[str, Any]:
+        from services.cli import reading  # late: keeps `--help` fast
+        from services.cli.follow import follow_tenant
+        from services.provisioner import desired
+
+        async with platform.database.transaction() as session:
+            tenant = await reading.tenant_by_slug(session, slug)
+            await desired.request_backup(session, tenant.id)
+        await follow_tenant(platform, slug, output, patience=timedelta(seconds=timeout))
+        async with platform.database.transaction() as session:
+            return (await reading.backups(session, slug))[0]
+
+    made = with_platform(output, work)
+    if json:
+        output.document(made)
+    else:
+        output.line(f"Backed up: {escape(made['location'])}")
+
+
+@app.command()
+def restore(
+    location: Annotated[str, typer.Argument(help="The backup's location, as `clawstack backup list` shows it.")],
+    *,
+    substrate: Annotated[str | None, typer.Option(help="Where it shall run; by default where the old one ran.")] = None,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY=VALUE: an answer of the sign-up; those of a deleted tenant were erased with it."),
+    ] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Record what is wanted and leave.")] = False,
+    timeout: Annotated[int, typer.Option(help="Follow for at most so many seconds.", min=1)] = 900,
+    json: Json = False,
+) -> None:
+    """Make a new tenant that starts with what a backup holds. The old one, if it is still there, is not touched.
+
+    The new tenant belongs to the same customer and has its plan and bundle; chats must be linked anew.
+    """
+    output = Output(json=json)
+
+    async def work(platform: Platform) -> dict[str, Any]:
+        from services.cli.follow import follow_tenant  # late, as above
+        from services.provisioner.restoring import create_from_backup
+
+        async with platform.database.transaction() as session:
+            tenant = await create_from_backup(
+                session, location, substrate=substrate, answers=_answers(answer or []), platform=platform
+            )
+            slug = tenant.slug
+        if no_wait:
+            return {"slug": slug, "state": "pending"}
+        output.line(f"The new tenant is [bold]{slug}[/bold].")
+        return asdict(await follow_tenant(platform, slug, output, patience=timedelta(seconds=timeout)))
+
+    result = with_platform(output, work)
+    if json:
+        output.document(result)
+    else:
+        output.line(f"[bold]{result['slug']}[/bold] is {result['state']}.")
+
+
+def _answers(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for key, sign, _ in pairs:
+        if not key or not sign:
+            raise InvalidInputError(
+                f"{key!r} is no answer.", remedy="Write it as KEY=VALUE, for example child_name=Emma."
+            )
+    return {key: value for key, _, value in pairs}
 
 
 @app.command("open")

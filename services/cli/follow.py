@@ -86,7 +86,8 @@ def _rests(tenant: Tenant) -> bool:
     if tenant.state in _ENDED_BADLY:
         # Else the state is that of an earlier try, and the next one is due.
         return tenant.blocked_generation == tenant.generation or tenant.failures > 0
-    return tenant.state in RESTING and tenant.observed_generation == tenant.generation
+    backed_up = tenant.state == TenantState.DELETED or tenant.backup_nonce == tenant.observed.get("backup_nonce", "")
+    return tenant.state in RESTING and tenant.observed_generation == tenant.generation and backed_up
 
 
 def _outcome(tenant: Tenant) -> Outcome:

@@ -57,6 +57,12 @@ class Output:
         if not self.json:
             self.console.print(text)
 
+    def raw(self, text: str) -> None:
+        """A line that somebody else wrote, without what could steer a terminal; with --json a JSON string."""
+        plain = "".join(letter for letter in text if letter.isprintable() or letter == "\t")
+        sys.stdout.write((json.dumps(plain, ensure_ascii=False) if self.json else plain) + "\n")
+        sys.stdout.flush()
+
     def error(self, error: ClawstackError) -> None:
         """What went wrong and the remedy."""
         if self.json:

@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from clawstack.errors import NotFoundError
+from clawstack.errors import ClawstackError, NotFoundError
+from services.backups.repository import latest_verified
 from services.backups.tables import Backup
+from services.context import Platform
 from services.provisioner.tables import Cell, Operation, OperationEvent, Tenant
 
 _TENANT = (
@@ -59,6 +61,35 @@ async def tenant_detail(session: AsyncSession, slug: str) -> dict[str, Any]:
         "observed": row.observed,
         "port": None if cell is None else cell.port,
         "operations": [_fields(each, _OPERATION) for each in await session.scalars(latest.limit(_LATEST))],
+    }
+
+
+async def tenant_report(platform: Platform, slug: str) -> dict[str, Any]:
+    """As `tenant_detail`, with a look at the cell itself and the last backup; raises NotFoundError."""
+    async with platform.database.transaction() as session:
+        detail = await tenant_detail(session, slug)
+        row = await tenant_by_slug(session, slug)
+        detail["last_backup"] = await latest_verified(session, row.id)
+    live: dict[str, Any] = {"runs_on": None, "gateway": None, "restarts": None, "memory_mb": None, "drift": None}
+    if detail["port"] is not None:
+        live = await _look(platform, detail)
+    return {**detail, **live, "operations": detail["operations"]}
+
+
+async def _look(platform: Platform, detail: dict[str, Any]) -> dict[str, Any]:
+    substrate = detail["observed"].get("substrate", detail["substrate"])
+    try:
+        look = await platform.drivers.of(substrate).look(detail["slug"], port=detail["port"])
+    except ClawstackError as error:  # what the rows say is worth showing all the same
+        return {"runs_on": substrate, "gateway": "not to be seen", "drift": error.message}
+    as_wanted = detail["desired_state"] == look.observed.value
+    return {
+        "runs_on": f"{substrate} {look.where}".strip(),
+        "gateway": look.observed.value,
+        "started_at": look.started_at,
+        "restarts": look.restarts,
+        "memory_mb": None if look.memory_bytes is None else look.memory_bytes // 2**20,
+        "drift": None if as_wanted else look.reason or f"wanted {detail['desired_state']}, seen {look.observed.value}",
     }
 
 

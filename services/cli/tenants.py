@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from services.provisioner.tables import Tenant
 
 app = typer.Typer(
-    no_args_is_help=True, help="Tenants: list, show, bring up, preview, suspend, resume, restart, destroy."
+    no_args_is_help=True, help="Tenants: list, show, logs, bring up, preview, suspend, resume, restart, move, destroy."
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -31,7 +31,7 @@ NoWait = Annotated[
 ]
 Timeout = Annotated[int, typer.Option(help="Follow for at most so many seconds.", min=1)]
 
-Change = Callable[["AsyncSession", "Tenant"], Awaitable[None]]
+Change = Callable[["Platform", "AsyncSession", "Tenant"], Awaitable[None]]
 
 
 @app.command("list")
@@ -62,14 +62,13 @@ def list_(
 
 @app.command()
 def show(slug: Slug, *, json: Json = False) -> None:
-    """Show one tenant: what is wanted, what was last seen, where it runs, its latest operations."""
+    """Show one tenant: what is wanted, where and how it runs right now, drift, last backup, latest operations."""
     output = Output(json=json)
 
     async def work(platform: Platform) -> dict[str, Any]:
         from services.cli import reading  # late, as above
 
-        async with platform.database.transaction() as session:
-            return await reading.tenant_detail(session, slug)
+        return await reading.tenant_report(platform, slug)
 
     detail = with_platform(output, work)
     if json:
@@ -105,6 +104,29 @@ def resume(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json:
 def restart(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json: Json = False) -> None:
     """Restart the assistant's gateway."""
     _change(slug, _wanted(restart=True), no_wait, timeout, json=json)
+
+
+@app.command()
+def move(
+    slug: Slug,
+    substrate: Annotated[str, typer.Argument(help="Where it shall run: process, namespace or server.")],
+    *,
+    no_wait: NoWait = False,
+    timeout: Timeout = 900,
+    json: Json = False,
+) -> None:
+    """Move the assistant to another substrate with all it knows. Messages wait meanwhile; a backup is kept."""
+
+    async def change(platform: Platform, session: AsyncSession, tenant: Tenant) -> None:
+        from services.provisioner import desired  # late: keeps `--help` fast
+        from services.substrates.registry import require_usable
+
+        require_usable(platform.drivers, platform.catalogue.plan(tenant.plan), substrate)
+        await desired.set_desired(
+            session, tenant.id, substrate=substrate, reason=f"moved to {substrate} by an operator"
+        )
+
+    _change(slug, change, no_wait, timeout, json=json)
 
 
 @app.command()
@@ -175,14 +197,14 @@ def _ask(slug: str, *, to_stderr: bool) -> None:
         )
 
 
-async def _again(session: AsyncSession, tenant: Tenant) -> None:
+async def _again(_: Platform, session: AsyncSession, tenant: Tenant) -> None:
     from services.provisioner import desired  # late, as above
 
     await desired.retry_now(session, tenant.id)
 
 
 def _wanted(**changes: Any) -> Change:
-    async def change(session: AsyncSession, tenant: Tenant) -> None:
+    async def change(_: Platform, session: AsyncSession, tenant: Tenant) -> None:
         from services.provisioner import desired  # late, as above
 
         await desired.set_desired(session, tenant.id, **changes)
@@ -199,7 +221,7 @@ def _change(slug: str, change: Change, no_wait: bool, timeout: int, *, json: boo
 
         async with platform.database.transaction() as session:
             tenant = await tenant_by_slug(session, slug)
-            await change(session, tenant)
+            await change(platform, session, tenant)
         if no_wait:
             return {"slug": slug, "state": tenant.state}
         return asdict(await follow_tenant(platform, slug, output, patience=timedelta(seconds=timeout)))

@@ -140,14 +140,20 @@ def _add_views(router: APIRouter, platform: Platform, guard: Guard) -> None:
     reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
     usage_reader = Annotated[Principal, Depends(guard.requires(Scope.USAGE_READ))]
 
-    @router.get("/{slug}/logs")
-    async def logs(slug: str, principal: reader, lines: Annotated[int, Query(ge=1, le=2000)] = 200) -> LogView:
-        """The end of the gateway's log, without secrets."""
+    @router.get("/{slug}/logs", response_model=LogView)
+    async def logs(
+        slug: str, principal: reader, request: Request, lines: Annotated[int, Query(ge=1, le=2000)] = 200
+    ) -> Response | LogView:
+        """The end of the gateway's log, without secrets; with `Accept: text/event-stream` a stream that goes on."""
         async with database.transaction() as session:
             tenant = await service.find(session, principal, slug)
             for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
                 await platform.vault.get(session, tenant.id, name)
-        found = await platform.drivers.of(tenant.substrate).logs(tenant.slug, lines=lines)
+        driver = platform.drivers.of(tenant.observed.get("substrate", tenant.substrate))
+        if streams.is_wanted(request.headers.get("accept", "")):
+            followed = driver.follow_logs(tenant.slug, lines=lines)
+            return EventSourceResponse(streams.log_stream(followed, platform.redactor))
+        found = await driver.logs(tenant.slug, lines=lines)
         return LogView(lines=[platform.redactor.text(line) for line in found])
 
     @router.get("/{slug}/events", response_model=list[EventView])

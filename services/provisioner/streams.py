@@ -10,6 +10,7 @@ from typing import Final
 from sse_starlette import JSONServerSentEvent, ServerSentEvent
 
 from clawstack.errors import TemporaryError
+from clawstack.redaction import Redactor
 from services.database.connection import Database
 from services.provisioner import operations
 from services.provisioner.schemas import EventView
@@ -60,6 +61,12 @@ async def tenant_stream(database: Database, tenant_id: uuid.UUID, *, after: int)
             yield _sent(event, key=str(event.id))
         if not events:
             await asyncio.sleep(_POLL_SECONDS)
+
+
+async def log_stream(lines: AsyncIterator[str], redactor: Redactor) -> AsyncIterator[ServerSentEvent]:
+    """Lines of a gateway's log, without secrets, for as long as somebody listens."""
+    async for line in lines:
+        yield ServerSentEvent(redactor.text(line), event="line")
 
 
 def is_wanted(accept: str) -> bool:

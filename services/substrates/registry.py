@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from clawstack.errors import InvalidInputError
+from clawstack.plans import Plan
 from clawstack.settings import Settings
 from services.substrates.grounds import namespace_settings
 from services.substrates.protocol import SubstrateDriver
@@ -37,6 +38,18 @@ class Drivers:
         made, self._made = self._made, {}
         for driver in made.values():
             await driver.aclose()
+
+
+def require_usable(drivers: Drivers, plan: Plan, substrate: str) -> None:
+    """Raises InvalidInputError unless this installation and the plan allow the substrate."""
+    if substrate not in drivers.usable():
+        raise unavailable(substrate, drivers.usable())
+    if substrate not in plan.substrates:
+        raise InvalidInputError(
+            f"Plan {plan.key} does not run on {substrate}.",
+            code="substrate_not_in_plan",
+            remedy=f"Choose one of: {', '.join(plan.substrates)}.",
+        )
 
 
 def unavailable(substrate: str, usable: tuple[str, ...]) -> InvalidInputError:

@@ -1,0 +1,258 @@
+"""The provisioner and a substrate's driver: what is called when, and what its answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
+from services.provisioner import desired, operations
+from services.provisioner.borders import Neighbours
+from services.provisioner.tables import Cell, Tenant
+from services.provisioner.vocabulary import Observed
+from services.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
+from tenants.backups.archive import Archive, Manifest
+from tenants.spec import CellSpec
+from tests.integration.provisioner.rig import Rig, until
+
+
+class ToldDriver(SubstrateDriver):
+    """Remembers what it was asked, and what the cell was at that moment; fails or waits when told to."""
+
+    def __init__(self, rig: Rig, name: str) -> None:
+        self._rig, self._name = rig, name
+        self.calls: list[tuple[str, str, str]] = []
+        self.answers: dict[str, list[ClawstackError]] = {}
+        self.waiting: set[str] = set()
+        self.interrupted: list[str] = []
+
+    async def _called(self, verb: str, slug: str, tell: Tell | None = None) -> None:
+        cell = self._rig.probe.cell(slug)
+        self.calls.append((self._name, verb, "nothing" if cell is None else str(cell["desired"])))
+        if tell is not None:
+            tell(f"{verb} was asked for")
+        if self.answers.get(verb):
+            raise self.answers[verb].pop(0)
+        if verb in self.waiting:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.interrupted.append(verb)
+
+    async def prepare(self, spec: CellSpec, *, tell: Tell) -> None:
+        await self._called("prepare", spec.slug, tell)
+
+    async def settle(self, spec: CellSpec, *, tell: Tell) -> None:
+        await self._called("settle", spec.slug, tell)
+
+    async def release(self, spec: CellSpec, *, tell: Tell) -> None:
+        await self._called("release", spec.slug, tell)
+
+    async def confirm_gone(self, slug: str, *, tell: Tell) -> None:
+        await self._called("confirm_gone", slug, tell)
+
+    async def backup(self, spec: CellSpec, *, tell: Tell) -> None:
+        await self._called("backup", spec.slug, tell)
+
+    async def restore(self, spec: CellSpec, archive: Archive, *, tell: Tell) -> None:
+        await self._called("restore", spec.slug, tell)
+
+    async def look(self, slug: str, *, port: int) -> CellLook:
+        return CellLook(observed=Observed.RUNNING)
+
+    async def logs(self, slug: str, *, lines: int) -> list[str]:
+        return []
+
+    async def follow_logs(self, slug: str, *, lines: int) -> AsyncIterator[str]:
+        for line in ():
+            yield line
+
+    async def orphans(self, known: frozenset[str]) -> list[Orphan]:
+        return []
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+class ToldDrivers:
+    """Two substrates; the probe's cells pretend to run on either."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.calls: list[tuple[str, str, str]] = []
+        self.by_name = {name: ToldDriver(rig, name) for name in ("process", "namespace")}
+        for driver in self.by_name.values():
+            driver.calls = self.calls
+
+    def of(self, substrate: str) -> ToldDriver:
+        return self.by_name[substrate]
+
+    def usable(self) -> tuple[str, ...]:
+        return tuple(self.by_name)
+
+
+@pytest.fixture
+def drivers(rig: Rig) -> ToldDrivers:
+    told = ToldDrivers(rig)
+    object.__setattr__(rig.platform, "drivers", told)
+    return told
+
+
+async def healthy(rig: Rig, drivers: ToldDrivers) -> Tenant:
+    tenant = await rig.create()
+    await rig.reconciler().reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "healthy"
+    drivers.calls.clear()
+    return tenant
+
+
+async def test_a_cell_is_settled_after_it_was_built_and_released_before_it_goes(rig: Rig, drivers: ToldDrivers) -> None:
+    tenant = await rig.create()
+    reconciler = rig.reconciler()
+    await reconciler.reconcile(tenant.id)
+    await rig.want(tenant, state="suspended")
+    await reconciler.reconcile(tenant.id)
+    await rig.want(tenant, state="absent")
+    await reconciler.reconcile(tenant.id)
+    assert drivers.calls == [
+        ("process", "prepare", "nothing"),
+        ("process", "settle", "running"),
+        ("process", "prepare", "running"),
+        ("process", "settle", "suspended"),
+        ("process", "release", "suspended"),
+        ("process", "confirm_gone", "nothing"),
+    ]
+    told = [event.message for event in await rig.events((await rig.operations(tenant))[0])]
+    assert "settle was asked for" in told
+
+
+async def test_what_never_settles_needs_attention_and_says_why(rig: Rig, drivers: ToldDrivers) -> None:
+    driver = drivers.of("process")
+    driver.answers["settle"] = [NeedsAttentionError("The image cannot be pulled.", code="image_pull_failed")]
+    tenant = await rig.create()
+    await rig.reconciler().reconcile(tenant.id)
+    seen = await rig.tenant(tenant)
+    assert (seen.state, seen.state_code) == ("needs_attention", "image_pull_failed")
+    assert seen.state_reason == "The image cannot be pulled."
+    assert seen.blocked_generation == seen.generation
+
+
+async def test_a_cell_that_is_left_behind_is_not_called_deleted(rig: Rig, drivers: ToldDrivers) -> None:
+    tenant = await healthy(rig, drivers)
+    drivers.of("process").answers["confirm_gone"] = [TemporaryError("A volume is left.", code="volume_left")]
+    await rig.want(tenant, state="absent")
+    await rig.reconciler().reconcile(tenant.id)
+    seen = await rig.tenant(tenant)
+    assert (seen.state, seen.deleted_at, seen.state_code) == ("deleting", None, "volume_left")
+    async with rig.platform.database.transaction() as session:
+        await desired.retry_now(session, tenant.id)
+    await rig.reconciler().reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "deleted"
+
+
+async def test_an_operation_that_waits_for_a_cell_can_be_cancelled(rig: Rig, drivers: ToldDrivers) -> None:
+    driver = drivers.of("process")
+    driver.waiting.add("settle")
+    tenant = await rig.create()
+    work = asyncio.create_task(rig.reconciler().reconcile(tenant.id))
+    await until(lambda: ("process", "settle", "running") in drivers.calls)
+    operation = (await rig.operations(tenant))[0]
+    async with rig.platform.database.transaction() as session:
+        assert await operations.request_cancel(session, operation.id)
+    await work
+    assert driver.interrupted == ["settle"]
+    assert (await rig.operations(tenant))[0].status == "cancelled"
+
+
+async def test_a_backup_is_an_operation_of_its_own(rig: Rig, drivers: ToldDrivers) -> None:
+    tenant = await healthy(rig, drivers)
+    async with rig.platform.database.transaction() as session:
+        await desired.request_backup(session, tenant.id)
+    starts = len(rig.probe.starts())
+    await rig.reconciler().reconcile(tenant.id)
+    assert drivers.calls == [("process", "backup", "running")]
+    assert len(rig.probe.starts()) == starts, "the engine was not needed"
+    row = (await rig.operations(tenant))[-1]
+    assert (row.kind, row.status) == ("backup", "succeeded")
+    assert (await rig.tenant(tenant)).state == "healthy"
+    await rig.reconciler().reconcile(tenant.id)
+    assert len(await rig.operations(tenant)) == 2, "once is enough"
+
+
+async def test_a_move_empties_the_old_place_then_fills_the_new_one(
+    rig: Rig, drivers: ToldDrivers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = await healthy(rig, drivers)
+    _keep_backups(rig, monkeypatch)
+    drivers.of("namespace").answers["restore"] = [TemporaryError("The volume is not there yet.")]
+    await rig.want(tenant, substrate="namespace")
+    await rig.reconciler().reconcile(tenant.id)
+    assert drivers.calls == [
+        ("process", "release", "running"),
+        ("process", "confirm_gone", "nothing"),
+        ("namespace", "restore", "suspended"),
+    ]
+    between = await rig.tenant(tenant)
+    assert (between.restore_from, between.observed["substrate"]) == ("the-backup", "namespace")
+
+    drivers.calls.clear()
+    async with rig.platform.database.transaction() as session:
+        await desired.retry_now(session, tenant.id)
+    await rig.reconciler().reconcile(tenant.id)
+    assert drivers.calls == [
+        ("namespace", "restore", "suspended"),
+        ("namespace", "prepare", "suspended"),
+        ("namespace", "settle", "running"),
+    ], "the old place is not touched again"
+    moved = await rig.tenant(tenant)
+    assert (moved.state, moved.restore_from, moved.observed["substrate"]) == ("healthy", None, "namespace")
+
+
+async def test_a_cell_whose_plan_is_lost_is_not_destroyed_unsaved(rig: Rig, drivers: ToldDrivers) -> None:
+    tenant = await healthy(rig, drivers)
+    async with rig.platform.database.transaction() as session:
+        row = await session.get(Tenant, tenant.id)
+        assert row is not None
+        row.plan, row.observed = "gone", {**row.observed, "substrate": "namespace"}
+    await rig.want(tenant, state="absent")
+    await rig.reconciler().reconcile(tenant.id)
+    assert rig.probe.cell(tenant.slug) is not None
+    assert (await rig.tenant(tenant)).deleted_at is None
+    await rig.want(tenant, skip_backup=True)
+    await rig.reconciler().reconcile(tenant.id)
+    assert rig.probe.cell(tenant.slug) is None
+
+
+async def test_what_was_never_built_cannot_be_backed_up(rig: Rig, drivers: ToldDrivers) -> None:
+    tenant = await rig.create()
+    with pytest.raises(ClawstackError) as refused:
+        async with rig.platform.database.transaction() as session:
+            await desired.request_backup(session, tenant.id)
+    assert refused.value.code == "nothing_to_back_up"
+    async with rig.platform.database.transaction() as session:
+        assert await session.get(Cell, tenant.id) is None
+
+
+def _keep_backups(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest: dict[str, Any] = dict.fromkeys(Manifest.__dataclass_fields__, "")
+
+    async def find(_: AsyncSession, location: str) -> Archive:
+        return Archive(folder=Path(location), manifest=Manifest(**manifest), key="")
+
+    async def latest(_: AsyncSession, tenant_id: uuid.UUID) -> str | None:
+        return "the-backup"
+
+    known = rig.seen.neighbours
+
+    def neighbours() -> Neighbours:
+        made = known()
+        object.__setattr__(made, "find_archive", find)
+        object.__setattr__(made, "latest_backup", latest)
+        return made
+
+    monkeypatch.setattr(rig.seen, "neighbours", neighbours)

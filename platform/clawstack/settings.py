@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     """Root of Pulumi state (`file://`, `s3://`, ...); every cell has its own location below; default in the data folder."""
     policy_pack: Path = Field(default_factory=lambda: _repository_root() / "policies")
     """Folder of the policy pack that judges every update."""
+    policy_config: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """JSON: options and exemptions of rules by their names, as `{"stack-limit-cost": {"cellMonthly": 40}}`."""
     operation_timeout: timedelta = timedelta(minutes=10)
     """Total time budget of one operation."""
     operation_grace: timedelta = timedelta(seconds=20)

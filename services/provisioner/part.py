@@ -7,7 +7,7 @@ import secrets
 import socket
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import procrastinate
@@ -26,6 +26,7 @@ from services.provisioner.engine.engine import Engine
 from services.provisioner.machine import Machine
 from services.provisioner.metrics import Metrics
 from services.provisioner.operation_endpoints import create_router as create_operation_router
+from services.provisioner.pack_config import pack_config
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.runner import OperationRunner
 from services.provisioner.tables import Tenant
@@ -96,6 +97,7 @@ def create_engine(platform: Platform, machine: Machine) -> Engine:
         policy_pack=platform.settings.policy_pack,
         parent=os.environ,
         prepare_pack=machine.prepare_pack,
+        pack_config=partial(pack_config, platform.settings),
     )
 
 

@@ -20,7 +20,6 @@ from clawstack_policies.kubernetes.objects import kind_of, metadata_of, of_cell,
 from clawstack_policies.rule import rule, stack_rule
 
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
-_DNS_NAMESPACE: Final = "kube-system"
 _DNS_PORT: Final = 53
 _CELL_NAMESPACE: Final = namespace_name("x").removesuffix("x")
 _DIRECTIONS: Final = frozenset({"Ingress", "Egress"})
@@ -30,6 +29,12 @@ _OPTIONS: Final = {
         "items": {"type": "string", "minLength": 1},
         "description": "Namespaces of the platform's LLM proxy and Telegram router.",
         "default": ["clawstack"],
+    },
+    "dnsNamespaces": {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "description": "Namespaces of the cluster's DNS, open for names only.",
+        "default": ["kube-system"],
     },
     "platformAddresses": {
         "type": "array",
@@ -66,10 +71,16 @@ def _beyond_platform(peer: Peer, config: Mapping[str, Any], *, names_only: bool)
     if peer.get("namespaceSelector") is None:
         return None  # pods of the cell's own namespace
     named = ((peer["namespaceSelector"] or {}).get("matchLabels") or {}).get(_NAMESPACE_LABEL)
-    allowed = list(config.get("platformNamespaces") or _OPTIONS["platformNamespaces"]["default"])
-    if named not in allowed and not (names_only and named == _DNS_NAMESPACE):
+    if named not in _namespaces(config, "platformNamespaces") and not (
+        names_only and named in _namespaces(config, "dnsNamespaces")
+    ):
         return f"the namespace {named}, which is not the platform's" if named else "namespaces by a selector"
     return None if pods else f"every pod of {named}"
+
+
+def _namespaces(config: Mapping[str, Any], option: str) -> list[str]:
+    configured = config.get(option)
+    return list(_OPTIONS[option]["default"] if configured is None else configured)
 
 
 def _beyond_host(cidr: str, allowed: Any) -> str | None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from services.provisioner.engine.command import OwnedCommand, Ownership
 from services.provisioner.engine.environment import cli_environment
 from services.provisioner.engine.inline import Program
 from services.provisioner.engine.narration import Step
 from services.provisioner.engine.run import OnStep, Outcome, Run, StackPlace, is_there
-from services.provisioner.engine.stack import LeanStack
+from services.provisioner.engine.stack import LeanStack, PolicyPack
 from services.provisioner.vocabulary import EventKind
 
 _PACK_FILE: Final = "PulumiPolicy.yaml"
+_PACK_CONFIG: Final = "policy-config.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,10 +41,13 @@ class Engine:
         policy_pack: Path,
         parent: Mapping[str, str],
         prepare_pack: Callable[[Path], Path] = lambda folder: folder,
+        pack_config: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         """`tools` is asked at every run (a set-up may come later); `parent`: the worker's environment;
-        `prepare_pack`: gives the form of the pack's folder that is cheapest for the CLI.
+        `prepare_pack`: gives the form of the pack's folder that is cheapest for the CLI;
+        `pack_config`: configuration of its rules by their names, asked at every run.
         """
+        self._pack_config = pack_config
         self._prepare_pack = prepare_pack
         self._tools = tools
         self._home = pulumi_home
@@ -57,7 +62,7 @@ class Engine:
         Raises TemporaryError, PermanentError, NeedsAttentionError or OperationStoppedError, nothing else.
         """
         run = self._run(place, ownership, on_step)
-        return run.guarded(lambda: run.up(program, packs=self._packs(on_step), refresh=refresh))
+        return run.guarded(lambda: run.up(program, packs=self._packs(place, on_step), refresh=refresh))
 
     def destroy(self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep) -> Outcome:
         """Destroy everything and remove the stack; a stack that is not there is fine. One CLI process.
@@ -76,7 +81,7 @@ class Engine:
             if not is_there(place):
                 aside = replace(aside, backend_url=f"file://{folder}/state", exists=False)
             run = self._run(aside, ownership, on_step)
-            return run.guarded(lambda: run.preview(program, packs=self._packs(on_step)))
+            return run.guarded(lambda: run.preview(program, packs=self._packs(aside, on_step)))
 
     def _run(self, place: StackPlace, ownership: Ownership, on_step: OnStep) -> Run:
         tools = self._tools()
@@ -95,9 +100,11 @@ class Engine:
         stack = LeanStack(name=place.stack, project=place.project, work_dir=place.work_dir, command=command)
         return Run(place=place, stack=stack, on_step=on_step, control=ownership.control)
 
-    def _packs(self, on_step: OnStep) -> list[str]:
+    def _packs(self, place: StackPlace, on_step: OnStep) -> list[PolicyPack]:
         if (self._policy_pack / _PACK_FILE).is_file():
-            return [str(self._prepare_pack(self._policy_pack))]
+            config = place.work_dir / _PACK_CONFIG
+            config.write_text(json.dumps(self._pack_config()), encoding="utf-8")
+            return [PolicyPack(path=self._prepare_pack(self._policy_pack), config=config)]
         on_step(
             Step(
                 kind=EventKind.POLICY,

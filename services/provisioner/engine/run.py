@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from services.provisioner.engine.control import Control
 from services.provisioner.engine.failures import classify
 from services.provisioner.engine.inline import InlineProgram, Program
 from services.provisioner.engine.narration import Findings, Narrator, Step
-from services.provisioner.engine.stack import LeanStack
+from services.provisioner.engine.stack import LeanStack, PolicyPack
 from services.provisioner.engine.state_files import StackFiles
 from services.provisioner.vocabulary import EventKind
 
@@ -67,7 +67,7 @@ class Run:
             raise classify(error, self._narrator.findings, raised_by_program=self._raised()) from error
         return Outcome(outputs=findings.outputs, changes=findings.changes)
 
-    def up(self, program: Program, *, packs: list[str], refresh: bool) -> Findings:
+    def up(self, program: Program, *, packs: Sequence[PolicyPack], refresh: bool) -> Findings:
         if not self._is_there():
             self._initialise()
         else:
@@ -96,17 +96,15 @@ class Run:
             return Findings(complete=True)
         return self._narrator.findings
 
-    def preview(self, program: Program, *, packs: list[str]) -> Findings:
+    def preview(self, program: Program, *, packs: Sequence[PolicyPack]) -> Findings:
         if not self._is_there():
             self._initialise()
-        self._stack.foresee(self._inline(program), on_event=self._listen(preview=True), policy_packs=packs)
+        self._stack.foresee(self._inline(program), on_event=self._listen(preview=True), packs=packs)
         return self._narrator.findings
 
-    def _apply(self, program: Program, *, packs: list[str], refresh: bool) -> Findings:
+    def _apply(self, program: Program, *, packs: Sequence[PolicyPack], refresh: bool) -> Findings:
         self._past_dead_locks(
-            lambda: self._stack.apply(
-                self._inline(program), on_event=self._listen(), policy_packs=packs, refresh=refresh
-            )
+            lambda: self._stack.apply(self._inline(program), on_event=self._listen(), packs=packs, refresh=refresh)
         )
         return self._narrator.findings
 

@@ -7,6 +7,7 @@ own. Here outputs come from the engine's event of the root resource, and `destro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,21 @@ from services.provisioner.engine.inline import InlineProgram, serving
 _PARALLEL: Final = 4
 #: The CLI's own display goes nowhere: what happens is told by events, and outputs may be secret.
 _DISPLAY: Final = ("--color", "never", "--suppress-progress", "--suppress-outputs")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyPack:
+    """A pack that judges a run, and what configures its rules."""
+
+    path: Path
+    """A folder, or an executable that the CLI can start."""
+    config: Path | None = None
+    """JSON: configuration by the names of rules."""
+
+    def words(self) -> list[str]:
+        """The pack as arguments of the CLI."""
+        config = [] if self.config is None else ["--policy-pack-config", str(self.config)]
+        return ["--policy-pack", str(self.path), *config]
 
 
 class LeanStack(auto.Stack):
@@ -46,14 +62,14 @@ class LeanStack(auto.Stack):
         except StackAlreadyExistsError:
             return
 
-    def apply(self, program: InlineProgram, *, on_event: OnEvent, policy_packs: Sequence[str], refresh: bool) -> None:
+    def apply(self, program: InlineProgram, *, on_event: OnEvent, packs: Sequence[PolicyPack], refresh: bool) -> None:
         """`pulumi up` with an inline program."""
         args = ["up", "--yes", "--skip-preview", *(["--refresh"] if refresh else [])]
-        self._with_program([*args, *_packs(policy_packs)], program, on_event)
+        self._with_program([*args, *_words(packs)], program, on_event)
 
-    def foresee(self, program: InlineProgram, *, on_event: OnEvent, policy_packs: Sequence[str]) -> None:
+    def foresee(self, program: InlineProgram, *, on_event: OnEvent, packs: Sequence[PolicyPack]) -> None:
         """`pulumi preview` with an inline program; changes nothing and takes no lock."""
-        self._with_program(["preview", *_packs(policy_packs)], program, on_event)
+        self._with_program(["preview", *_words(packs)], program, on_event)
 
     def destroy_and_remove(self, *, on_event: OnEvent) -> None:
         """Destroy everything from state alone and remove the stack: one process, no program, no policies."""
@@ -83,5 +99,5 @@ class LeanStack(auto.Stack):
             self._run_pulumi_cmd_sync([*args, *_DISPLAY, "--parallel", str(_PARALLEL), "--event-log", address])
 
 
-def _packs(folders: Sequence[str]) -> list[str]:
-    return [word for folder in folders for word in ("--policy-pack", folder)]
+def _words(packs: Sequence[PolicyPack]) -> list[str]:
+    return [word for pack in packs for word in pack.words()]

@@ -10,7 +10,7 @@ import pulumi_random as random
 import pytest
 from pydantic import SecretStr
 
-from clawstack.errors import NeedsAttentionError
+from clawstack.errors import ClawstackError, NeedsAttentionError
 from clawstack.labels import cell_labels
 from services.provisioner.engine.command import Ownership
 from services.provisioner.engine.control import Control
@@ -26,11 +26,15 @@ PLANTED = "clawpx_" + "a1B2c3D4e5F6" + "_" + "x" * 43
 class Judged:
     """A stack on the real engine, with the real pack."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, config=None) -> None:
         self.steps = []
         self.state = data / "state"
         self._engine = Engine(
-            tools=Machine().tools, pulumi_home=data / "home", policy_pack=PACK, parent=dict(os.environ)
+            tools=Machine().tools,
+            pulumi_home=data / "home",
+            policy_pack=PACK,
+            parent=dict(os.environ),
+            pack_config=lambda: config or {},
         )
         self._place = StackPlace(
             stack="judged",
@@ -117,3 +121,15 @@ def test_the_same_value_marked_secret_is_fine_and_encrypted(judged):
     text = "".join(file.read_text() for file in judged.state.rglob("*.json"))
     assert PLANTED not in text
     assert '"ciphertext"' in text
+
+
+def test_the_packs_configuration_reaches_its_rules(data_dir):
+    exemption = {"resource": "::judged-gateway", "reason": "a test of the configuration"}
+    lenient = Judged(data_dir, config={"resource-require-labels": {"exemptions": [exemption]}})
+    assert lenient.preview(_gateway(labels={})).changes
+
+
+def test_a_configuration_that_no_rule_understands_is_refused(data_dir):
+    strange = Judged(data_dir, config={"stack-limit-cost": {"cellMonthly": "much"}})
+    with pytest.raises(ClawstackError, match="cellMonthly"):
+        strange.preview(_gateway())

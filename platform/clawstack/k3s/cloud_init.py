@@ -76,6 +76,7 @@ def _cloud_config(node: NodeSettings, tokens: dict[str, str], tokens_url: str) -
         "write_files": list(_files(node, tokens, tokens_url)),
         "runcmd": [
             ["systemctl", "daemon-reload"],
+            ["systemctl", "try-reload-or-restart", "ssh.service"],
             ["systemctl", "enable", "--now", "clawstack-metadata.service"],
             ["systemctl", "enable", "clawstack-node.service"],
             ["systemctl", "start", "--no-block", "clawstack-node.service"],

@@ -47,6 +47,8 @@ def _server(node: NodeSettings) -> dict[str, Any]:
         "disable": ["servicelb", "traefik", *([] if cluster.local_storage else ["local-storage"])],
         # Every node would serve images to every other: too much trust among machines that run strangers' code.
         "embedded-registry": False,
+        # Age of certificates and the like; asks for a login as the API does.
+        "supervisor-metrics": True,
         "kube-apiserver-arg": api_server_arguments(
             audit={"maxage": audit.max_age_days, "maxbackup": audit.max_files, "maxsize": audit.max_size_mb}
             if audit

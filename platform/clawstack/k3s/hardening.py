@@ -92,6 +92,7 @@ def kernel_parameters() -> str:
         "vm.overcommit_memory": 1,
         "kernel.panic": 10,
         "kernel.panic_on_oops": 1,
+        "kernel.keys.root_maxkeys": 1_000_000,
         "kernel.keys.root_maxbytes": 25_000_000,
         "kernel.kptr_restrict": 2,
         "kernel.dmesg_restrict": 1,

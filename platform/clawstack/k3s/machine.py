@@ -46,7 +46,9 @@ Description=Make this machine a node of its cluster
 Wants=network-online.target
 After=network-online.target
 ConditionPathExists=!/var/lib/clawstack/joined
-StartLimitIntervalSec=0
+# Ten tries, then a person must look: journalctl -u clawstack-node
+StartLimitIntervalSec=86400
+StartLimitBurst=10
 
 [Service]
 Type=oneshot

@@ -11,6 +11,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from clawstack.k3s.release import Architecture, K3sRelease, pinned_release
 
+#: RFC 1918, what Hetzner's private networks may be. Python's own `is_private` takes documentation networks for private.
+_PRIVATE_NETWORKS: Final = tuple(
+    ipaddress.IPv4Network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+)
+_CONTROL_PLANES: Final = (1, 3)
 _NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 _LABEL_KEY: Final = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$"
 _LABEL_VALUE: Final = r"^([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?$"
@@ -35,7 +40,7 @@ def _private(value: str) -> str:
         address = ipaddress.IPv4Address(value)
     except ValueError:
         raise ValueError(f"{value[:60]!r} is not an IPv4 address of the private network") from None
-    if not address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified:
+    if not any(address in network for network in _PRIVATE_NETWORKS):
         raise ValueError(f"{value} is not an address of a private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16)")
     return str(address)
 
@@ -45,7 +50,7 @@ def _network(value: str) -> str:
         network = ipaddress.IPv4Network(value)
     except ValueError:
         raise ValueError(f"{value[:60]!r} is not an IPv4 network such as 10.42.0.0/16") from None
-    if not network.is_private:
+    if not any(network.subnet_of(private) for private in _PRIVATE_NETWORKS):
         raise ValueError(f"{value} is not a private network")
     return str(network)
 
@@ -108,11 +113,11 @@ class AuditLog(_Frozen):
 
 
 class ClusterSettings(_Frozen):
-    """What all nodes of one cluster share. Never changes the user data of nodes that exist: see `user_data`."""
+    """What all nodes of one cluster share."""
 
     name: Name
-    control_planes: Annotated[tuple[PrivateAddress, ...], Field(min_length=1, max_length=7)]
-    """Private addresses, the first one's first."""
+    control_planes: tuple[PrivateAddress, ...]
+    """Private addresses of one or three machines, the first one's first."""
     api_load_balancer: PrivateAddress | None = None
     """Private address of the load balancer before the API, where there is one."""
     api_sans: tuple[Annotated[str, Field(pattern=_HOST)], ...] = ()
@@ -138,9 +143,10 @@ class ClusterSettings(_Frozen):
     def _addresses_are_apart(self) -> Self:
         if len(set(self.control_planes)) != len(self.control_planes):
             raise ValueError("control_planes names an address twice")
-        if len(self.control_planes) % 2 == 0:
+        if len(self.control_planes) not in _CONTROL_PLANES:
             raise ValueError(
-                f"{len(self.control_planes)} control planes survive no more failures than one fewer; use 1 or 3"
+                f"{len(self.control_planes)} control planes: an even number survives no more failures than one fewer, "
+                "and more than three only make etcd slower; use 1 or 3"
             )
         pods, services = ipaddress.IPv4Network(self.pod_network), ipaddress.IPv4Network(self.service_network)
         if pods.overlaps(services):

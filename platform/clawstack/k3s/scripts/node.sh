@@ -1,12 +1,14 @@
 #!/bin/sh
 # Makes this machine a node of its cluster. Every step first looks whether it is done: run it as often as you like.
-#   node.sh [ROOT]   ROOT: where the node's files lie, empty on the node itself (image builders give a mount point)
+#   node.sh [ROOT]   ROOT stands before the path of every file that is read or written; empty on a node.
 set -eu
 
 root="${1:-}"
 etc="$root/etc/rancher/k3s"
 # shellcheck source=/dev/null
 . "$root/etc/clawstack/node.env"
+: "${NODE_NAME:?}" "${NODE_ADDRESS:?}" "${SERVICE:?}" "${K3S_URL:?}" "${K3S_SHA256:?}" "${MAY_INITIALISE:?}"
+: "${JOIN_ADDRESSES?}" "${TOKENS_URL?}" "${TOKEN_FILES:?}"
 
 say() { printf 'clawstack-node: %s\n' "$*" >&2; }
 die() {
@@ -123,7 +125,7 @@ printf 'node-ip: %s\nflannel-iface: %s\n' "$NODE_ADDRESS" "$interface" | keep "$
 have_tokens || die "no tokens in $etc"
 install_k3s
 choose_cluster
-sysctl --quiet --system || die "kernel parameters were refused; the kubelet would not start"
+sysctl --quiet --load "$root/etc/sysctl.d/90-kubelet.conf" || die "kernel parameters were refused; the kubelet would not start"
 systemctl daemon-reload
 systemctl enable --quiet "$SERVICE"
 systemctl start --no-block "$SERVICE"

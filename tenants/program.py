@@ -8,17 +8,20 @@ from datetime import UTC, datetime
 import pulumi
 
 from tenants.namespace.settings import NamespaceSettings
+from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
 from tenants.substrates.registry import builder_of
 
 
-def cell_program(spec: CellSpec, *, cluster: NamespaceSettings | None = None) -> Callable[[], None]:
+def cell_program(
+    spec: CellSpec, *, cluster: NamespaceSettings | None = None, server: ServerSettings | None = None
+) -> Callable[[], None]:
     """An inline program for the Automation API. Secrets reach it by closure, never by stack configuration.
 
-    `cluster` is needed for cells of the `namespace` substrate. Everything is decided before the engine is started: an
+    `cluster` is needed for cells of the `namespace` substrate, `server` for those of `server`. Everything is decided before the engine is started: an
     impossible spec raises InvalidInputError here.
     """
-    builder = builder_of(spec.substrate, cluster=cluster)
+    builder = builder_of(spec.substrate, cluster=cluster, server=server)
     plan = builder.build(spec, today=datetime.now(UTC).date())
 
     def program() -> None:

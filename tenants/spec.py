@@ -197,6 +197,15 @@ class CellSecrets(_Frozen):
     gateway_token: Token
 
 
+class MachineBoot(_Frozen):
+    """The one boot of the machine that a `server` cell runs on."""
+
+    token: PathToken
+    """What the machine exchanges, once, for its secrets."""
+    image: Annotated[str | None, Field(pattern=r"^[\w.-]{1,100}$")] = None
+    """Snapshot to start from; the installation's image where there is none."""
+
+
 class CellDirectories(_Frozen):
     """Folders of the platform that this cell uses; absolute, traversable by the cell's account."""
 
@@ -249,8 +258,8 @@ class CellSpec(_Frozen):
     desired: DesiredState = DesiredState.RUNNING
     restart_nonce: Annotated[str, Field(max_length=100)] = ""
     """Change it to force a restart of the gateway."""
-    boot_token: Annotated[SecretStr | None, AfterValidator(lambda value: value and _path_token(value))] = None
-    """`server` only: what a new machine exchanges, once, for its secrets; another one means another machine."""
+    boot: MachineBoot | None = None
+    """`server` only; another boot means another machine."""
     skip_backup: bool = False
     """True: erase without a backup (law 8: only when the operator says so)."""
 

@@ -167,7 +167,7 @@ def test_without_a_cluster_the_substrate_is_refused_with_what_there_is() -> None
     assert refused.value.remedy == "Choose one of: process. To use namespaces, configure a cluster."
     with pytest.raises(InvalidInputError) as refused:
         builder_of(Substrate.SERVER, cluster=make_settings())
-    assert refused.value.remedy == "Choose one of: process, namespace."
+    assert refused.value.remedy == "Choose one of: process, namespace. To use servers, configure a Hetzner project."
 
 
 def test_a_cell_for_another_substrate_is_refused() -> None:

@@ -33,3 +33,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     finally:
         if collecting:
             gc.enable()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _garbage_of_its_own() -> Generator[None, None, None]:
+    """What a module left unclosed complains in that module, not in whichever test happens to run later."""
+    yield
+    gc.collect()

@@ -25,10 +25,10 @@ _PACKAGES: Final = ("ca-certificates", "curl", "nftables", "unattended-upgrades"
 File = dict[str, Any]
 
 
-def user_data(node: NodeSettings, *, token: str, agent_token: str, tokens_url: str | None = None) -> str:
+def user_data(node: NodeSettings, *, agent_token: str, token: str | None = None, tokens_url: str | None = None) -> str:
     """The cloud-config that makes a fresh Debian or Ubuntu server this node. Equal inputs give equal text.
 
-    `token` lets control planes join and opens snapshots; it never enters a worker's user data. `agent_token` lets
+    `token` lets control planes join and opens snapshots; it never enters a worker's user data, which needs none. `agent_token` lets
     workers join. Both are 32 to 128 letters and digits. With `tokens_url` (https, answers `token=...` and
     `agent-token=...` lines once) neither is in the user data.
 
@@ -37,8 +37,10 @@ def user_data(node: NodeSettings, *, token: str, agent_token: str, tokens_url: s
 
     Raises InvalidInputError for a token that K3s could not take, and when the result is larger than Hetzner takes.
     """
+    if token is None and node.role is NodeRole.CONTROL_PLANE:
+        raise InvalidInputError("A control plane needs the server token.", code="bad_node_token")
     for name, value in (("server token", token), ("agent token", agent_token)):
-        if not _TOKEN.fullmatch(value):
+        if value is not None and not _TOKEN.fullmatch(value):
             raise InvalidInputError(f"The {name} must be 32 to 128 letters and digits.", code="bad_node_token")
     if token == agent_token:
         raise InvalidInputError(
@@ -53,23 +55,22 @@ def user_data(node: NodeSettings, *, token: str, agent_token: str, tokens_url: s
     size = len(text.encode())
     if size > MAX_BYTES:
         raise InvalidInputError(
-            f"The user data of {node.name} has {size} bytes; Hetzner takes {MAX_BYTES}.",
+            f"The user data of {node.name or 'a machine'} has {size} bytes; Hetzner takes {MAX_BYTES}.",
             code="user_data_too_large",
             remedy="Give the node fewer labels, taints, names or SSH keys.",
         )
     return text
 
 
-def _tokens(node: NodeSettings, token: str, agent_token: str) -> dict[str, str]:
-    if node.role is NodeRole.WORKER:
+def _tokens(node: NodeSettings, token: str | None, agent_token: str) -> dict[str, str]:
+    if node.role is NodeRole.WORKER or token is None:
         return {AGENT_TOKEN: agent_token}
     return {SERVER_TOKEN: token, AGENT_TOKEN: agent_token}
 
 
 def _cloud_config(node: NodeSettings, tokens: dict[str, str], tokens_url: str) -> dict[str, Any]:
     config: dict[str, Any] = {
-        "hostname": node.name,
-        "preserve_hostname": False,
+        **({} if node.name is None else {"hostname": node.name, "preserve_hostname": False}),
         "ssh_pwauth": False,
         "package_update": True,
         "packages": list(_PACKAGES),
@@ -116,8 +117,8 @@ def _environment(node: NodeSettings, tokens_url: str) -> str:
     # A control plane never joins through the load balancer: it might be sent to itself.
     addresses = others if server else [*balancer, *others]
     values = {
-        "NODE_NAME": node.name,
-        "NODE_ADDRESS": node.private_address,
+        # One address, or the network in which the machine got one.
+        "NODE_NETWORK": f"{node.private_address}/32" if node.private_address else str(cluster.node_network),
         "SERVICE": _service(node),
         "K3S_URL": cluster.release.url(node.arch),
         "K3S_SHA256": cluster.release.checksum(node.arch),

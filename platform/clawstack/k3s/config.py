@@ -17,7 +17,7 @@ SNAPSHOT_SECRET: Final = "k3s-etcd-snapshot-s3-config"  # noqa: S105 - the name 
 def k3s_config(node: NodeSettings) -> dict[str, Any]:
     """`config.yaml` of this node."""
     common = {
-        "node-name": node.name,
+        **({} if node.name is None else {"node-name": node.name}),
         "protect-kernel-defaults": True,
         "node-label": [f"{key}={value}" for key, value in sorted(node.labels.items())],
         "node-taint": [taint.text() for taint in node.taints],

@@ -125,6 +125,8 @@ class ClusterSettings(_Frozen):
     initialise: bool = True
     """False once the cluster exists: then no node can make a second one, whatever it fails to reach."""
     release: K3sRelease = Field(default_factory=pinned_release)
+    node_network: Network | None = None
+    """Where machines that the autoscaler makes get their addresses; needed only for those."""
     pod_network: Network = "10.42.0.0/16"
     service_network: Network = "10.43.0.0/16"
     pod_traffic: Literal["wireguard-native", "vxlan"] = "wireguard-native"
@@ -164,12 +166,14 @@ class ClusterSettings(_Frozen):
 class NodeSettings(_Frozen):
     """One machine of the cluster."""
 
-    name: Name
+    name: Name | None
+    """None: the machine's own host name, which the autoscaler gives."""
     role: NodeRole
     first: bool = False
     """Makes the cluster if none of the other control planes has one. Exactly one node, a control plane."""
     cluster: ClusterSettings
-    private_address: PrivateAddress
+    private_address: PrivateAddress | None
+    """None: the address that the machine has in the cluster's `node_network`."""
     labels: Mapping[Annotated[str, Field(pattern=_LABEL_KEY)], Annotated[str, Field(pattern=_LABEL_VALUE)]] = Field(
         default_factory=dict
     )
@@ -178,6 +182,12 @@ class NodeSettings(_Frozen):
 
     @model_validator(mode="after")
     def _fits_its_cluster(self) -> Self:
+        if (self.name is None) != (self.private_address is None):
+            raise ValueError("a node has a name and an address, or neither")
+        if self.private_address is None and (
+            self.role is not NodeRole.WORKER or self.first or self.cluster.node_network is None
+        ):
+            raise ValueError("only workers of a cluster with a node_network can be without name and address")
         known = self.private_address in self.cluster.control_planes
         if self.role is NodeRole.CONTROL_PLANE and not known:
             raise ValueError(f"{self.private_address} is not among the cluster's control planes")

@@ -29,7 +29,14 @@ case "$last" in
     cp "$STUBS/served" "$2" ;;
 esac
 """,
-    "ip": 'cat "$STUBS/addresses"',
+    # Answers as `ip -o -4 addr show to NETWORK` does: lines whose address lies in the network (whole octets are enough here).
+    "ip": """
+for network; do :; done
+case "$network" in
+  */32) grep -F " ${network%/32}/" "$STUBS/addresses" ;;
+  */16) grep -F " ${network%.0.0/16}." "$STUBS/addresses" ;;
+esac
+""",
     "sysctl": '[ ! -e "$STUBS/kernel-refuses" ]',
     "systemctl": """
 case "$1" in
@@ -76,7 +83,7 @@ class NodeRoot:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(entry["content"])
             path.chmod(int(entry["permissions"], 8))
-        self._lay_stubs(node.private_address)
+        self._lay_stubs(node.private_address or "10.0.3.77")
 
     def _lay_stubs(self, address: str) -> None:
         commands = self.stubs / "bin"

@@ -143,8 +143,18 @@ def test_a_network_that_never_comes_ends_the_run_before_anything_is_downloaded(m
     machine.have("addresses", "2: eth0 inet 203.0.113.9/32\n")
     given_up = machine.run()
     assert given_up.returncode != 0
-    assert "an interface with the address 10.0.1.10" in given_up.stderr
+    assert "an interface with an address in 10.0.1.10/32" in given_up.stderr
     assert not machine.asked("curl")
+
+
+def test_a_machine_of_the_autoscaler_takes_the_address_that_it_was_given(machine: NodeRoot) -> None:
+    pool = worker(name=None, private_address=None, cluster=large_cluster(release=release(), node_network="10.0.0.0/16"))
+    machine.lay(pool)
+    machine.have("addresses", "2: eth0 inet 203.0.113.9/32\n3: enp7s0 inet 10.0.3.77/32 brd 10.0.3.77\n")
+    machine.have("answers-10.0.1.5")
+    machine.run()
+    assert machine.read(NETWORK) == "node-ip: 10.0.3.77\nflannel-iface: enp7s0\n"
+    assert "node-name" not in machine.read("etc/rancher/k3s/config.yaml")
 
 
 def test_a_kernel_that_refuses_its_parameters_ends_the_run_before_the_start(machine: NodeRoot) -> None:

@@ -46,6 +46,8 @@ def test_clusters_that_could_not_work_are_refused(changes: dict[str, Any], words
         ({"labels": {"kubernetes.io/anything": "x"}}, "the API would refuse it"),
         ({"labels": {"a b": "x"}}, "labels"),
         ({"name": "Has Spaces"}, "name"),
+        ({"name": None}, "or neither"),
+        ({"name": None, "private_address": None}, "only workers"),
         ({"arch": "riscv"}, "arch"),
     ],
 )

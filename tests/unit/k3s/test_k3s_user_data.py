@@ -18,6 +18,7 @@ from tests.unit.k3s.clusters import AGENT_TOKEN, TOKEN, control_plane, large_clu
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {
+    "autoscaled": worker(name=None, private_address=None, cluster=large_cluster(node_network="10.0.0.0/16")),
     "dev": node(),
     "control-plane-1": control_plane(1),
     "control-plane-2": control_plane(2),
@@ -29,6 +30,12 @@ CASES = {
 
 def render(of: NodeSettings, **changes: Any) -> str:
     return user_data(of, **{"token": TOKEN, "agent_token": AGENT_TOKEN, **changes})
+
+
+def test_a_worker_needs_no_server_token_and_a_control_plane_does() -> None:
+    assert user_data(worker(), agent_token=AGENT_TOKEN) == render(worker())
+    with pytest.raises(InvalidInputError, match="needs the server token"):
+        user_data(node(), agent_token=AGENT_TOKEN)
 
 
 def parsed(of: NodeSettings, **changes: Any) -> dict[str, Any]:
@@ -253,4 +260,4 @@ def test_whatever_fits_reads_back_as_it_was_meant(
     assert config["node-name"] == name
     assert dict(entry.split("=") for entry in config.get("node-label", [])) == labels
     assert set(sans) <= set(config["tls-san"])
-    assert environment(case)["NODE_NAME"] == name
+    assert parsed(case)["hostname"] == name

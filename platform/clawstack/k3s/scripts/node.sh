@@ -7,7 +7,7 @@ root="${1:-}"
 etc="$root/etc/rancher/k3s"
 # shellcheck source=/dev/null
 . "$root/etc/clawstack/node.env"
-: "${NODE_NAME:?}" "${NODE_ADDRESS:?}" "${SERVICE:?}" "${K3S_URL:?}" "${K3S_SHA256:?}" "${MAY_INITIALISE:?}"
+: "${NODE_NETWORK:?}" "${SERVICE:?}" "${K3S_URL:?}" "${K3S_SHA256:?}" "${MAY_INITIALISE:?}"
 : "${JOIN_ADDRESSES?}" "${TOKENS_URL?}" "${TOKEN_FILES:?}"
 
 say() { printf 'clawstack-node: %s\n' "$*" >&2; }
@@ -38,8 +38,11 @@ keep() {
 
 # The network may be attached after the first boot, and its interface is called differently on each server type.
 find_interface() {
-  interface="$(ip -o -4 addr show | awk -v own="$NODE_ADDRESS" '{ split($4, a, "/"); if (a[1] == own) { print $2; exit } }')"
-  [ -n "$interface" ]
+  found="$(ip -o -4 addr show to "$NODE_NETWORK" | head -n 1)"
+  [ -n "$found" ] || return 1
+  # `3: enp7s0    inet 10.0.1.10/32 brd ...`
+  interface="$(printf '%s\n' "$found" | awk '{ print $2 }')"
+  address="$(printf '%s\n' "$found" | awk '{ sub("/.*", "", $4); print $4 }')"
 }
 
 # One fetch, then the address is worth nothing: TOKENS_URL answers lines `token=...` and `agent-token=...`.
@@ -88,9 +91,9 @@ install_k3s() {
 answers() { [ "$(curl --silent --insecure --fail --max-time 5 "https://$1:6443/ping")" = pong ]; }
 
 find_server() {
-  for address in $JOIN_ADDRESSES; do
-    if answers "$address"; then
-      server="$address"
+  for candidate in $JOIN_ADDRESSES; do
+    if answers "$candidate"; then
+      server="$candidate"
       return 0
     fi
   done
@@ -119,8 +122,8 @@ is_ready() {
 }
 
 [ ! -e "$root/var/lib/clawstack/joined" ] || exit 0 # upgrades in place are the upgrade controller's
-within 300 "an interface with the address $NODE_ADDRESS" find_interface
-printf 'node-ip: %s\nflannel-iface: %s\n' "$NODE_ADDRESS" "$interface" | keep "$etc/config.yaml.d/10-network.yaml" 600
+within 300 "an interface with an address in $NODE_NETWORK" find_interface
+printf 'node-ip: %s\nflannel-iface: %s\n' "$address" "$interface" | keep "$etc/config.yaml.d/10-network.yaml" 600
 [ -z "$TOKENS_URL" ] || have_tokens || within 120 "the tokens" fetch_tokens
 have_tokens || die "no tokens in $etc"
 install_k3s
@@ -131,4 +134,4 @@ systemctl enable --quiet "$SERVICE"
 systemctl start --no-block "$SERVICE"
 within 900 "$SERVICE to be ready" is_ready
 date -u +%FT%TZ | keep "$root/var/lib/clawstack/joined" 644
-say "$NODE_NAME has joined"
+say "$address has joined"

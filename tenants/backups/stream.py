@@ -12,14 +12,16 @@ prefix | n (4 bytes) | 1 for the last chunk, else 0; the associated data is the 
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from typing_extensions import override
 
 from clawstack.errors import PermanentError
 
@@ -31,15 +33,67 @@ _TAG: Final = 16
 _HEADER: Final = len(MAGIC) + _SALT + _PREFIX
 
 
+class Sealer:
+    """Encrypts to `target` what is written to it, a chunk at a time; `close` ends the archive."""
+
+    def __init__(self, target: BinaryIO, *, key: bytes, slug: str) -> None:
+        self._target = target
+        self._header = MAGIC + os.urandom(_SALT + _PREFIX)
+        self._cipher = _cipher(self._header, key, slug)
+        self._waiting = bytearray()
+        self._number = 0
+        target.write(self._header)
+
+    def write(self, data: bytes) -> int:
+        """Take `data` in; how much that was."""
+        self._waiting += data
+        # The last chunk bears a mark, so a full one is kept until something follows it.
+        while len(self._waiting) > CHUNK:
+            self._seal(bytes(self._waiting[:CHUNK]), last=False)
+            del self._waiting[:CHUNK]
+        return len(data)
+
+    def close(self) -> None:
+        """Write the last chunk; without it the archive does not open."""
+        self._seal(bytes(self._waiting), last=True)
+        self._waiting.clear()
+
+    def _seal(self, chunk: bytes, *, last: bool) -> None:
+        nonce = _nonce(self._header, self._number, last=last)
+        self._target.write(self._cipher.encrypt(nonce, chunk, self._header))
+        self._number += 1
+
+
+class Opened(io.RawIOBase):
+    """Reads the plain content of a sealed archive; raises PermanentError as `decrypt` does."""
+
+    def __init__(self, source: BinaryIO, *, key: bytes, slug: str) -> None:
+        super().__init__()
+        self._chunks = opened(source, key=key, slug=slug)
+        self._rest = b""
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
 def encrypt(source: BinaryIO, target: BinaryIO, *, key: bytes, slug: str) -> None:
     """Everything that `source` holds, encrypted to `target`."""
-    header = MAGIC + os.urandom(_SALT + _PREFIX)
-    cipher = _cipher(header, key, slug)
-    target.write(header)
-    target.writelines(
-        cipher.encrypt(_nonce(header, number, last=last), chunk, header)
-        for number, (chunk, last) in enumerate(_chunks(source, CHUNK))
-    )
+    sealer = Sealer(target, key=key, slug=slug)
+    while chunk := source.read(CHUNK):
+        sealer.write(chunk)
+    sealer.close()
 
 
 def decrypt(source: BinaryIO, target: BinaryIO, *, key: bytes, slug: str) -> None:
@@ -47,13 +101,18 @@ def decrypt(source: BinaryIO, target: BinaryIO, *, key: bytes, slug: str) -> Non
 
     What was written to `target` before the error must not be used.
     """
+    target.writelines(opened(source, key=key, slug=slug))
+
+
+def opened(source: BinaryIO, *, key: bytes, slug: str) -> Iterator[bytes]:
+    """The plain content, a chunk at a time; raises as `decrypt` does, when it comes to the place."""
     header = source.read(_HEADER)
     if len(header) != _HEADER or not header.startswith(MAGIC):
         raise PermanentError("This is not an encrypted clawstack backup.", code="bad_backup")
     cipher = _cipher(header, key, slug)
     for number, (chunk, last) in enumerate(_chunks(source, CHUNK + _TAG)):
         try:
-            target.write(cipher.decrypt(_nonce(header, number, last=last), chunk, header))
+            yield cipher.decrypt(_nonce(header, number, last=last), chunk, header)
         except InvalidTag:
             raise PermanentError(
                 f"The backup of {slug} does not open: it is damaged, incomplete or of another tenant.",

@@ -30,6 +30,9 @@ from tenants.substrates.protocol import Cell, SubstrateBuilder
 _MODULES: Final[Mapping[str, str]] = MappingProxyType(
     {"v1": "core.v1", "apps/v1": "apps.v1", "networking.k8s.io/v1": "networking.v1"}
 )
+#: A claim can never shrink, and whether it can grow depends on its storage class: what grows it is the live side, after
+#: the update. Its labels tell the plan it was made for.
+_FROZEN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"PersistentVolumeClaim": ("spec", "metadata")})
 _LOADING: Final = threading.Lock()
 
 
@@ -92,6 +95,7 @@ class NamespaceCell(pulumi.ComponentResource):
                     # What runs comes after the walls and after what it mounts, in the order of the plan.
                     depends_on=list(walls) if manifest.kind == "StatefulSet" else [namespace],
                     deleted_with=namespace,
+                    ignore_changes=list(_FROZEN.get(manifest.kind, ())),
                 ),
             )
             walls.append(made)

@@ -30,6 +30,8 @@ CONFIG_MOUNT: Final = PurePosixPath("/etc/clawstack/config")
 WORKSPACE_MOUNT: Final = PurePosixPath("/etc/clawstack/workspace")
 CONFIG_FILE: Final = "openclaw.json"
 ROOT_FILE: Final = "root.json"
+NODE_OPTIONS: Final = "NODE_OPTIONS"
+"""Follows the plan's memory; a heap that is smaller than it might be is no reason for a restart."""
 #: A running gateway applies changes of all other sections (`gateway/configuration/hot-reload.md`).
 _RESTART_SECTIONS: Final = ("gateway", "discovery")
 #: Numeric modes leave the set-group-id bit that fsGroup puts on folders; letters take it away.
@@ -77,18 +79,21 @@ def pod_environment(spec: CellSpec) -> tuple[dict[str, str], dict[str, str]]:
     return plain, {name: variables[name] for name in sorted(SECRET_NAMES)}
 
 
-def restart_digest(spec: CellSpec, config: Mapping[str, Any]) -> str:
+def restart_digest(spec: CellSpec, config: Mapping[str, Any], pod: Mapping[str, Any]) -> str:
     """Changes exactly when the running gateway could not take the change over: then the pod is replaced.
 
-    Ages in the persona files move on every day; they are taken along with the next restart. Keyed, because what
-    customers tell about their families is guessable.
+    `pod` is the pod's specification without what a running pod can take over. Ages in the persona files move on every
+    day; they are taken along with the next restart. Keyed, because what customers tell about their families is
+    guessable.
     """
+    plain, tokens = pod_environment(spec)
     told = {
-        "environment": pod_environment(spec),
+        "environment": ({name: value for name, value in plain.items() if name != NODE_OPTIONS}, tokens),
         "config": {section: config[section] for section in _RESTART_SECTIONS},
         "bundle": spec.bundle.label(),
         "answers": dict(spec.answers),
         "nonce": spec.restart_nonce,
+        "pod": pod,
     }
     key = spec.backup_key.get_secret_value().encode()
     return hmac.new(key, json.dumps(told, sort_keys=True).encode(), hashlib.sha256).hexdigest()[:32]

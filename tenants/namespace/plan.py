@@ -18,7 +18,8 @@ from tenants.namespace.settings import NamespaceSettings, Route
 from tenants.openclaw import build_workspace
 from tenants.spec import CellSpec
 
-_APP: Final = {"app.kubernetes.io/name": "openclaw", "app.kubernetes.io/component": "gateway"}
+_COMPONENT: Final = "app.kubernetes.io/component"
+_APP: Final = {"app.kubernetes.io/name": "openclaw", _COMPONENT: "gateway"}
 _SKIP_AWAIT: Final = {"pulumi.com/skipAwait": "true"}
 
 
@@ -106,10 +107,15 @@ def _contents(spec: CellSpec, settings: NamespaceSettings, today: date) -> Itera
     yield _object(spec, workload.CONFIG, "v1", "ConfigMap", data=config_files(config))
     yield _object(spec, workload.CLAIM, "v1", "PersistentVolumeClaim", spec=_claim(spec, settings))
     yield _object(spec, workload.NAME, "v1", "Service", spec=_service(spec))
-    pods = workload.stateful_set(
-        spec, settings, selector=_selector(spec), environment=variables, digest=restart_digest(spec, config)
-    )
+    pod = workload.gateway_pod(spec, settings, variables)
+    digest = restart_digest(spec, config, workload.needs_restart(pod))
+    pods = workload.stateful_set(spec, pod, selector=_selector(spec), digest=digest)
     yield _object(spec, workload.NAME, "apps/v1", "StatefulSet", spec=pods)
+
+
+def keeper_labels(spec: CellSpec) -> dict[str, str]:
+    """Those of the cell, but for what the gateway's Service and network rules look for."""
+    return {**_APP, **spec.labels, _COMPONENT: "keeper"}
 
 
 def _namespace(spec: CellSpec) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tenants.namespace.files import CONFIG_MOUNT, PORT, SEED_SCRIPT, VOLUME, WORKSPACE_MOUNT
+from tenants.namespace.files import CONFIG_MOUNT, NODE_OPTIONS, PORT, SEED_SCRIPT, VOLUME, WORKSPACE_MOUNT
 from tenants.namespace.isolation import EPHEMERAL_LIMIT
 from tenants.namespace.settings import NamespaceSettings
 from tenants.spec import CellSpec, DesiredState
@@ -24,7 +24,8 @@ _GRACE_SECONDS: Final = 330
 _MEMORY_REQUEST_MB: Final = 1024
 _CPU_REQUEST: Final = "100m"
 """Idle gateways take 0.007 of a core."""
-_DIGEST: Final = "clawstack.dev/restart-digest"
+DIGEST: Final = "clawstack.dev/restart-digest"
+"""Annotation of the pod. A pod with another one than the template's must be replaced."""
 _STARTUP_DELAY: Final = 4
 """No gateway starts faster (measured: 6 to 15 s)."""
 _STARTUP_PERIOD: Final = 2
@@ -43,47 +44,45 @@ def requests(spec: CellSpec) -> dict[str, str]:
     return {"cpu": _CPU_REQUEST, "memory": f"{memory}Mi", "ephemeral-storage": "64Mi"}
 
 
-def stateful_set(
-    spec: CellSpec,
-    settings: NamespaceSettings,
-    *,
-    selector: Mapping[str, str],
-    environment: Mapping[str, str],
-    digest: str,
-) -> Document:
+def stateful_set(spec: CellSpec, pod: Document, *, selector: Mapping[str, str], digest: str) -> Document:
     """Exactly one replica, or none while suspended: two owners of a state directory would destroy it.
 
-    Labels of the pod are the selector only: plan and bundle may change without a restart.
+    Kubernetes never replaces the pod by itself (`OnDelete`): whether a change takes a restart, and when, is judged by
+    the digest. Labels of the pod are the selector only: plan and bundle may change without a restart.
     """
     return {
         "serviceName": NAME,
         "replicas": 1 if spec.desired is DesiredState.RUNNING else 0,
         "podManagementPolicy": "OrderedReady",
+        "updateStrategy": {"type": "OnDelete"},
         "revisionHistoryLimit": 2,
         "selector": {"matchLabels": dict(selector)},
-        "template": {
-            "metadata": {"labels": dict(selector), "annotations": {_DIGEST: digest}},
-            "spec": _pod(spec, settings, environment),
-        },
+        "template": {"metadata": {"labels": dict(selector), "annotations": {DIGEST: digest}}, "spec": pod},
     }
 
 
-def _pod(spec: CellSpec, settings: NamespaceSettings, environment: Mapping[str, str]) -> Document:
+def needs_restart(pod: Mapping[str, Any]) -> Document:
+    """The part of a pod's specification that only a new pod can have."""
+    kept = {key: value for key, value in pod.items() if key != "priorityClassName"}
+    containers = [
+        {
+            **{key: value for key, value in entry.items() if key != "resources"},
+            "env": [variable for variable in entry["env"] if variable["name"] != NODE_OPTIONS],
+        }
+        for entry in pod["containers"]
+    ]
+    return {**kept, "containers": containers}
+
+
+def gateway_pod(spec: CellSpec, settings: NamespaceSettings, environment: Mapping[str, str]) -> Document:
+    """The specification of the pod."""
     return {
         "serviceAccountName": NAME,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _UID,
-            "runAsGroup": _UID,
-            "fsGroup": _UID,
-            # Always would open the state directory to the group again at every start.
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        **_classes(spec, settings),
+        "securityContext": pod_security(),
+        **placement(spec, settings),
         "initContainers": [_seed(spec, settings)],
         "containers": [_gateway(spec, settings, environment)],
         "volumes": [
@@ -95,7 +94,21 @@ def _pod(spec: CellSpec, settings: NamespaceSettings, environment: Mapping[str, 
     }
 
 
-def _classes(spec: CellSpec, settings: NamespaceSettings) -> Document:
+def pod_security() -> Document:
+    """What every pod of a cell runs as."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": _UID,
+        "runAsGroup": _UID,
+        "fsGroup": _UID,
+        # Always would open the state directory to the group again at every start.
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def placement(spec: CellSpec, settings: NamespaceSettings) -> Document:
+    """Classes of priority and of runtime, where the cluster has any."""
     classes = {
         "priorityClassName": settings.priority_classes.get(spec.plan),
         "runtimeClassName": settings.runtime_class,
@@ -103,7 +116,8 @@ def _classes(spec: CellSpec, settings: NamespaceSettings) -> Document:
     return {key: name for key, name in classes.items() if name is not None}
 
 
-def _container(settings: NamespaceSettings) -> Document:
+def container(settings: NamespaceSettings) -> Document:
+    """Image and security of every container of a cell."""
     return {
         "image": settings.image,
         "imagePullPolicy": settings.image_pull_policy,
@@ -119,7 +133,7 @@ def _seed(spec: CellSpec, settings: NamespaceSettings) -> Document:
     """Makes the state directory on the volume and lays down configuration and persona, every start anew."""
     return {
         "name": "seed",
-        **_container(settings),
+        **container(settings),
         "command": ["sh", "-c", SEED_SCRIPT],
         "env": [{"name": "SLUG", "value": spec.slug}],
         "resources": {
@@ -137,7 +151,7 @@ def _seed(spec: CellSpec, settings: NamespaceSettings) -> Document:
 def _gateway(spec: CellSpec, settings: NamespaceSettings, environment: Mapping[str, str]) -> Document:
     return {
         "name": NAME,
-        **_container(settings),
+        **container(settings),
         "command": [settings.node, settings.openclaw, "gateway", "--port", str(PORT)],
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         "envFrom": [{"secretRef": {"name": TOKENS}}],

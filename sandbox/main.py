@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options, ready_file = _options(parser, parser.parse_args(arguments))
     try:
-        listener = _listen(options.host, options.port)
+        listener = listen(options.host, options.port)
     except OSError as error:
         sys.stderr.write(f"Cannot listen on {options.host}:{options.port}: {error}. Choose another --port.\n")
         return 1
@@ -31,11 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = options.on_port(listener.getsockname()[1])
         app = create_app(options)
         server = QuietServer(app, listener, told_when_ready=addresses(options), ready_file=ready_file)
-        asyncio.run(_until_stopped(server))
+        asyncio.run(until_stopped(server))
     return 0
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises OSError when the address is taken."""
     # The protocol is named: with 0 asyncio leaves Nagle's algorithm on, and answers wait up to 40 ms (measured).
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -49,7 +50,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _until_stopped(server: QuietServer) -> None:
+async def until_stopped(server: QuietServer) -> None:
+    """Serve until SIGINT or SIGTERM."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):

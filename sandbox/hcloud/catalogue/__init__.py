@@ -1,0 +1,1 @@
+"""What Hetzner offers to everybody: locations, types, system images, prices. Tables only; nothing of a project's own."""

@@ -14,6 +14,7 @@ from services.cli.output import Output
 from services.cli.session import guarded
 
 if TYPE_CHECKING:
+    from services.demo.ground import Ground
     from services.demo.story import Story
     from services.demo.world import World
 
@@ -22,44 +23,59 @@ def demo(
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and print the addresses.")] = False,
     stop: Annotated[Path | None, typer.Option(help="End what an earlier `--keep` left running in this folder.")] = None,
-    substrate: Annotated[str, typer.Option(help="Where the cell runs.")] = "process",
+    substrate: Annotated[
+        str, typer.Option(help="Where the cell runs: process, or namespace on a cluster that is started here.")
+    ] = "process",
 ) -> None:
     """Show everything once: a parent signs up, pays, chats with a real OpenClaw gateway and cancels.
 
     Stand-ins take the place of Stripe, Telegram and the model vendor; everything else is real. Every step is observed
     and timed; exit code 0 only if all of them were seen to happen.
     """
-    from services.demo.world import World, end_kept  # late: keeps `--help` fast
+    from services.demo.ground import prepared  # late: keeps `--help` fast
+    from services.demo.world import end_kept
 
     output = Output()
     if stop is not None:
         guarded(output, lambda: end_kept(stop))
         output.line(f"Ended what ran in {stop}, and removed it.")
         return
-    world = World(overrides={"CLAWSTACK_DEFAULT_SUBSTRATE": substrate})
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended in any case
-    finished = False
     try:
-        _tell(output, world, keep=keep)
-        finished = True
+        with prepared(substrate, console=output.console, keep=keep) as ground:
+            finished = _told(output, ground, keep=keep)
     except ClawstackError as error:
         output.error(error)
+        finished = False
     except KeyboardInterrupt:
         output.errors.print("interrupted")
-    finally:
-        if not (finished and keep):
-            world.close(remove=finished)
+        finished = False
     if not finished:
-        output.errors.print(f"Logs are in {world.folder}.")
         raise typer.Exit(1)
 
 
-def _tell(output: Output, world: World, *, keep: bool) -> None:
+def _told(output: Output, ground: Ground, *, keep: bool) -> bool:
+    finished = False
+    try:
+        _tell(output, ground, keep=keep)
+        finished = True
+    except ClawstackError as error:
+        output.error(error)
+    finally:
+        if not (finished and keep):
+            ground.world.close(remove=finished)
+        if not finished:
+            output.errors.print(f"Logs are in {ground.world.folder}.")
+    return finished
+
+
+def _tell(output: Output, ground: Ground, *, keep: bool) -> None:
     from services.demo.story import Story  # late, as above
     from services.demo.telling import Telling
 
     telling = Telling(console=output.console)
-    story = Story(world, telling)
+    world = ground.world
+    story = Story(world, telling, ground.evidence)
     story.until_live()
     if not keep:
         story.ends()

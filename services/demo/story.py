@@ -6,16 +6,16 @@ import json
 import re
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Any, Final
 
 import stripe
 
 from clawstack.errors import PermanentError
-from services.demo.observe import Observer, process_lives
+from services.demo.evidence import Evidence, ProcessEvidence
+from services.demo.observe import Observer
 from services.demo.parent import Parent, SignupForm
 from services.demo.telling import Telling
-from services.demo.world import STRIPE_KEY, World, processes_below
+from services.demo.world import STRIPE_KEY, World
 
 _SETTLED: Final = frozenset({"healthy", "failed", "needs_attention"})
 _MINUTES: Final = 180.0
@@ -24,8 +24,10 @@ _MINUTES: Final = 180.0
 class Story:
     """Tells itself step by step; raises when a step was not observed."""
 
-    def __init__(self, world: World, telling: Telling) -> None:
+    def __init__(self, world: World, telling: Telling, evidence: Evidence | None = None) -> None:
+        """`evidence`: how to see cells; by default as processes of this machine."""
         self._world = world
+        self._evidence = evidence or ProcessEvidence(world=world)
         self._tell = telling
         self._stripe: stripe.StripeClient
         self._parent: Parent
@@ -43,20 +45,14 @@ class Story:
 
     def ends(self) -> None:
         """The subscription is cancelled; nothing is left but the backup."""
-        pid = self._observer.pid(self.slug)
-        cell = self._world.data / "cells" / self.slug
-        if not process_lives(pid) or not cell.exists():
-            raise PermanentError("The cell was gone before the subscription ended.")
+        mark = self._evidence.mark_of(self.slug, self._observer.cell(self.slug)["observed"])
         with self._tell.step("Sam cancels the subscription") as step:
             subscription = self._subscription()
             self._stripe.v1.subscriptions.cancel(subscription)
             step.seen = f"{subscription} cancelled at Stripe"
-        with self._tell.step("pulumi destroy: backup, gateway, state, account") as step:
+        with self._tell.step("pulumi destroy: backup, gateway, state, secrets") as step:
             self._observer.await_state(self.slug, "deleted")
-            left = [*processes_below(cell), *([pid] if process_lives(pid) else [])]
-            if left or cell.exists():
-                raise PermanentError(f"Something was left behind: processes {left}, {cell} exists: {cell.exists()}.")
-            step.seen = f"process {pid} gone, {cell.name}/ gone"
+            step.seen = self._evidence.require_gone(self.slug, mark)
         with self._tell.step("The backup is kept") as step:
             step.seen = self._kept_backup()
 
@@ -94,14 +90,11 @@ class Story:
             if tenant["state"] != "healthy":
                 raise PermanentError(f"{self.slug} is {tenant['state']}: {tenant['state_reason']}")
             observed = self._observer.cell(self.slug)["observed"]
-            pid = int(observed["pid"])
-            if not process_lives(pid):
-                raise PermanentError(f"The gateway's process {pid} is not there.")
-            step.seen = f"{observed['endpoint']}, process {pid}"
+            step.seen = f"{observed['endpoint']}, {self._evidence.mark_of(self.slug, observed)}"
         events = self._observer.get(f"/v1/tenants/{self.slug}/events")
         for event in events:
             self._tell.say(f"    [dim]{event['message']}[/dim]")
-        self._tell.count_for_gateway(_gateway_start(events))
+        self._tell.count_for_gateway(self._evidence.gateway_seconds(self.slug, events))
 
     def _chats(self) -> None:
         link = self._world.await_(lambda: self._observer.chat_url(self.signup_id), "the deep link")
@@ -142,18 +135,6 @@ class Story:
         if not kept:
             raise PermanentError(f"No verified backup of {self.slug} is kept: {backups}")
         return f"{kept[0]['name']}, {kept[0]['size'] // 1024} KiB, encrypted, verified"
-
-
-def _gateway_start(events: list[dict[str, Any]]) -> float:
-    """Seconds between "Creating gateway" and "Created gateway"."""
-    times = {
-        str(event["message"]).split(" ", 2)[0]: datetime.fromisoformat(event["created_at"])
-        for event in events
-        if " gateway " in str(event["message"])
-    }
-    if not {"Creating", "Created"} <= set(times):
-        raise PermanentError(f"The operation's events do not tell how the gateway was made: {events}")
-    return (times["Created"] - times["Creating"]).total_seconds()
 
 
 def _short(text: str) -> str:

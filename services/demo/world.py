@@ -49,8 +49,18 @@ class Addresses:
 class World:
     """One platform with its surroundings, on a folder of its own."""
 
-    def __init__(self, folder: Path | None = None, *, overrides: Mapping[str, str] | None = None) -> None:
-        """`folder`: where data and logs go, a new one by default; `overrides`: settings that differ from the usual."""
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        overrides: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+    ) -> None:
+        """`folder`: where data and logs go, a new one by default; `overrides`: settings that differ from the usual.
+
+        `host` and `port`: where the platform listens, a free port by default.
+        """
         self.folder = folder or Path(tempfile.mkdtemp(prefix="clawstack-demo-", dir="/tmp"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o711)
@@ -59,9 +69,19 @@ class World:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._webhook_secret = "whsec_" + secrets.token_hex(16)
         self._bot_token = f"{secrets.randbelow(10**9) + 10**8}:AA{secrets.token_hex(17)}"
-        self._port = free_port()
+        self._host = host
+        self._port = port or free_port(host)
         self.addresses: Addresses | None = None
         self._last = ExitStack()
+
+    @property
+    def port(self) -> int:
+        """Where the platform listens."""
+        return self._port
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Settings that could only be known now; for processes that are started from here on."""
+        self._overrides.update(settings)
 
     def at_close(self, close: Callable[[], object]) -> None:
         """Have `close` called when the world is taken down: for connections into it."""
@@ -93,7 +113,7 @@ class World:
     def _begin_sandbox(self) -> None:
         port = free_port()
         root = f"http://127.0.0.1:{port}"
-        platform = f"http://127.0.0.1:{self._port}"
+        platform = f"http://{self._host}:{self._port}"
         self._ready_file.unlink(missing_ok=True)
         self._start(
             "sandbox",
@@ -129,6 +149,7 @@ class World:
         return {
             **clean_environment(),
             "CLAWSTACK_DATA_DIR": str(self.data),
+            "CLAWSTACK_HOST": self._host,
             "CLAWSTACK_PORT": str(self._port),
             "CLAWSTACK_STRIPE_API_KEY": STRIPE_KEY,
             "CLAWSTACK_STRIPE_WEBHOOK_SECRET": self._webhook_secret,
@@ -287,10 +308,10 @@ def processes_below(folder: Path) -> list[int]:
     return found
 
 
-def free_port() -> int:
-    """A loopback port that nothing listens on at this moment."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port of `host` that nothing listens on at this moment."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 
+from clawstack.cluster.config import ClusterConfig
+from clawstack.cluster.reading import parse_cluster
 from clawstack.errors import InvalidInputError
 from clawstack.settings import Profile
 
 SUBSTRATES: Final = ("process", "namespace", "server")
+_TOKEN_VARIABLE: Final = "CLAWSTACK_HCLOUD_TOKEN"  # noqa: S105 - the name of a variable
+_ENDPOINT_VARIABLE: Final = "CLAWSTACK_HCLOUD_ENDPOINT"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HetznerCredentials:
+    """How the platform stack reaches Hetzner."""
+
+    token: pulumi.Output[str]
+    """Secret."""
+    endpoint: str | None
+    """Another root of the API, for a stand-in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +37,15 @@ class PlatformConfig:
     public_url: str
     default_substrate: str
     secret_rotation: int
+    cluster: ClusterConfig | None = None
+    """None: this stack has no cluster."""
+    hetzner: HetznerCredentials | None = None
+    """Present when there is a cluster."""
 
 
-def read_config(config: pulumi.Config) -> PlatformConfig:
+def read_config(config: pulumi.Config, environ: Mapping[str, str] | None = None) -> PlatformConfig:
     """The stack's configuration; raises InvalidInputError with value, allowed set and remedy."""
+    environ = os.environ if environ is None else environ
     profile = _one_of(config, "profile", tuple(item.value for item in Profile), "development")
     substrate = _one_of(config, "defaultSubstrate", SUBSTRATES, "process")
     url = config.get("publicUrl") or "http://127.0.0.1:8080"
@@ -35,9 +56,41 @@ def read_config(config: pulumi.Config) -> PlatformConfig:
     rotation = config.get_int("secretRotation")
     if rotation is not None and rotation < 1:
         raise _refused("secretRotation", str(rotation), "a whole number from 1 up")
+    cluster = _cluster(config)
     return PlatformConfig(
-        profile=Profile(profile), public_url=url.rstrip("/"), default_substrate=substrate, secret_rotation=rotation or 1
+        profile=Profile(profile),
+        public_url=url.rstrip("/"),
+        default_substrate=substrate,
+        secret_rotation=rotation or 1,
+        cluster=cluster,
+        hetzner=_hetzner(config, environ) if cluster else None,
     )
+
+
+def _cluster(config: pulumi.Config) -> ClusterConfig | None:
+    raw: Any = config.get_object("cluster")
+    if raw is None:
+        return None
+    if not isinstance(raw, dict):
+        raise _refused("cluster", str(raw)[:60], "an object (see Pulumi.prod.yaml)")
+    cluster = parse_cluster(raw)  # also when it is switched off: a mistake shows early
+    return cluster if cluster.enabled else None
+
+
+def _hetzner(config: pulumi.Config, environ: Mapping[str, str]) -> HetznerCredentials:
+    token = config.get_secret("hcloudToken")
+    if token is None and environ.get(_TOKEN_VARIABLE):
+        token = pulumi.Output.secret(environ[_TOKEN_VARIABLE])
+    if token is None:
+        raise InvalidInputError(
+            f"The cluster needs a token of a Hetzner project; clawstack:hcloudToken and {_TOKEN_VARIABLE} are not set.",
+            code="bad_stack_config",
+            remedy="pulumi config set --secret clawstack:hcloudToken",
+        )
+    endpoint = config.get("hcloudEndpoint") or environ.get(_ENDPOINT_VARIABLE)
+    if endpoint is not None and not endpoint.startswith(("http://", "https://")):
+        raise _refused("hcloudEndpoint", endpoint, "an address that starts with https:// or http://")
+    return HetznerCredentials(token=token, endpoint=endpoint.rstrip("/") if endpoint else None)
 
 
 def _one_of(config: pulumi.Config, key: str, allowed: tuple[str, ...], default: str) -> str:

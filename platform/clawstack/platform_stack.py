@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pulumi
 
+from clawstack.cluster.config import ClusterConfig
+from clawstack.cluster.cost import estimate_cost
+from clawstack.cluster.model import Shape, forecast, poll_interval
+from clawstack.components.cluster import HetznerCluster, HetznerClusterArgs
+from clawstack.components.hetzner import HetznerAccess, hetzner_provider
 from clawstack.components.secrets import PlatformSecrets, PlatformSecretsArgs
 from clawstack.errors import ClawstackError
-from clawstack.platform_config import PlatformConfig, read_config
+from clawstack.platform_config import HetznerCredentials, PlatformConfig, read_config
 
 
 def deploy() -> None:
@@ -16,9 +23,44 @@ def deploy() -> None:
     except ClawstackError as error:
         raise pulumi.RunError(error.sentence()) from error  # what Pulumi prints without a traceback
     secrets = PlatformSecrets("platform", PlatformSecretsArgs(rotation=config.secret_rotation))
+    if config.cluster is not None and config.hetzner is not None:
+        export_cluster(config.cluster, config.hetzner)
     pulumi.export("publicUrl", config.public_url)
     pulumi.export("webhookUrls", webhook_urls(config))
     pulumi.export("environment", pulumi.Output.secret(environment(config, secrets)))
+
+
+def export_cluster(config: ClusterConfig, hetzner: HetznerCredentials) -> None:
+    """The cluster and what an operator asks of it."""
+    shape = shape_of(config)
+    provider = hetzner_provider(
+        f"{config.name}-hetzner",
+        HetznerAccess(
+            token=hetzner.token, endpoint=hetzner.endpoint, poll_interval_seconds=poll_interval(shape.nodes())
+        ),
+    )
+    cluster = HetznerCluster(
+        HetznerClusterArgs(config=config, today=dt.datetime.now(dt.UTC).date()),
+        pulumi.ResourceOptions(providers=[provider]),
+    )
+    expected = forecast(shape)
+    pulumi.export("kubeconfig", cluster.kubeconfig)
+    pulumi.export("addresses", cluster.addresses)
+    pulumi.export("monthlyCost", estimate_cost(config).document())
+    pulumi.export(
+        "firstUpdate",
+        {"requests": expected.requests, "minutesToReady": round(expected.ready_minutes, 1), "nodes": expected.nodes},
+    )
+
+
+def shape_of(config: ClusterConfig) -> Shape:
+    """The cluster in the words of the cost and time model."""
+    return Shape(
+        control_planes=config.control_plane.count,
+        workers=sum(pool.count for pool in config.pools.values()),
+        pools=len(config.pools),
+        balancer=config.api_load_balancer is not None,
+    )
 
 
 def webhook_urls(config: PlatformConfig) -> dict[str, str]:

@@ -1,0 +1,102 @@
+"""What a server of the plan is told at its first boot: `clawstack.k3s` writes it, this adds what the network needs.
+
+Two things are added to the cloud-config: the certificate authorities of the first control plane (see `pki`), and the way
+out of nodes without a public address, because Hetzner's DHCP names no router on private networks.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any, Final
+
+import yaml
+
+from clawstack.cluster.addresses import gateway_address, load_balancer_address
+from clawstack.cluster.config import ClusterConfig
+from clawstack.cluster.plan import ClusterPlan, Node
+from clawstack.errors import InvalidInputError
+from clawstack.k3s import MAX_BYTES, Architecture, ClusterSettings, NodeRole, NodeSettings, Taint
+from clawstack.k3s import user_data as k3s_user_data
+
+_TLS_FOLDER: Final = "/var/lib/rancher/k3s/server/tls"
+#: Hetzner's recursive name servers (Hetzner documentation, DNS).
+_NAME_SERVERS: Final = "185.12.64.1 185.12.64.2"
+_HEADER: Final = "#cloud-config\n"
+
+
+def cluster_settings(config: ClusterConfig, plan: ClusterPlan) -> ClusterSettings:
+    """What K3s is told of the whole cluster; the operator's `kubernetes` section may say the rest."""
+    said = {_snake(key): value for key, value in config.kubernetes.items()}
+    balancer = load_balancer_address(config.network_range) if config.api_load_balancer else None
+    names = (f"{config.dns.api_name}.{config.dns.zone}",) if config.dns and config.dns.api_name else ()
+    return ClusterSettings.model_validate(
+        {
+            **said,
+            "name": config.name,
+            "control_planes": [node.address for node in plan.control_planes],
+            "api_load_balancer": balancer,
+            "api_sans": (*said.get("api_sans", ()), *names),
+        }
+    )
+
+
+def _snake(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).lower()
+
+
+def node_settings(node: Node, cluster: ClusterSettings) -> NodeSettings:
+    """The node in the words of `clawstack.k3s`."""
+    return NodeSettings(
+        name=f"{cluster.name}-{node.name}",
+        role=NodeRole(node.role),
+        first=node.role == "control-plane" and node.number == 1,
+        cluster=cluster,
+        private_address=node.address,
+        labels={**node.labels, "clawstack.dev/pool": node.pool},
+        taints=tuple(Taint(key=taint.key, value=taint.value, effect=taint.effect) for taint in node.taints),
+        arch=Architecture(node.arch.value),
+    )
+
+
+def node_user_data(
+    node: NodeSettings, *, token: str, agent_token: str, authorities: Mapping[str, str], network_range: str | None
+) -> str:
+    """The cloud-config of one node.
+
+    `authorities`: file name below K3s's TLS folder to PEM, for the node that makes the cluster. `network_range`: given for
+    a node without a public address. Raises InvalidInputError when the result is larger than Hetzner takes.
+    """
+    document: dict[str, Any] = yaml.safe_load(k3s_user_data(node, token=token, agent_token=agent_token))
+    if node.first:
+        files = [_file(f"{_TLS_FOLDER}/{name}", pem) for name, pem in sorted(authorities.items())]
+        document["write_files"] = [*document.get("write_files", []), *files]
+    if network_range is not None:
+        document["bootcmd"] = [*way_out(network_range), *document.get("bootcmd", [])]
+    text = _HEADER + yaml.safe_dump(document, sort_keys=False, width=4096)
+    if len(text.encode()) > MAX_BYTES:
+        raise InvalidInputError(
+            f"The user data of {node.name} has {len(text.encode())} bytes; Hetzner takes {MAX_BYTES}.",
+            code="user_data_too_large",
+            remedy="Give the node fewer labels and taints.",
+        )
+    return text
+
+
+def way_out(network_range: str) -> list[list[str]]:
+    """Commands for each boot: default route through the network's router, and name servers."""
+    gateway = gateway_address(network_range)
+    first_numbers = ".".join(network_range.split(".")[:2])
+    script = (
+        f"device=$(ip -o -4 addr show | awk '$4 ~ /^{first_numbers}\\./ {{ print $2; exit }}')\n"
+        f'ip route replace default via {gateway} dev "$device" onlink\n'
+        "mkdir -p /etc/systemd/resolved.conf.d\n"
+        f"printf '[Resolve]\\nDNS=%s\\n' {shlex.quote(_NAME_SERVERS)} > /etc/systemd/resolved.conf.d/hetzner.conf\n"
+        "systemctl try-restart systemd-resolved || true\n"
+    )
+    return [["sh", "-euc", script]]
+
+
+def _file(path: str, content: str) -> dict[str, str]:
+    return {"path": path, "permissions": "0600", "content": content}

@@ -11,11 +11,12 @@ from services.database.base import Base
 from services.llm_proxy import tables as _llm_proxy
 from services.notifications import tables as _notifications
 from services.provisioner import tables as _provisioner
+from services.servers import tables as _servers
 from services.telegram import tables as _telegram
 from services.vault import tables as _vault
 
 __all__ = ["metadata"]
 
-_REGISTERED = (_access, _backups, _billing, _llm_proxy, _notifications, _provisioner, _telegram, _vault)
+_REGISTERED = (_access, _backups, _billing, _llm_proxy, _notifications, _provisioner, _servers, _telegram, _vault)
 
 metadata: MetaData = Base.metadata

@@ -31,6 +31,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_customers_email"), "customers", ["email"], unique=False)
     op.create_table(
+        "server_logs",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("slug", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_server_logs")),
+    )
+    op.create_index("ix_server_logs_slug_id", "server_logs", ["slug", "id"], unique=False)
+    op.create_table(
         "stripe_customer_fetches",
         sa.Column("stripe_customer_id", sa.Text(), nullable=False),
         sa.Column("begun", sa.BigInteger(), nullable=False),
@@ -309,6 +318,49 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_reservations_expires_at"), "reservations", ["expires_at"], unique=False)
     op.create_table(
+        "server_boots",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.UUID(), nullable=False),
+        sa.Column("slug", sa.Text(), nullable=False),
+        sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("image", sa.Text(), nullable=True),
+        sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("machine", sa.Text(), nullable=True),
+        sa.Column("agent_hash", sa.Text(), nullable=True),
+        sa.Column("refusals", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("phase", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("applied_version", sa.Text(), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("restarts", sa.BigInteger(), nullable=True),
+        sa.Column("memory_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_server_boots_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_server_boots")),
+    )
+    op.create_index(op.f("ix_server_boots_slug"), "server_boots", ["slug"], unique=False)
+    op.create_index("ix_server_boots_tenant_created", "server_boots", ["tenant_id", "created_at"], unique=False)
+    op.create_table(
+        "server_cells",
+        sa.Column("tenant_id", sa.UUID(), nullable=False),
+        sa.Column("slug", sa.Text(), nullable=False),
+        sa.Column("bundle_version", sa.Text(), nullable=False),
+        sa.Column("bundle", sa.LargeBinary(), nullable=False),
+        sa.Column("snapshot", sa.Text(), nullable=True),
+        sa.Column("backed_up_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_server_cells_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_server_cells")),
+        sa.UniqueConstraint("slug", name=op.f("uq_server_cells_slug")),
+    )
+    op.create_table(
         "signups",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
@@ -456,6 +508,29 @@ def upgrade() -> None:
         sa.UniqueConstraint("operation_id", "sequence", name=op.f("uq_operation_events_operation_id_sequence")),
     )
     op.create_table(
+        "server_orders",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("boot_key", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ok", sa.Boolean(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("archive", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["boot_key"], ["server_boots.key"], name=op.f("fk_server_orders_boot_key_server_boots")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_server_orders")),
+    )
+    op.create_index(
+        "uq_server_orders_one_open",
+        "server_orders",
+        ["boot_key", "kind"],
+        unique=True,
+        postgresql_where="finished_at IS NULL",
+    )
+    op.create_table(
         "subscriptions",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("customer_id", sa.UUID(), nullable=False),
@@ -490,6 +565,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_subscriptions_tenant_id"), table_name="subscriptions")
     op.drop_index(op.f("ix_subscriptions_customer_id"), table_name="subscriptions")
     op.drop_table("subscriptions")
+    op.drop_index("uq_server_orders_one_open", table_name="server_orders", postgresql_where="finished_at IS NULL")
+    op.drop_table("server_orders")
     op.drop_table("operation_events")
     op.drop_table("usage_periods")
     op.drop_table("tenant_secrets")
@@ -506,6 +583,10 @@ def downgrade() -> None:
     op.drop_table("telegram_bindings")
     op.drop_index(op.f("ix_signups_customer_id"), table_name="signups")
     op.drop_table("signups")
+    op.drop_table("server_cells")
+    op.drop_index("ix_server_boots_tenant_created", table_name="server_boots")
+    op.drop_index(op.f("ix_server_boots_slug"), table_name="server_boots")
+    op.drop_table("server_boots")
     op.drop_index(op.f("ix_reservations_expires_at"), table_name="reservations")
     op.drop_table("reservations")
     op.drop_index(op.f("ix_proxy_tokens_tenant_id"), table_name="proxy_tokens")
@@ -539,6 +620,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_stripe_events_stripe_customer_id"), table_name="stripe_events")
     op.drop_table("stripe_events")
     op.drop_table("stripe_customer_fetches")
+    op.drop_index("ix_server_logs_slug_id", table_name="server_logs")
+    op.drop_table("server_logs")
     op.drop_index(op.f("ix_customers_email"), table_name="customers")
     op.drop_table("customers")
     # ### end Alembic commands ###

@@ -1,0 +1,165 @@
+"""`/v1/servers/{slug}/...`: what machines call. A mounted application of its own: archives are larger than other bodies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from clawstack.errors import ClawstackError, InvalidInputError, PayloadTooLargeError
+from clawstack.logs import get_logger
+from services.http.errors import error_body, response_of
+from services.servers.errors import unknown_machine
+from services.servers.schemas import BootRequest, OrderAnswer, PhoneHome, Report, Upload
+from services.servers.service import LockFiles, MachineDesk
+from services.servers.uploads import ArchiveIntake
+
+log = get_logger(__name__)
+
+MOUNT: Final = "/v1/servers"
+_JSON_BYTES: Final = 16 * 1024
+_LOG_BYTES: Final = 256 * 1024
+_SLOWEST_BODY_SECONDS: Final = 30.0
+_SLOWEST_CHUNK_SECONDS: Final = 60.0
+#: A bundle holds keys: nobody on the way may keep it.
+_UNCACHED: Final = {"Cache-Control": "no-store"}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class MachineEndpoints:
+    """Reads requests and writes answers; decides nothing."""
+
+    def __init__(self, *, desk: MachineDesk, intake: ArchiveIntake, lock_files: LockFiles) -> None:
+        self._desk = desk
+        self._intake = intake
+        self._lock_files = lock_files
+
+    def app(self) -> Starlette:
+        """The application to mount at `/v1/servers`."""
+        routes: tuple[tuple[str, str, Handler], ...] = (
+            ("POST", "/{slug}/boot", self.boot),
+            ("GET", "/{slug}/bundle", self.bundle),
+            ("GET", "/{slug}/lockfile", self.lockfile),
+            ("POST", "/{slug}/phone-home", self.phone_home),
+            ("POST", "/{slug}/poll", self.poll),
+            ("POST", "/{slug}/orders/{number:int}", self.order),
+            ("POST", "/{slug}/logs", self.logs),
+            ("PUT", "/{slug}/backups", self.backup),
+        )
+        return Starlette(routes=[Route(path, _guarded(handler), methods=[verb]) for verb, path, handler in routes])
+
+    async def boot(self, request: Request) -> Response:
+        """The one exchange of a boot token for a bundle."""
+        presented = _bearer(request)
+        wanted = BootRequest.read(await _body(request, _JSON_BYTES))
+        address = request.client.host if request.client else "unknown"
+        bundle = await self._desk.exchange(_slug(request), presented, wanted, address=address)
+        return JSONResponse(bundle, headers=_UNCACHED)
+
+    async def bundle(self, request: Request) -> Response:
+        """The bundle, for the machine that serves the cell."""
+        return JSONResponse(await self._desk.bundle(_slug(request), _bearer(request)), headers=_UNCACHED)
+
+    async def lockfile(self, request: Request) -> Response:
+        """What OpenClaw is installed from."""
+        await self._desk.admit(_slug(request), _bearer(request))
+        return JSONResponse(await asyncio.to_thread(self._lock_files.document))
+
+    async def phone_home(self, request: Request) -> Response:
+        """Ready, or failed and why."""
+        presented = _bearer(request)
+        message = PhoneHome.read(await _body(request, _JSON_BYTES))
+        await self._desk.phone_home(_slug(request), presented, message)
+        return JSONResponse({})
+
+    async def poll(self, request: Request) -> Response:
+        """A report for orders."""
+        presented = _bearer(request)
+        report = Report.read(await _body(request, _JSON_BYTES))
+        return JSONResponse((await self._desk.poll(_slug(request), presented, report)).document())
+
+    async def order(self, request: Request) -> Response:
+        """How an order ended."""
+        presented = _bearer(request)
+        answer = OrderAnswer.read(await _body(request, _JSON_BYTES))
+        await self._desk.finish(_slug(request), presented, request.path_params["number"], answer)
+        return JSONResponse({})
+
+    async def logs(self, request: Request) -> Response:
+        """A piece of the gateway's log."""
+        presented = _bearer(request)
+        await self._desk.admit(_slug(request), presented)
+        raw = await _body(request, _LOG_BYTES)
+        await self._desk.add_log(_slug(request), presented, raw.decode(errors="replace"))
+        return JSONResponse({})
+
+    async def backup(self, request: Request) -> Response:
+        """An archive, sealed for the tenant."""
+        boot = await self._desk.admit(_slug(request), _bearer(request))
+        upload = Upload(
+            sha256=request.headers.get("x-sha256", ""),
+            plain_sha256=request.headers.get("x-plain-sha256", ""),
+            openclaw_version=request.headers.get("x-openclaw-version", ""),
+        )
+        manifest = await self._intake.receive(boot, upload, _steadily(request))
+        return JSONResponse({"archive": manifest.archive}, 201)
+
+
+def _guarded(handler: Handler) -> Handler:
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ClawstackError as error:
+            return response_of(error)
+        except (ClientDisconnect, TimeoutError):
+            return JSONResponse(error_body("request_timeout", "The body did not arrive in time."), 408)
+
+    return answer
+
+
+def _slug(request: Request) -> str:
+    slug: str = request.path_params["slug"]
+    return slug
+
+
+def _bearer(request: Request) -> str:
+    headers = request.headers.getlist("authorization")
+    scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not token:
+        raise unknown_machine()
+    return token
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise PayloadTooLargeError(f"The body is larger than {limit} bytes.")
+    chunks: list[bytes] = []
+    size = 0
+    async with asyncio.timeout(_SLOWEST_BODY_SECONDS):
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise PayloadTooLargeError(f"The body is larger than {limit} bytes.")
+            chunks.append(chunk)
+    if not chunks:
+        raise InvalidInputError("The body is empty.")
+    return b"".join(chunks)
+
+
+async def _steadily(request: Request) -> AsyncIterator[bytes]:
+    """The body piece by piece; a sender may take its time for all of it, not for one piece."""
+    stream = request.stream().__aiter__()
+    while True:
+        try:
+            async with asyncio.timeout(_SLOWEST_CHUNK_SECONDS):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        yield chunk

@@ -1,0 +1,28 @@
+"""Wiring of the machines' side of the platform."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.context import Platform
+from services.parts import Part
+from services.servers.endpoints import MOUNT, MachineEndpoints
+from services.servers.service import LockFiles, MachineDesk
+from services.servers.uploads import ArchiveIntake
+from toolchain import pins
+
+_MAX_ARCHIVE_BYTES: Final = 20 * 1024**3
+"""More than any plan's disk."""
+
+
+def create_part(platform: Platform) -> Part:
+    """Machines as the factory takes them."""
+    manifest, lock = pins.OPENCLAW_PINS
+    endpoints = MachineEndpoints(
+        desk=MachineDesk(platform),
+        intake=ArchiveIntake(
+            platform=platform, folder=platform.settings.data_dir / "backups", max_bytes=_MAX_ARCHIVE_BYTES
+        ),
+        lock_files=LockFiles(manifest=manifest, lock=lock),
+    )
+    return Part(name="servers", mounts={MOUNT: endpoints.app()})

@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 from sandbox.llm.config import LlmConfig
 from sandbox.telegram.config import BotAccount, TelegramConfig
 
-PARTS: Final = ("stripe", "telegram", "llm")
+PARTS: Final = ("stripe", "telegram", "llm", "hcloud")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +34,8 @@ class Options:
     llm_keys: frozenset[str] = frozenset()
     llm_first_token_ms: float = 0.0
     llm_chunk_ms: float = 0.0
+    hcloud_tokens: tuple[str, ...] = ()
+    hcloud_action_seconds: float = 0.2
 
     @property
     def root(self) -> str:
@@ -74,7 +76,19 @@ def _told_of_llm(options: Options) -> dict[str, Any]:
     return {"llm_base_url": f"{root}/v1", "llm_anthropic_base_url": root, "llm_api_key": key}
 
 
-_TOLD: Final = {"stripe": _told_of_stripe, "telegram": _told_of_telegram, "llm": _told_of_llm}
+def _told_of_hcloud(options: Options) -> dict[str, Any]:
+    from sandbox.hcloud.config import DEFAULT_TOKEN  # late, as above
+    from sandbox.hcloud.main import addresses as told
+
+    return told(f"{options.root}/hcloud", (options.hcloud_tokens or (DEFAULT_TOKEN,))[0])
+
+
+_TOLD: Final = {
+    "stripe": _told_of_stripe,
+    "telegram": _told_of_telegram,
+    "llm": _told_of_llm,
+    "hcloud": _told_of_hcloud,
+}
 
 
 def create_app(options: Options) -> Starlette:
@@ -103,9 +117,8 @@ def create_app(options: Options) -> Starlette:
 
 
 def _create_part(part: str, options: Options) -> Starlette:
-    if part == "telegram":
-        return _create_telegram(options)
-    return _create_llm(options) if part == "llm" else _create_stripe(options)
+    makers = {"stripe": _create_stripe, "telegram": _create_telegram, "llm": _create_llm, "hcloud": _create_hcloud}
+    return makers[part](options)
 
 
 def _create_telegram(options: Options) -> Starlette:
@@ -146,6 +159,19 @@ def _create_stripe(options: Options) -> Starlette:
     return create(StripeSandboxConfig(data_dir=data, public_url=f"{options.root}/stripe", **chosen))
 
 
+def _create_hcloud(options: Options) -> Starlette:
+    from sandbox.hcloud.app import create_app as create  # late, as above
+    from sandbox.hcloud.config import DEFAULT_TOKEN, Access, HcloudConfig
+
+    return create(
+        HcloudConfig(
+            accesses=tuple(Access(token=token) for token in options.hcloud_tokens or (DEFAULT_TOKEN,)),
+            data=options.data / "hcloud" if options.data else None,
+            action_seconds=options.hcloud_action_seconds,
+        )
+    )
+
+
 def _index_page(options: Options) -> str:
     links = {
         "stripe": [("/stripe/", "Stripe: API, payment pages")],
@@ -154,6 +180,7 @@ def _index_page(options: Options) -> str:
             ("/telegram/_control/bots", "Telegram: state of the bots"),
         ],
         "llm": [("/llm/_control/requests", "Models: requests received")],
+        "hcloud": [("/hcloud/_control/objects", "Hetzner Cloud: what exists")],
     }
     items = [item for part in options.parts for item in links[part]]
     listed = "".join(f'<li><a href="{address}">{html.escape(label)}</a></li>' for address, label in items)

@@ -61,7 +61,7 @@ async def until_stopped(server: QuietServer) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m sandbox", description="Stand-ins for Stripe, Telegram and a model vendor."
+        prog="python -m sandbox", description="Stand-ins for Stripe, Telegram, a model vendor, Hetzner."
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     llm.add_argument("--llm-first-token-ms", type=float, default=0.0, help="pause before an answer begins")
     llm.add_argument("--llm-chunk-ms", type=float, default=0.0, help="pause after each piece of a stream")
+    hcloud = parser.add_argument_group("hcloud")
+    hcloud.add_argument("--hcloud-token", action="append", default=[], help="accepted token; may be given again")
+    hcloud.add_argument("--hcloud-action-seconds", type=float, default=0.2, help="how long actions take")
     return parser
 
 
@@ -107,6 +110,8 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> tuple
         llm_keys=frozenset(args.llm_key),
         llm_first_token_ms=args.llm_first_token_ms,
         llm_chunk_ms=args.llm_chunk_ms,
+        hcloud_tokens=tuple(args.hcloud_token),
+        hcloud_action_seconds=args.hcloud_action_seconds,
     )
     return options, args.ready_file
 

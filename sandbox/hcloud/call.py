@@ -42,7 +42,9 @@ class Call:
         return next(iter(self.query.get(name, ())), "")
 
     def target(self, kind: str, name: str = "id") -> Json:
-        """Return the row that the address names. Raises not_found."""
+        """Return the row that the address names, a zone also by its name. Raises not_found."""
+        if kind == "zones" and (row := self.project.named(kind, self.path[name])) is not None:
+            return row
         return self.project.get(kind, self.path[name])
 
     def start(

@@ -4,18 +4,22 @@ from typing import Final
 
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.resources import (
+    certificates,
     firewalls,
+    floating_ips,
     images,
     load_balancers,
     networks,
     placement_groups,
     primary_ips,
+    rrsets,
     server_actions,
     server_creation,
     server_types,
     servers,
     ssh_keys,
     volumes,
+    zones,
 )
 from sandbox.hcloud.resources.common import list_actions, show_action
 
@@ -31,16 +35,20 @@ def _one_action(call: Call) -> Answer:
 ROUTES: Final[list[Route]] = [
     ("GET", "/actions", _all_actions),
     ("GET", "/actions/{action}", _one_action),
+    *certificates.ROUTES,
     *firewalls.ROUTES,
+    *floating_ips.ROUTES,
     *images.ROUTES,
     *load_balancers.ROUTES,
     *networks.ROUTES,
     *placement_groups.ROUTES,
     *primary_ips.ROUTES,
+    *rrsets.ROUTES,
     *server_actions.ROUTES,
     *server_creation.ROUTES,
     *server_types.ROUTES,
     *servers.ROUTES,
     *ssh_keys.ROUTES,
     *volumes.ROUTES,
+    *zones.ROUTES,
 ]

@@ -72,7 +72,7 @@ async def test_state_survives_restart_and_ids_keep_rising(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--only", "paypal"], "--only knows stripe, telegram, llm, not paypal"),
+        (["--only", "paypal"], "--only knows stripe, telegram, llm, hcloud, not paypal"),
         (["--telegram-bot", "NoToken"], "USERNAME=123456789:AA"),
         (["--stripe-webhook-url", "http://127.0.0.1:1"], "belong together"),
     ],

@@ -51,7 +51,13 @@ WANTED: Final = (
         stand_in="toolchain.plugins.kubernetes_provider.main",
         required=False,
     ),
-    Wanted(kind="resource", name="hcloud", distribution="pulumi-hcloud", required=False),
+    Wanted(
+        kind="resource",
+        name="hcloud",
+        distribution="pulumi-hcloud",
+        stand_in="toolchain.plugins.hcloud_provider.main",
+        required=False,
+    ),
 )
 
 

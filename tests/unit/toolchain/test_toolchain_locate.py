@@ -98,7 +98,7 @@ def test_plugins_linked_into_a_pulumi_home_do_not_become_official(tmp_path: Path
     link_plugins(tools, around.pulumi_home)
     link_plugins(tools, around.pulumi_home)
     links = {file.name for file in around.pulumi_home.glob("plugins/*/*")}
-    plugins = ("language-python", "resource-random", "resource-clawstack", "resource-kubernetes")
+    plugins = ("language-python", "resource-random", "resource-clawstack", "resource-kubernetes", "resource-hcloud")
     assert links == {f"pulumi-{plugin}" for plugin in plugins}
     assert locate(around) == tools
 

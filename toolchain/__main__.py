@@ -1,4 +1,4 @@
-"""`python -m toolchain setup [part...]` and `python -m toolchain doctor [--json] [--production]`."""
+"""`python -m toolchain setup [part...]`, `... doctor [--json] [--production]` and `... cluster start|stop|status`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Final
 from rich.console import Console
 
 from clawstack.errors import ClawstackError
+from toolchain.cluster import commands as cluster_commands
 from toolchain.doctor import DoctorReport, examine
 from toolchain.progress import Progress, minutes
-from toolchain.steps import openclaw, plugins, pulumi, system
+from toolchain.steps import cluster, openclaw, plugins, pulumi, system
 from toolchain.surroundings import Surroundings
 
 Step = Callable[[Surroundings, Console], None]
@@ -26,9 +27,13 @@ STEPS: Final[dict[str, Step]] = {
     "openclaw": openclaw.ensure,
     "system": system.ensure,
     "chromium": system.ensure_chromium,
+    "cluster": cluster.ensure,
+    "kwok": cluster.ensure_kwok,
 }
 OPTIONAL: Final = frozenset({"chromium"})
 """Parts that the product can do without: `all` goes on when they cannot be had."""
+ON_DEMAND: Final = frozenset({"cluster", "kwok"})
+"""Parts that take minutes and serve tests alone: got when they are named."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         around = Surroundings.read()
         if options.command == "doctor":
             return _doctor(console, examine(around, production=options.production), as_json=options.json)
+        if options.command == "cluster":
+            return cluster_commands.run(options, around, console)
         return _setup(console, around, options.parts or ["all"])
     except ClawstackError as error:
         console.print(f"  ✗ {error.sentence()}", style="red", markup=False, soft_wrap=True)
@@ -56,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is there, what is missing, and what mends it")
     doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.add_argument("--production", action="store_true", help="refuse offline plugins")
+    cluster_commands.add_parser(commands)
     return parser
 
 
@@ -64,7 +72,7 @@ def _setup(console: Console, around: Surroundings, parts: list[str]) -> int:
     began = time.monotonic()
     console.print(f"[bold]Setting up[/] in {around.cache}")
     for name, step in STEPS.items():
-        if not everything and name not in parts:
+        if name not in parts and (not everything or name in ON_DEMAND):
             continue
         try:
             step(around, console)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from toolchain import pins
+from toolchain.cluster.pins import CLUSTER_BUILDS, KUBERNETES
 from toolchain.finding import Found, find_chromium, find_node, find_openclaw, find_pulumi
 from toolchain.plugin_choice import PluginChoice, choose_plugins
+from toolchain.steps.cluster_system import missing_node_packages
 from toolchain.steps.system import CHROMIUM_COMMAND, SYSTEM_PACKAGES, missing_packages
 from toolchain.surroundings import Surroundings
 
@@ -53,6 +55,7 @@ def examine(around: Surroundings | None = None, *, production: bool = False) -> 
             _tool(around, "OpenClaw", find_openclaw(around), pins.OPENCLAW, "openclaw"),
             _system(around),
             _chromium(around),
+            _cluster(around),
         )
     )
 
@@ -124,6 +127,16 @@ def _chromium(around: Surroundings) -> Check:
         remedy = f"To run the browser tests: {CHROMIUM_COMMAND}"
         return Check(name="Chromium", ok=True, found="missing", wanted="only for browser tests", detail=remedy)
     return Check(name="Chromium", ok=True, found=str(found), wanted="only for browser tests")
+
+
+def _cluster(around: Surroundings) -> Check:
+    wanted = "only for tests on a Kubernetes of this machine's own"
+    missing = [f"{build.name} {build.version}" for build in CLUSTER_BUILDS if not build.folder(around).is_dir()]
+    missing += [package.package for package in missing_node_packages(around)]
+    if missing:
+        told = f"To get it: {setup_command(around, 'cluster')} (5 to 10 minutes, as root)"
+        return Check(name="Test cluster", ok=True, found=f"missing: {', '.join(missing)}", wanted=wanted, detail=told)
+    return Check(name="Test cluster", ok=True, found=f"Kubernetes {KUBERNETES}", wanted=wanted)
 
 
 def setup_command(around: Surroundings, part: str) -> str:

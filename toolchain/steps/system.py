@@ -49,7 +49,7 @@ def ensure(around: Surroundings, console: Console) -> None:
     progress = Progress(console=console, name="System packages")
     missing = missing_packages(around)
     if missing:
-        _apt(around, progress, [package.package for package in missing], "; ".join(p.purpose for p in missing))
+        apt_install(around, progress, [package.package for package in missing], "; ".join(p.purpose for p in missing))
     progress.ready(", ".join(package.package for package in SYSTEM_PACKAGES))
 
 
@@ -57,11 +57,12 @@ def ensure_chromium(around: Surroundings, console: Console) -> None:
     """Installs the browser that the end-to-end tests drive."""
     progress = Progress(console=console, name="Chromium")
     if find_chromium(around) is None:
-        _apt(around, progress, ["chromium", "fonts-dejavu-core"], "the browser tests need it")
+        apt_install(around, progress, ["chromium", "fonts-dejavu-core"], "the browser tests need it")
     progress.ready(str(find_chromium(around)))
 
 
-def _apt(around: Surroundings, progress: Progress, packages: list[str], why: str) -> None:
+def apt_install(around: Surroundings, progress: Progress, packages: list[str], why: str) -> None:
+    """Install Debian packages. Raises NeedsAttentionError with the command where this account may not do it."""
     apt = around.which("apt-get")
     command = f"apt-get install --no-install-recommends {' '.join(packages)}"
     if not around.root or apt is None or around.downloads is Downloads.NEVER:

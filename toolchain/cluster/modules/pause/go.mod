@@ -1,0 +1,3 @@
+module clawstack.test/toolchain/cluster/pause
+
+go 1.21

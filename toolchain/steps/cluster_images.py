@@ -1,0 +1,85 @@
+"""The images of the test cluster, written from what is on this machine: no image registry is asked."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from clawstack.errors import NeedsAttentionError
+from toolchain import pins
+from toolchain.building import place
+from toolchain.cluster import archive, contents
+from toolchain.cluster.configs import PAUSE_IMAGE
+from toolchain.cluster.contents import OPENCLAW_IMAGE, SHELL_IMAGE, Sources
+from toolchain.cluster.pins import PAUSE_BUILD
+from toolchain.finding import find_node, find_openclaw
+from toolchain.paths import slot
+from toolchain.progress import Progress, minutes
+from toolchain.steps.cluster_system import BUSYBOX
+from toolchain.surroundings import Surroundings
+
+REFERENCES: Final = "images.json"
+ARCHIVES: Final = ("pause.tar", "busybox.tar", "openclaw.tar")
+_WRITERS: Final = (Path(archive.__file__), Path(contents.__file__))
+
+
+def images_folder(around: Surroundings) -> Path:
+    """Where the archives are kept; another OpenClaw, Node, or way of writing them gives another folder."""
+    made_from = (*pins.NODE_PINS, *pins.OPENCLAW_PINS, *PAUSE_BUILD.files, *_WRITERS)
+    return slot(around.cache, "cluster-images", pins.OPENCLAW, made_from)
+
+
+def image_references(around: Surroundings) -> dict[str, str]:
+    """Full reference (`name:tag@sha256:...`) of each archive: pause, busybox, openclaw."""
+    references: dict[str, str] = json.loads((images_folder(around) / REFERENCES).read_text())
+    return references
+
+
+def ensure(around: Surroundings, console: Console) -> None:
+    """After this the archives are in the cache."""
+    progress = Progress(console=console, name="Images")
+    if not (images_folder(around) / REFERENCES).is_file():
+        progress.note("writing Node and OpenClaw into an image; about a quarter of a minute, 750 MB")
+        began = time.monotonic()
+
+        def fill(scratch: Path) -> None:
+            _write(around, scratch)
+
+        if place(images_folder(around), fill, waiting=lambda: progress.note("another set-up is at it; waiting")):
+            progress.note(f"written in {minutes(time.monotonic() - began)}")
+    progress.ready(f"pause, busybox, OpenClaw {pins.OPENCLAW}")
+
+
+def _write(around: Surroundings, scratch: Path) -> None:
+    sources = _sources(around)
+    environ = {"PATH": contents.PATH}
+    plain = archive.Settings(environ=environ, machine=around.machine)
+    pause = archive.Settings(command=("/pause",), machine=around.machine)
+    openclaw = archive.Settings(
+        environ={**environ, "HOME": "/home/node", "NODE_ENV": "production"},
+        user="1000",
+        folder="/app",
+        machine=around.machine,
+    )
+    name = f"{OPENCLAW_IMAGE}:{pins.OPENCLAW}"
+    references = {
+        "pause": archive.write_archive(scratch / "pause.tar", PAUSE_IMAGE, contents.pause(sources), pause),
+        "busybox": archive.write_archive(scratch / "busybox.tar", SHELL_IMAGE, contents.shell(sources), plain),
+        "openclaw": archive.write_archive(scratch / "openclaw.tar", name, contents.openclaw(sources), openclaw),
+    }
+    (scratch / REFERENCES).write_text(json.dumps(references, indent=2))
+
+
+def _sources(around: Surroundings) -> Sources:
+    node, openclaw, busybox = find_node(around), find_openclaw(around), BUSYBOX.find(around)
+    if node is None or openclaw is None or busybox is None:
+        raise NeedsAttentionError(
+            "The images need Node, OpenClaw and busybox, of which one is missing.",
+            remedy=f"Run `{around.interpreter} -m toolchain setup openclaw cluster`.",
+        )
+    pause = PAUSE_BUILD.binaries(around) / "pause"
+    return Sources(busybox=busybox, pause=pause, node=node.path, openclaw=openclaw.path)

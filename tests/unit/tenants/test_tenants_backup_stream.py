@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -92,3 +93,17 @@ def test_any_flipped_byte_is_noticed(plain: bytes, where: int, flip: int) -> Non
     data[where % len(data)] ^= flip
     with pytest.raises(PermanentError):
         opened(bytes(data))
+
+
+def test_everything_passes_the_targets_own_write() -> None:
+    class Counting(io.BytesIO):
+        seen = 0
+
+        @override
+        def write(self, data: Any) -> int:
+            self.seen += len(data)
+            return super().write(data)
+
+    plain = Counting()
+    decrypt(io.BytesIO(sealed(b"x" * (CHUNK + 5))), plain, key=KEY, slug="emma")
+    assert plain.seen == CHUNK + 5, "checksums are taken where the bytes pass"

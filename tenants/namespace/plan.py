@@ -165,8 +165,9 @@ def _claim(spec: CellSpec, settings: NamespaceSettings) -> dict[str, Any]:
 
 
 def _service(spec: CellSpec) -> dict[str, Any]:
+    """Headless, as a StatefulSet's service must be; the name leads to the one pod, and cells take no addresses."""
     port = {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}
-    return {"type": "ClusterIP", "selector": _selector(spec), "ports": [port]}
+    return {"type": "ClusterIP", "clusterIP": "None", "selector": _selector(spec), "ports": [port]}
 
 
 def _route(spec: CellSpec, route: Route) -> Manifest:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Protocol, cast
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 from lightkube.resources.core_v1 import Pod
 
@@ -72,8 +72,7 @@ async def keeper(cell: CellObjects, spec: CellSpec, settings: NamespaceSettings)
         await _wait_running(cell, before)
         yield Room(cell=cell, pod=KEEPER, container=KEEPER)
     finally:
-        # Also when the operation is cancelled: nothing that can open the volume stays.
-        await asyncio.shield(_remove(cell))
+        await _surely(_remove(cell))
 
 
 async def _wait_running(cell: CellObjects, before: frozenset[EventKey]) -> None:
@@ -99,6 +98,23 @@ async def _wait_running(cell: CellObjects, before: frozenset[EventKey]) -> None:
                 remedy=verdict.remedy or "Nothing was erased; the operation is tried again.",
             )
         await asyncio.sleep(_POLL)
+
+
+async def _surely(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end even where this task is cancelled meanwhile.
+
+    Nothing that can open the volume stays, and no late removal takes the next run's keeper away.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    task.result()
 
 
 async def _remove(cell: CellObjects) -> None:

@@ -102,7 +102,9 @@ def decrypt(source: BinaryIO, target: BinaryIO, *, key: bytes, slug: str) -> Non
     What was written to `target` before the error must not be used.
     """
     for chunk in opened(source, key=key, slug=slug):
-        target.write(chunk)  # noqa: FURB122 - a target that counts or hashes overrides `write` alone
+        taken = target.write(chunk)  # not `writelines`: a target that counts or hashes overrides `write` alone
+        if taken != len(chunk):
+            raise PermanentError(f"Only {taken} of {len(chunk)} bytes were taken.", code="backup_failed")
 
 
 def opened(source: BinaryIO, *, key: bytes, slug: str) -> Iterator[bytes]:

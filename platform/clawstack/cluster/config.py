@@ -72,6 +72,8 @@ class ControlPlane(Section):
     image: str = DEFAULT_IMAGE
     public: bool = True
     """A public address, filtered by the firewall. Without it the kube API is reached from the private network only."""
+    backups: bool = True
+    """Hetzner's daily backups of the whole server: a fifth of its price."""
     generations: dict[Number, Generation] = Field(default_factory=dict)
     """Raise the number of one control plane to replace it; see `unlocked`."""
     unlocked: Number | None = None

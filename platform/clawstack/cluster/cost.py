@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from clawstack.cluster.config import ClusterConfig
 from clawstack.cluster.offers import Offers, shipped_offers
 from clawstack.cluster.plan import ClusterPlan, plan_cluster
 from clawstack.errors import PermanentError
+
+_BACKUPS_SHARE: Final = Decimal("0.2")  # of the server's price (Hetzner documentation, backups)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +31,7 @@ class CostLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CostEstimate:
-    """Monthly caps in EUR without VAT; traffic, backups and what controllers make later are not in it."""
+    """Monthly caps in EUR without VAT; traffic and what controllers make later are not in it."""
 
     lines: tuple[CostLine, ...]
     as_of: str
@@ -45,7 +47,7 @@ class CostEstimate:
             "total": str(self.total()),
             "currency": "EUR",
             "per": "month",
-            "without": "VAT, extra traffic, backups, and what controllers of the cluster make later",
+            "without": "VAT, extra traffic, and what controllers of the cluster make later",
             "pricesAsOf": self.as_of,
             "pricesFrom": self.source,
             "lines": [
@@ -70,6 +72,10 @@ def _lines(config: ClusterConfig, plan: ClusterPlan, offers: Offers) -> Iterator
         addresses += 1
     for (server_type, location), count in sorted(servers.items()):
         yield CostLine(what=f"{server_type} at {location}", count=count, each=_price(offers, server_type, location))
+    saved = [node for node in plan.nodes() if node.backups]
+    for node in saved[:1]:  # control planes are all of one type; locations of one zone cost the same
+        price = _price(offers, node.server_type, node.location) * _BACKUPS_SHARE
+        yield CostLine(what="daily backups of a control plane", count=len(saved), each=price)
     yield CostLine(what="public IPv4 address", count=addresses, each=offers.ipv4_monthly)
     if config.api_load_balancer is not None:
         type_ = config.api_load_balancer.type

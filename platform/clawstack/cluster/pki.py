@@ -7,6 +7,7 @@ Pulumi's encrypted state: equal seeds give equal bytes, so an update changes not
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 from dataclasses import dataclass, field
@@ -29,6 +30,15 @@ class KeyPair:
 
     certificate: str
     key: str = field(repr=False)
+
+    def der(self) -> str:
+        """The key as base64 of its DER form (SEC 1)."""
+        key = serialization.load_pem_private_key(self.key.encode(), password=None)
+        return base64.b64encode(
+            key.private_bytes(
+                serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+            )
+        ).decode()
 
 
 def authority(seed: bytes, *, name: str, issued: dt.date) -> KeyPair:

@@ -43,6 +43,7 @@ class Node:
     """Placement group."""
     public: bool
     generation: int
+    backups: bool = False
     locked: bool = False
     """Pulumi refuses to delete or replace it."""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -108,6 +109,7 @@ def _control_planes(config: ClusterConfig) -> tuple[Node, ...]:
             address=addresses.node_address(subnet, number),
             group=f"{CONTROL_PLANE}-1",
             public=plane.public,
+            backups=plane.backups,
             generation=plane.generations.get(number, 1),
             locked=config.protection and plane.unlocked != number,
         )

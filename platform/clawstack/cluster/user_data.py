@@ -1,26 +1,31 @@
-"""What a server of the plan is told at its first boot: `clawstack.k3s` writes it, this adds what the network needs.
+"""What a server of the plan is told at its first boot: `clawstack.k3s` writes it, this adds what the stack knows.
 
-Two things are added to the cloud-config: the certificate authorities of the first control plane (see `pki`), and the way
-out of nodes without a public address, because Hetzner's DHCP names no router on private networks.
+Three things are added to the cloud-config: the certificate authorities of the first control plane (see `pki`), the way
+out of nodes without a public address, because Hetzner's DHCP names no router on private networks, and the mounts of data
+volumes. The authorities' keys travel in user data like the join tokens beside them and are of the same class: who reads
+one can have the others. `clawstack.k3s` walls the metadata service off from everybody but root for that reason.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
 
 from clawstack.cluster.addresses import gateway_address, load_balancer_address
 from clawstack.cluster.config import ClusterConfig
+from clawstack.cluster.pki import KeyPair
 from clawstack.cluster.plan import ClusterPlan, Node
 from clawstack.errors import InvalidInputError
 from clawstack.k3s import MAX_BYTES, Architecture, ClusterSettings, NodeRole, NodeSettings, Taint
 from clawstack.k3s import user_data as k3s_user_data
 
 _TLS_FOLDER: Final = "/var/lib/rancher/k3s/server/tls"
+_VOLUMES_FOLDER: Final = "/var/lib/clawstack/volumes"
 #: Hetzner's recursive name servers (Hetzner documentation, DNS).
 _NAME_SERVERS: Final = "185.12.64.1 185.12.64.2"
 _HEADER: Final = "#cloud-config\n"
@@ -60,20 +65,31 @@ def node_settings(node: Node, cluster: ClusterSettings) -> NodeSettings:
     )
 
 
-def node_user_data(
-    node: NodeSettings, *, token: str, agent_token: str, authorities: Mapping[str, str], network_range: str | None
-) -> str:
-    """The cloud-config of one node.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeExtras:
+    """What a node has besides K3s."""
 
-    `authorities`: file name below K3s's TLS folder to PEM, for the node that makes the cluster. `network_range`: given for
-    a node without a public address. Raises InvalidInputError when the result is larger than Hetzner takes.
+    network_range: str | None = None
+    """Given for a node without a public address."""
+    mounts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Volume id and file system by the volume's key."""
+
+
+def node_user_data(
+    node: NodeSettings, *, token: str, agent_token: str, authorities: Mapping[str, KeyPair], extras: NodeExtras
+) -> str:
+    """The cloud-config of one node; `authorities` are used by the node that makes the cluster.
+
+    Raises InvalidInputError when the result is larger than Hetzner takes.
     """
     document: dict[str, Any] = yaml.safe_load(k3s_user_data(node, token=token, agent_token=agent_token))
     if node.first:
-        files = [_file(f"{_TLS_FOLDER}/{name}", pem) for name, pem in sorted(authorities.items())]
-        document["write_files"] = [*document.get("write_files", []), *files]
-    if network_range is not None:
-        document["bootcmd"] = [*way_out(network_range), *document.get("bootcmd", [])]
+        document["write_files"] = [*document.get("write_files", []), *_authority_files(authorities)]
+        document["runcmd"] = [["sh", "-euc", _keys_script(authorities)], *document.get("runcmd", [])]
+    if extras.network_range is not None:
+        document["bootcmd"] = [*way_out(extras.network_range), *document.get("bootcmd", [])]
+    if extras.mounts:
+        document["mounts"] = [_mount(key, *volume) for key, volume in sorted(extras.mounts.items())]
     text = _HEADER + yaml.safe_dump(document, sort_keys=False, width=4096)
     if len(text.encode()) > MAX_BYTES:
         raise InvalidInputError(
@@ -82,6 +98,26 @@ def node_user_data(
             remedy="Give the node fewer labels and taints.",
         )
     return text
+
+
+def _authority_files(authorities: Mapping[str, KeyPair]) -> Iterator[dict[str, str]]:
+    for name, pair in sorted(authorities.items()):
+        yield {"path": f"{_TLS_FOLDER}/{name}.crt", "permissions": "0600", "content": pair.certificate}
+        yield {"path": f"{_TLS_FOLDER}/{name}.der", "permissions": "0600", "encoding": "b64", "content": pair.der()}
+
+
+def _keys_script(authorities: Mapping[str, KeyPair]) -> str:
+    """Turns the keys into the form that K3s reads, before it starts for the first time."""
+    lines = ["umask 077", f"cd {_TLS_FOLDER}"]
+    for name in sorted(authorities):
+        lines += [f"openssl ec -inform DER -in {name}.der -out {name}.key", f"rm {name}.der"]
+    return "\n".join(lines) + "\n"
+
+
+def _mount(key: str, volume: str, format_: str) -> list[str]:
+    # The volume is attached after the server was made: mounted at first use, and no boot waits for it.
+    options = "nofail,noatime,nosuid,nodev,x-systemd.automount,x-systemd.device-timeout=30s"
+    return [f"/dev/disk/by-id/scsi-0HC_Volume_{volume}", f"{_VOLUMES_FOLDER}/{key}", format_, options, "0", "2"]
 
 
 def way_out(network_range: str) -> list[list[str]]:
@@ -96,7 +132,3 @@ def way_out(network_range: str) -> list[list[str]]:
         "systemctl try-restart systemd-resolved || true\n"
     )
     return [["sh", "-euc", script]]
-
-
-def _file(path: str, content: str) -> dict[str, str]:
-    return {"path": path, "permissions": "0600", "content": content}

@@ -23,7 +23,7 @@ from clawstack.components.network import ClusterNetwork, ClusterNetworkArgs
 from clawstack.components.placement import PlacementGroups, PlacementGroupsArgs
 from clawstack.components.servers import ControlPlane, ServersArgs, WorkerPool
 from clawstack.components.ssh_keys import SshKeys, SshKeysArgs
-from clawstack.components.volume import DataVolumes, DataVolumesArgs
+from clawstack.components.volume import DataVolumes, DataVolumesArgs, VolumeAttachments, VolumeAttachmentsArgs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +52,13 @@ class HetznerCluster(pulumi.ComponentResource):
         self._firewalls = self._make_firewalls()
         self._groups = PlacementGroups(self._config.name, PlacementGroupsArgs(groups=self._plan.groups), self._child)
         self._keys = SshKeys(self._config.name, SshKeysArgs(keys=self._config.ssh_keys), self._child)
+        self._volumes = self._make_volumes()
         gateway = self._make_gateway()
         self._user_data = self._user_data_writer()
         planes = self._make_control_plane([gateway.server] if gateway else [])
         self._make_balancer(planes)
         servers = {**planes.servers, **self._make_workers(planes)}
-        self._make_volumes(servers)
+        self._attach_volumes(servers)
         self._make_records(planes)
         self.kubeconfig = self._make_kubeconfig(planes)
         self.addresses = self._all_addresses(servers)
@@ -107,21 +108,22 @@ class HetznerCluster(pulumi.ComponentResource):
         return NatGateway(config.name, args, self._child)
 
     def _user_data_writer(self) -> Callable[[Node], pulumi.Input[str]]:
-        config = self._config
+        config, secrets = self._config, self._credentials
         cluster = user_data.cluster_settings(config, self._plan)
-        secrets = pulumi.Output.all(
-            self._credentials.server_token, self._credentials.agent_token, self._credentials.authorities
-        )
 
         def write(node: Node) -> pulumi.Output[str]:
             settings = user_data.node_settings(node, cluster)
-            return secrets.apply(
+            volumes = pulumi.Output.all(**(self._volumes.ids_on(node.name) if self._volumes else {}))
+            return pulumi.Output.all(secrets.server_token, secrets.agent_token, secrets.authorities, volumes).apply(
                 lambda values: user_data.node_user_data(
                     settings,
                     token=values[0],
                     agent_token=values[1],
                     authorities=values[2],
-                    network_range=None if node.public else config.network_range,
+                    extras=user_data.NodeExtras(
+                        network_range=None if node.public else config.network_range,
+                        mounts={key: (values[3][key], config.volumes[key].format) for key in values[3]},
+                    ),
                 )
             )
 
@@ -171,15 +173,20 @@ class HetznerCluster(pulumi.ComponentResource):
             servers |= WorkerPool(f"{self._config.name}-{key}", args, self._child).servers
         return servers
 
-    def _make_volumes(self, servers: Mapping[str, hcloud.Server]) -> None:
-        if self._config.volumes:
-            args = DataVolumesArgs(
-                volumes=self._config.volumes,
-                servers=servers,
-                locations={node.name: node.location for node in self._plan.nodes()},
-                protection=self._config.protection,
-            )
-            DataVolumes(self._config.name, args, self._child)
+    def _make_volumes(self) -> DataVolumes | None:
+        if not self._config.volumes:
+            return None
+        args = DataVolumesArgs(
+            volumes=self._config.volumes,
+            locations={node.name: node.location for node in self._plan.nodes()},
+            protection=self._config.protection,
+        )
+        return DataVolumes(self._config.name, args, self._child)
+
+    def _attach_volumes(self, servers: Mapping[str, hcloud.Server]) -> None:
+        if self._volumes is not None:
+            args = VolumeAttachmentsArgs(volumes=self._config.volumes, made=self._volumes.volumes, servers=servers)
+            VolumeAttachments(self._config.name, args, self._child)
 
     def _make_records(self, planes: ControlPlane) -> None:
         dns = self._config.dns
@@ -201,7 +208,7 @@ class HetznerCluster(pulumi.ComponentResource):
             lambda values: kubeconfig(
                 cluster=self._config.name,
                 addresses=values[2:],
-                server_authority=values[0]["server-ca.crt"],
+                server_authority=values[0]["server-ca"].certificate,
                 administrator=values[1],
             )
         )

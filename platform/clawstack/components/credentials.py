@@ -33,8 +33,8 @@ class ClusterCredentials(pulumi.ComponentResource):
     """Lets control planes join and opens etcd snapshots: keep it apart from them."""
     agent_token: pulumi.Output[str]
     """Lets workers join, no more."""
-    authorities: pulumi.Output[dict[str, str]]
-    """File name in K3s's TLS folder to PEM."""
+    authorities: pulumi.Output[dict[str, pki.KeyPair]]
+    """By the name that K3s gives their files."""
     administrator: pulumi.Output[pki.KeyPair]
 
     def __init__(self, name: str, args: ClusterCredentialsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -44,7 +44,7 @@ class ClusterCredentials(pulumi.ComponentResource):
         self.agent_token = self._token("agent-token")
         server = self._seed("server-ca", rotation=1, protect=args.protection).apply(_server_authority)
         client = self._seed("client-ca", rotation=1, protect=args.protection).apply(_client_authority)
-        self.authorities = pulumi.Output.secret(pulumi.Output.all(server, client).apply(_files))
+        self.authorities = pulumi.Output.secret(pulumi.Output.all(server, client).apply(_named))
         seed = self._seed("administrator", rotation=args.rotation, protect=False)
         self.administrator = pulumi.Output.secret(pulumi.Output.all(seed, client).apply(_administrator))
         self.register_outputs({})
@@ -85,14 +85,9 @@ def _client_authority(value: tuple[bytes, dt.date]) -> pki.KeyPair:
     return pki.authority(value[0], name="clawstack-client-ca", issued=value[1])
 
 
-def _files(pairs: list[pki.KeyPair]) -> dict[str, str]:
+def _named(pairs: list[pki.KeyPair]) -> dict[str, pki.KeyPair]:
     server, client = pairs
-    return {
-        "server-ca.crt": server.certificate,
-        "server-ca.key": server.key,
-        "client-ca.crt": client.certificate,
-        "client-ca.key": client.key,
-    }
+    return {"server-ca": server, "client-ca": client}
 
 
 def _administrator(values: list[object]) -> pki.KeyPair:

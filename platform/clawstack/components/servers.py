@@ -90,6 +90,7 @@ def make_server(
         user_data=pulumi.Output.secret(args.user_data(node)),
         # The disk keeps its size, so that a larger type can be undone.
         keep_disk=True,
+        backups=node.backups,
         delete_protection=args.protection,
         rebuild_protection=args.protection,
         opts=pulumi.ResourceOptions(

@@ -6,6 +6,7 @@ import base64
 from collections import Counter
 
 import pulumi
+import pulumi_hcloud as hcloud
 import pytest
 import yaml
 from cryptography import x509
@@ -15,10 +16,10 @@ from clawstack.cluster.config import DataVolume
 from clawstack.components.firewall import ClusterFirewallsArgs
 from clawstack.components.nat import gateway_user_data
 from clawstack.components.placement import PlacementGroups, PlacementGroupsArgs
-from clawstack.components.volume import DataVolumes, DataVolumesArgs
+from clawstack.components.volume import DataVolumes, DataVolumesArgs, VolumeAttachments, VolumeAttachmentsArgs
 from clawstack.errors import InvalidInputError, PermanentError
 from tests.mock_engine import run_program
-from tests.unit.platform_cluster.examples import SECRET, Hetzner, declare, large_cluster, raw_cluster
+from tests.unit.platform_cluster.examples import SECRET, Hetzner, declare, large_cluster, mock_id, raw_cluster
 
 _UNLABELLED = {
     "NetworkSubnet", "NetworkRoute", "LoadBalancerNetwork", "LoadBalancerService", "LoadBalancerTarget", "VolumeAttachment",
@@ -56,7 +57,7 @@ def test_no_resource_is_declared_twice_and_all_are_children_of_the_cluster(large
         "a resource has no component"
     )
     parts = [urn for urn in urns if "$clawstack:cluster:" in urn and "Stack$" not in urn]
-    assert len(parts) == 12, parts
+    assert len(parts) == 13, parts
     assert all("::clawstack:cluster:Cluster$" in urn for urn in parts), "a component is not the cluster's"
 
 
@@ -124,8 +125,11 @@ def test_an_unknown_placement_group_is_refused_by_name():
 def test_a_volume_for_an_unknown_node_is_refused_by_name():
     def program():
         volumes = {"postgres": DataVolume(size_gb=10, node="data-9")}
+        made = hcloud.Volume("made", size=10)
         with pytest.raises(PermanentError, match=r"'data-9'"):
-            DataVolumes("claw", DataVolumesArgs(volumes=volumes, servers={}, locations={}, protection=False))
+            DataVolumes("claw", DataVolumesArgs(volumes=volumes, locations={}, protection=False))
+        with pytest.raises(PermanentError, match=r"'data-9'"):
+            VolumeAttachments("claw", VolumeAttachmentsArgs(volumes=volumes, made={"postgres": made}, servers={}))
 
     run_program(program, Hetzner(), project="clawstack", stack="test")
 
@@ -134,8 +138,13 @@ def test_volumes_lie_beside_their_server_and_are_protected(large):
     hetzner, _, _ = large
     volume = hetzner.of_kind("Volume")["claw-postgres"]
     assert (volume["size"], volume["location"], volume["deleteProtection"]) == (50, "nbg1", True)
-    attachment = hetzner.of_kind("VolumeAttachment")["claw-postgres-attachment"]
-    assert attachment["serverId"]
+    attachment = hetzner.of_kind("VolumeAttachment")["claw-postgres"]
+    assert int(attachment["serverId"]) == mock_id("claw-data-1")
+    assert not attachment.get("automount"), "Hetzner's automount lays the volume open"
+    mounts = yaml.safe_load(hetzner.of_kind("Server")["claw-data-1"]["userData"]["value"])["mounts"]
+    assert [mount[:3] for mount in mounts] == [
+        [f"/dev/disk/by-id/scsi-0HC_Volume_{mock_id('claw-postgres')}", "/var/lib/clawstack/volumes/postgres", "ext4"]
+    ]
 
 
 def test_the_api_balancer_is_private_and_finds_control_planes_by_label(large):
@@ -195,7 +204,7 @@ def test_user_data_is_secret_and_only_the_first_control_plane_gets_authorities(l
         text = server["userData"]["value"]
         assert text.startswith("#cloud-config\n")
         assert len(text.encode()) <= 32 * 1024
-        assert ("client-ca.key" in text) == (name == "claw-control-plane-1"), name
+        assert ("client-ca.der" in text) == (name == "claw-control-plane-1"), name
         assert ("clawservertoken" in text) == ("control-plane" in name), (
             f"{name}: a worker must not hold the server token"
         )
@@ -230,6 +239,12 @@ def test_addresses_are_put_out_private_and_public(large):
     assert "public" in seen["addresses"]["control-plane-2"]
     assert "public" not in seen["addresses"]["cells-1"]
     assert len(seen["addresses"]) == 16
+
+
+def test_control_planes_are_backed_up(large):
+    hetzner, _, _ = large
+    saved = {name for name, server in hetzner.of_kind("Server").items() if server.get("backups")}
+    assert saved == {f"claw-control-plane-{number}" for number in (1, 2, 3)}
 
 
 def test_protection_reaches_hetzner(large, small):

@@ -1,0 +1,20 @@
+"""What is installed into a cluster: typed, switchable, pinned.
+
+    settings ── which add-ons, and how
+    pins ────── in which versions
+    hetzner, certificates, ingress, monitoring ... ── one builder each: settings to data
+    workloads ─ clawstack's own services
+    plan ────── all of them in order
+    component ─ the data becomes Pulumi resources
+
+Here belongs what Kubernetes runs for everybody. Not here: machines (`clawstack.k3s`, `clawstack.components`), cells
+(`tenants`). Only `component` imports Pulumi's Kubernetes SDK.
+"""
+
+from __future__ import annotations
+
+from clawstack.addons.plan import build_addons
+from clawstack.addons.settings import AddonsSettings
+from clawstack.addons.workloads.plan import cell_peers
+
+__all__ = ["AddonsSettings", "build_addons", "cell_peers"]

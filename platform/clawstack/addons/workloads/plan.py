@@ -1,0 +1,95 @@
+"""clawstack's own services as one add-on, and what the substrate of cells must know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from clawstack.addons import certificates, database, ingress, monitoring
+from clawstack.addons.model import Addon, Manifest, SecretName
+from clawstack.addons.objects import APP, Objects
+from clawstack.addons.settings import AddonsSettings, ExternalDatabase
+from clawstack.addons.workloads import pods
+from clawstack.addons.workloads.access import access
+from clawstack.addons.workloads.entrance import entrance
+from clawstack.addons.workloads.network import policies
+from clawstack.addons.workloads.pods import BACKUPS, ENVIRONMENT, NAME, PORT, PRIORITY, selector
+from clawstack.addons.workloads.scaling import scalers
+from clawstack.addons.workloads.settings import Role, Workloads
+
+WORKLOADS: Final = "workloads"
+#: Priority of cells by plan: when a node is full, the cheaper plan waits. Above them the platform itself.
+PRIORITIES: Final = {PRIORITY: 1_000_000, "clawstack-business": 3000, "clawstack-pro": 2000, "clawstack-starter": 1000}
+
+
+def workloads(settings: AddonsSettings, own: Workloads) -> Addon:
+    """Walls before anything that runs."""
+    objects = Objects(cluster=settings.cluster, app=NAME)
+    needs = [database.DATABASE] if not isinstance(settings.database, ExternalDatabase) else []
+    needs += [certificates.CERTIFICATES, ingress.INGRESS] if own.host else []
+    needs += [monitoring.MONITORING] if settings.monitoring else []
+    return Addon(
+        key=WORKLOADS,
+        before=(
+            objects.namespace(own.namespace, "restricted"),
+            *_priorities(objects),
+            *policies(objects, settings, own),
+        ),
+        after=tuple(_contents(objects, settings, own)),
+        needs=tuple(needs),
+    )
+
+
+def _priorities(objects: Objects) -> Iterator[Manifest]:
+    for name, value in PRIORITIES.items():
+        yield objects.object(
+            "scheduling.k8s.io/v1",
+            "PriorityClass",
+            name,
+            None,
+            value=value,
+            # Cells wait for room; only the platform may take it from others.
+            preemptionPolicy="PreemptLowerPriority" if name == PRIORITY else "Never",
+        )
+
+
+def _contents(objects: Objects, settings: AddonsSettings, own: Workloads) -> Iterator[Manifest]:
+    yield objects.secret(ENVIRONMENT, own.namespace, data_from=SecretName.ENVIRONMENT)
+    yield from _database(objects, settings, own)
+    yield objects.object("v1", "PersistentVolumeClaim", BACKUPS, own.namespace, spec=pods.claim(own))
+    yield from access(objects, own)
+    secret = database.url_secret(_required(settings))
+    yield from pods.running(objects, own, database_secret=secret, url_key=database.URL_KEY)
+    yield from scalers(objects, own)
+    yield from entrance(objects, own)
+    if settings.monitoring is not None:
+        spec = {"selector": {"matchLabels": {APP: NAME}}, "podMetricsEndpoints": [{"port": "http", "path": "/metrics"}]}
+        yield objects.object("monitoring.coreos.com/v1", "PodMonitor", NAME, own.namespace, spec=spec)
+
+
+def _database(objects: Objects, settings: AddonsSettings, own: Workloads) -> Iterator[Manifest]:
+    chosen = _required(settings)
+    if isinstance(chosen, ExternalDatabase):
+        yield database.external_secret(objects, own.namespace, chosen)
+    else:
+        spec = database.own_cluster(objects, settings, chosen)
+        yield objects.object("postgresql.cnpg.io/v1", "Cluster", database.CLUSTER, own.namespace, spec=spec)
+
+
+def _required(settings: AddonsSettings) -> Any:
+    if settings.database is None:
+        raise AssertionError("settings without a database were refused")  # by AddonsSettings
+    return settings.database
+
+
+def cell_peers(own: Workloads) -> dict[str, Any]:
+    """Where cells find the platform: the fields `proxy`, `router`, `platform` and `priority_classes` of
+    `tenants.namespace.settings.NamespaceSettings`, as plain data.
+    """
+    peers = {role: {"namespace": own.namespace, "pods": selector(role)} for role in Role}
+    return {
+        "proxy": {"peer": peers[Role.PROXY], "ports": [PORT]},
+        "router": {"peer": peers[Role.ROUTER], "ports": [PORT]},
+        "platform": peers[Role.WORKER],
+        "priority_classes": {plan: f"{NAME}-{plan}" for plan in ("starter", "pro", "business")},
+    }

@@ -1,0 +1,185 @@
+"""The Deployments of clawstack's own services, their Services and budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from clawstack.addons.model import Manifest
+from clawstack.addons.objects import APP, COMPONENT, Objects
+from clawstack.addons.workloads.settings import Role, Workloads
+
+Document = dict[str, Any]
+
+NAME: Final = "clawstack"
+PORT: Final = 8080
+ENVIRONMENT: Final = "clawstack-environment"
+BACKUPS: Final = "clawstack-backups"
+PRIORITY: Final = "clawstack-platform"
+DATA: Final = "/var/lib/clawstack"
+_UID: Final = 1000
+_GRACE: Final = {Role.API: 30, Role.WORKER: 90, Role.PROXY: 60, Role.ROUTER: 30}
+"""Seconds until a pod is killed. The worker lets go of its operations first: 20 s of `operation_grace`, twice over."""
+_HOLD_BACKUPS: Final = (Role.API, Role.WORKER)
+
+
+def name_of(role: Role) -> str:
+    """Deployment, Service, ServiceAccount and budget of a role."""
+    return f"{NAME}-{role.value}"
+
+
+def selector(role: Role) -> dict[str, str]:
+    """Labels of a role's pods, never changed: selectors are immutable, and cells' network rules name them."""
+    return {APP: NAME, COMPONENT: role.value}
+
+
+def running(objects: Objects, settings: Workloads, *, database_secret: str, url_key: str) -> Iterator[Manifest]:
+    """What runs, one role after the other."""
+    for role in Role:
+        space = settings.namespace
+        yield objects.object(
+            "v1", "ServiceAccount", name_of(role), space, automountServiceAccountToken=role is Role.WORKER
+        )
+        if role is not Role.WORKER:
+            yield objects.object("v1", "Service", name_of(role), space, spec=_service(role))
+        yield objects.object(
+            "policy/v1",
+            "PodDisruptionBudget",
+            name_of(role),
+            space,
+            spec={"maxUnavailable": 1, "selector": {"matchLabels": selector(role)}},
+        )
+        spec = _deployment(objects, settings, role, database_secret=database_secret, url_key=url_key)
+        yield objects.object("apps/v1", "Deployment", name_of(role), space, spec=spec)
+
+
+def claim(settings: Workloads) -> Document:
+    """The volume of the backups."""
+    own = settings.backups
+    return {
+        "accessModes": ["ReadWriteMany" if own.shared else "ReadWriteOnce"],
+        "resources": {"requests": {"storage": f"{own.size_gb}Gi"}},
+        **({"storageClassName": own.storage_class} if own.storage_class else {}),
+    }
+
+
+def _service(role: Role) -> Document:
+    port = {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}
+    return {"type": "ClusterIP", "selector": selector(role), "ports": [port]}
+
+
+def _deployment(objects: Objects, settings: Workloads, role: Role, *, database_secret: str, url_key: str) -> Document:
+    alone = role is Role.WORKER and not settings.backups.shared
+    pod = _pod(settings, role, [_database(database_secret, url_key), *_variables(settings)])
+    return {
+        # No `replicas`: that is the autoscaler's, and an update must not undo it.
+        "revisionHistoryLimit": 3,
+        "progressDeadlineSeconds": 600,
+        # Two workers at once could not both mount the volume.
+        "strategy": {"type": "Recreate"}
+        if alone
+        else {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "selector": {"matchLabels": selector(role)},
+        "template": {"metadata": {"labels": {**objects.labels(), **selector(role)}}, "spec": pod},
+    }
+
+
+def _pod(settings: Workloads, role: Role, variables: list[Document]) -> Document:
+    pull = {"imagePullSecrets": [{"name": settings.image_pull_secret}]} if settings.image_pull_secret else {}
+    return {
+        "serviceAccountName": name_of(role),
+        "automountServiceAccountToken": role is Role.WORKER,
+        "enableServiceLinks": False,
+        "priorityClassName": PRIORITY,
+        "terminationGracePeriodSeconds": _GRACE[role],
+        **pull,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _UID,
+            "runAsGroup": _UID,
+            "fsGroup": _UID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        **_placement(settings, role),
+        "containers": [_container(settings, role, variables)],
+        "volumes": _volumes(role),
+    }
+
+
+def _placement(settings: Workloads, role: Role) -> Document:
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector(role)},
+    }
+    if role is not Role.API or settings.backups.shared:
+        return {"topologySpreadConstraints": [spread]}
+    beside = {"labelSelector": {"matchLabels": selector(Role.WORKER)}, "topologyKey": "kubernetes.io/hostname"}
+    return {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [beside]}}}
+
+
+def _container(settings: Workloads, role: Role, variables: list[Document]) -> Document:
+    size = settings.size(role)
+    return {
+        "name": role.value,
+        "image": settings.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["clawstack"],
+        "args": ["serve", "--role", role.value, "--host", "0.0.0.0", "--port", str(PORT)],
+        "env": variables,
+        "envFrom": [{"secretRef": {"name": ENVIRONMENT}}],
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "resources": {
+            "requests": {"cpu": size.cpu_request, "memory": size.memory, "ephemeral-storage": "256Mi"},
+            "limits": {"cpu": size.cpu_limit, "memory": size.memory, "ephemeral-storage": "4Gi"},
+        },
+        **_probes(),
+        "volumeMounts": [
+            {"name": "data", "mountPath": DATA},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+            *([{"name": "backups", "mountPath": f"{DATA}/backups"}] if role in _HOLD_BACKUPS else []),
+        ],
+    }
+
+
+def _probes() -> Document:
+    alive = {"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 3}
+    ready = {"httpGet": {"path": "/readyz", "port": "http"}, "timeoutSeconds": 3}
+    return {
+        "startupProbe": {**alive, "periodSeconds": 2, "failureThreshold": 60},
+        # Asks the database: a pod without it takes no requests, but is not killed for it.
+        "readinessProbe": {**ready, "periodSeconds": 5, "failureThreshold": 3},
+        "livenessProbe": {**alive, "periodSeconds": 10, "failureThreshold": 6},
+    }
+
+
+def _volumes(role: Role) -> list[Document]:
+    backups = {"name": "backups", "persistentVolumeClaim": {"claimName": BACKUPS}}
+    return [
+        {"name": "data", "emptyDir": {"sizeLimit": "3Gi"}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "512Mi"}},
+        *([backups] if role in _HOLD_BACKUPS else []),
+    ]
+
+
+def _database(secret: str, key: str) -> Document:
+    reference = {"secretKeyRef": {"name": secret, "key": key}}
+    return {"name": "CLAWSTACK_DATABASE_URL", "valueFrom": reference}
+
+
+def _variables(settings: Workloads) -> list[Document]:
+    values = {
+        "CLAWSTACK_DATA_DIR": DATA,
+        "CLAWSTACK_LOG_FORMAT": "json",
+        "CLAWSTACK_PULUMI_BACKEND_URL": settings.pulumi_backend_url,
+        "CLAWSTACK_DEFAULT_SUBSTRATE": "namespace",
+        "HOME": DATA,
+    }
+    return [{"name": name, "value": value} for name, value in values.items()]

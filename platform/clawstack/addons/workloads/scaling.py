@@ -1,0 +1,48 @@
+"""When there are more pods of a role: by CPU, and by what the role itself says how much it has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from clawstack.addons.model import Manifest
+from clawstack.addons.objects import Objects
+from clawstack.addons.workloads.pods import name_of
+from clawstack.addons.workloads.settings import Role, Workloads
+
+Document = dict[str, Any]
+
+_CPU_PERCENT: Final = 70
+#: Gauge and the load of one pod at which another is wanted. The worker's: operations under way; it runs four at a time
+#: (`worker_concurrency`), so three on each mean that the queue is about to grow.
+LOAD: Final[dict[Role, tuple[str, str]]] = {
+    Role.WORKER: ("clawstack_operations_running", "3"),
+    Role.PROXY: ("clawstack_llm_in_flight", "100"),
+    Role.ROUTER: ("clawstack_telegram_waiting_polls", "500"),
+}
+
+
+def scalers(objects: Objects, own: Workloads) -> Iterator[Manifest]:
+    """One autoscaler per role; where minimum and maximum are the same it keeps that number."""
+    for role in Role:
+        yield objects.object(
+            "autoscaling/v2", "HorizontalPodAutoscaler", name_of(role), own.namespace, spec=_scaler(own, role)
+        )
+
+
+def _scaler(own: Workloads, role: Role) -> Document:
+    size = own.size(role)
+    target = {"type": "Utilization", "averageUtilization": _CPU_PERCENT}
+    metrics: list[Document] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+    if own.scale_by_metrics and role in LOAD:
+        gauge, load = LOAD[role]
+        average = {"type": "AverageValue", "averageValue": load}
+        metrics.append({"type": "Pods", "pods": {"metric": {"name": gauge}, "target": average}})
+    return {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name_of(role)},
+        "minReplicas": size.minimum,
+        "maxReplicas": size.maximum,
+        "metrics": metrics,
+        # Long polls and model answers are cut when a pod goes: not at every lull.
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 600}},
+    }

@@ -154,7 +154,15 @@ class Control:
         told = self._api.answer(asked, entry)
         if told.body is None or "error" in told.body:
             raise ValueError(f"The API refused: {told.body}")
+        self._finish(token, [told.body["action"], *told.body.get("next_actions", [])])
         return told.body
+
+    def _finish(self, token: str, actions: list[Json]) -> None:
+        """End actions at once: what controllers made is there already."""
+        project = self._world.project_of(token)
+        for one in actions:
+            project.actions[one["id"]]["seconds"] = 0.0
+        settle(project, self._world.now)
 
     def _row(self, request: Request, wish: Json) -> tuple[Project, str, Json]:
         project, kind = self._project(request, wish), request.path_params["kind"]

@@ -24,8 +24,19 @@ _HIGHEST_PORT: Final = 65535
 
 def of_server(project: Project, server: Json) -> list[Json]:
     """Return the firewalls that hold for a server, with their status."""
-    held = {"id": 0, "status": "applied"}
-    return [{**held, "id": row["id"]} for row in project.rows("firewalls") if server["id"] in _servers(project, row)]
+    holding = [row["id"] for row in project.rows("firewalls") if holds(row, server)]
+    return [{"id": number, "status": "applied"} for number in holding]
+
+
+def holds(row: Json, server: Json) -> bool:
+    """Tell whether a firewall is applied to a server, by name or by label."""
+    return any(_chooses(one, server) for one in row["applied_to"])
+
+
+def _chooses(resource: Json, server: Json) -> bool:
+    if resource["type"] == "server":
+        return bool(resource["server"]["id"] == server["id"])
+    return parsed_selector(resource["label_selector"]["selector"])(server["labels"])
 
 
 def check_count(count: int) -> None:
@@ -34,24 +45,13 @@ def check_count(count: int) -> None:
         raise ApiError("resource_limit_exceeded", f"at most {MOST_PER_SERVER} firewalls per server")
 
 
-def _servers(project: Project, row: Json) -> set[int]:
-    return {number for one in row["applied_to"] for number in _chosen(project, one)}
-
-
-def _chosen(project: Project, resource: Json) -> list[int]:
-    if resource["type"] == "server":
-        return [resource["server"]["id"]]
-    fits = parsed_selector(resource["label_selector"]["selector"])
-    return [server["id"] for server in project.rows("servers") if fits(server["labels"])]
-
-
 def show(call: Call, row: Json) -> Json:
     """Return a firewall; a label selector tells which servers it chooses."""
     applied = []
     for one in row["applied_to"]:
         shown = dict(one)
         if one["type"] == "label_selector":
-            chosen = _chosen(call.project, one)
+            chosen = [server["id"] for server in call.project.rows("servers") if _chooses(one, server)]
             shown["applied_to_resources"] = [{"type": "server", "server": {"id": number}} for number in chosen]
         applied.append(shown)
     return {**row, "applied_to": applied}
@@ -195,17 +195,19 @@ def _apply(call: Call) -> Answer:
 def _remove(call: Call) -> Answer:
     row, wishes = _free(call), _resources(call, "remove_from")
     for one in wishes:
-        if (
-            one not in row["applied_to"]
-            and one["type"] == "server"
-            and one["server"]["id"] in _servers(call.project, row)
-        ):
-            raise ApiError("firewall_managed_by_label_selector", "the firewall is applied by a label selector")
+        if one["type"] == "server" and one not in row["applied_to"]:
+            _refuse_managed(row, call.project.get("servers", one["server"]["id"]))
     left = [one for one in row["applied_to"] if one not in wishes]
     done = [change("firewalls", row["id"], applied_to=left)]
     return Answer(
         body={"actions": [_applying(call, "remove_firewall", row, one, effects=done) for one in wishes]}, status=201
     )
+
+
+def _refuse_managed(row: Json, server: Json) -> None:
+    """A server that a label chose cannot be taken out by name; one that is not there at all is no error."""
+    if holds(row, server):
+        raise ApiError("firewall_managed_by_label_selector", "the firewall is applied by a label selector")
 
 
 KIND: Final = Kind(name="firewalls", key="firewall", show=show)

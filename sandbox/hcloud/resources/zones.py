@@ -64,10 +64,10 @@ def _fill(call: Call, zone: Json, wishes: list[Json]) -> None:
     if zone["mode"] == "secondary":
         return
     soa = f"{NAMESERVERS[1]} dns.hetzner.com. {zone['id']} 86400 10800 3600000 3600"
+    new_rrset(call, zone, {"name": "@", "type": "SOA", "records": [{"value": soa}]})
     given = {(one.get("name"), one.get("type")) for one in wishes}
     if ("@", "NS") not in given:
         new_rrset(call, zone, {"name": "@", "type": "NS", "records": [{"value": one} for one in NAMESERVERS]})
-    new_rrset(call, zone, {"name": "@", "type": "SOA", "records": [{"value": soa}]})
     for one in wishes:
         new_rrset(call, zone, one)
 

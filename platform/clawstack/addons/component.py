@@ -79,9 +79,9 @@ class Addons(pulumi.ComponentResource):
         made: dict[str, AddonResource] = {}
         for addon in addons:
             before = [made[key] for key in addon.needs if key in made]
-            options = pulumi.ResourceOptions(parent=self, depends_on=before)
+            options = pulumi.ResourceOptions(parent=self)
             made[addon.key] = AddonResource(
-                f"{name}-{addon.key}", addon, provider=provider, secrets=known, opts=options
+                f"{name}-{addon.key}", addon, provider=provider, secrets=known, after=before, opts=options
             )
         self.register_outputs({"installed": list(made), "grafanaPassword": self.grafana_password})
 
@@ -116,11 +116,13 @@ class AddonResource(pulumi.ComponentResource):
         *,
         provider: kubernetes.Provider,
         secrets: Mapping[SecretName, pulumi.Output[Any]],
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("clawstack:addons:Addon", name, None, opts)
         self._name, self._provider, self._secrets = name, provider, secrets
-        walls = self._objects(addon.before, [])
+        # What a component depends on is not passed on to its children (seen with this SDK): each is told itself.
+        walls = self._objects(addon.before, list(after))
         installed: list[pulumi.Resource] = [self._chart(chart, walls) for chart in addon.charts]
         installed += [self._bundle(bundle, walls) for bundle in addon.bundles]
         self._objects(addon.after, [*walls, *installed])

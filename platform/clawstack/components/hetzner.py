@@ -26,6 +26,9 @@ def hetzner_provider(name: str, access: HetznerAccess) -> hcloud.Provider:
         name,
         token=pulumi.Output.secret(access.token),
         endpoint=access.endpoint,
+        # Exponential, the default, looks less and less often and notices the end late; the interval grows with the
+        # cluster instead.
+        poll_function="constant",
         poll_interval=f"{round(access.poll_interval_seconds * 1000)}ms",
     )
 

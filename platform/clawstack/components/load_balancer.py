@@ -52,8 +52,7 @@ class ApiBalancer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         interface = self._interface()
-        self._service()
-        self._targets(interface)
+        self._targets(interface, self._service(interface))
         self.register_outputs({"address": args.address})
 
     def _interface(self) -> hcloud.LoadBalancerNetwork:
@@ -66,8 +65,8 @@ class ApiBalancer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.subnet]),
         )
 
-    def _service(self) -> None:
-        hcloud.LoadBalancerService(
+    def _service(self, interface: hcloud.LoadBalancerNetwork) -> hcloud.LoadBalancerService:
+        return hcloud.LoadBalancerService(
             f"{self._name}-api-service",
             load_balancer_id=self.balancer.id,
             protocol="tcp",
@@ -76,10 +75,11 @@ class ApiBalancer(pulumi.ComponentResource):
             health_check=hcloud.LoadBalancerServiceHealthCheckArgs(
                 protocol="tcp", port=API_PORT, interval=5, timeout=3, retries=3
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            # One action at a time: a balancer that is being changed refuses the next change.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[interface]),
         )
 
-    def _targets(self, interface: hcloud.LoadBalancerNetwork) -> None:
+    def _targets(self, *parts: pulumi.Resource) -> None:
         hcloud.LoadBalancerTarget(
             f"{self._name}-api-targets",
             load_balancer_id=number(self.balancer),
@@ -87,5 +87,5 @@ class ApiBalancer(pulumi.ComponentResource):
             label_selector=selector(self._name, role="control-plane"),
             use_private_ip=True,
             # Targets by private address need the balancer to be in the network first.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[interface, *self._args.targets]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*parts, *self._args.targets]),
         )

@@ -49,7 +49,8 @@ class NatGateway(pulumi.ComponentResource):
             firewall_ids=[args.firewall_id],
             public_nets=[hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv6_enabled=True)],
             networks=[hcloud.ServerNetworkArgs(network_id=args.network_id, ip=args.address, alias_ips=[])],
-            user_data=gateway_user_data(args.network_range),
+            # No secret is in it; the policy pack asks for the mark on all user data alike.
+            user_data=pulumi.Output.secret(gateway_user_data(args.network_range)),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[args.subnet],

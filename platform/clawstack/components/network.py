@@ -41,7 +41,9 @@ class ClusterNetwork(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protection),
         )
         self.network_id = number(self.network)
-        self.subnets = {subnet.key: self._subnet(subnet) for subnet in args.subnets}
+        self.subnets: dict[str, hcloud.NetworkSubnet] = {}
+        for subnet in args.subnets:
+            self.subnets[subnet.key] = self._subnet(subnet)
         if args.gateway is not None:
             self._route(args.gateway)
         self.register_outputs({"networkId": self.network_id})
@@ -57,7 +59,9 @@ class ClusterNetwork(pulumi.ComponentResource):
             type="cloud",
             network_zone=subnet.zone,
             ip_range=subnet.range,
-            opts=pulumi.ResourceOptions(parent=self),
+            # Hetzner changes one network by one action at a time and answers the others with a conflict: in a row they
+            # are through in half a second each, side by side they wait for each other's retries (seen: 5 s for four).
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(self.subnets.values())[-1:]),
         )
 
     def _route(self, gateway: str) -> None:

@@ -82,7 +82,8 @@ def make_server(
         image=node.image,
         labels=cluster_labels(args.cluster, role=node.role, pool=node.pool),
         ssh_keys=list(args.ssh_key_ids),
-        firewall_ids=[args.firewall_id],
+        # Hetzner takes no firewall for a server without a public side (private_net_only_server).
+        firewall_ids=[args.firewall_id] if node.public else [],
         placement_group_id=args.group_id(node.group),
         public_nets=[hcloud.ServerPublicNetArgs(ipv4_enabled=node.public, ipv6_enabled=node.public)],
         # Without `alias_ips=[]` the provider detaches and attaches the network at every update (its documentation).

@@ -198,7 +198,7 @@ def test_user_data_is_secret_and_only_the_first_control_plane_gets_authorities(l
     hetzner, _, _ = large
     for name, server in hetzner.of_kind("Server").items():
         if name == "claw-nat":
-            assert "token" not in server["userData"]
+            assert "token" not in server["userData"]["value"]
             continue
         assert server["userData"].get(SECRET), f"{name}: user data is not secret in state"
         text = server["userData"]["value"]

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from tenants.bundles import load_bundle
 from tenants.openclaw import build_config, build_workspace, environment
+from tenants.openclaw.environment import SECRET_NAMES
 from tenants.server.files import environment_file, on_machine, restart_digest
 from tenants.server.places import (
     ACCOUNT,
@@ -69,6 +70,8 @@ def build_bundle(spec: CellSpec, settings: ServerSettings, *, disk_key: SecretSt
         },
         "backup": {"key": spec.backup_key.get_secret_value(), "at": _nightly(spec.slug)},
         "poll_seconds": settings.poll_seconds,
+        # What the agent strikes out of everything that it uploads.
+        "secrets": sorted(value for name, value in environment(inside).items() if name in SECRET_NAMES),
         "files": list(_files(inside, settings, config, unit, today)),
     }
     return {**content, "version": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]}

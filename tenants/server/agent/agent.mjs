@@ -34,6 +34,7 @@ class Trouble extends Error {
 // --- small tools --------------------------------------------------------------------------------------------------
 
 const read = (file) => fs.readFile(file, "utf8").catch(() => null);
+const veiled = (text) => (bundle?.secrets ?? []).reduce((told, secret) => told.replaceAll(secret, "[secret]"), text);
 const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 const exists = (file) => fs.access(file).then(() => true, () => false);
 
@@ -302,7 +303,10 @@ async function shown(unit) {
 }
 
 const logFile = (gateway) => at(`${gateway.root}/logs/gateway.log`);
-const lastWords = async (gateway) => ((await read(logFile(gateway))) ?? "").trim().split("\n").slice(-5).join(" | ").slice(-800) || "it said nothing";
+const lastWords = async (gateway) => {
+  const text = veiled((await read(logFile(gateway))) ?? "");
+  return text.trim().split("\n").slice(-5).join(" | ").slice(-800) || "it said nothing";
+};
 
 // --- backups ------------------------------------------------------------------------------------------------------
 
@@ -404,7 +408,7 @@ async function obey({ id, kind }) {
     if (kind !== "retire") bundle ??= await ask("GET", "/bundle");
     answer = { ok: true, ...(await ORDERS[kind]()) };
   } catch (error) {
-    answer = { ok: false, code: error.code ?? "agent_failed", reason: error.message.slice(0, 1000) };
+    answer = { ok: false, code: error.code ?? "agent_failed", reason: veiled(error.message).slice(0, 1000) };
   }
   await ask("POST", `/orders/${id}`, { json: answer });
 }
@@ -414,8 +418,7 @@ async function renew() {
   try {
     await bringUp(bundle);
   } catch (error) {
-    state.final = error.final === true ? bundle.version : null;
-    state.retryAt = Date.now() + RETRY_SECONDS * 1000;
+    Object.assign(state, { tried: bundle.version, final: error.final === true, retryAt: Date.now() + RETRY_SECONDS * 1000 });
     now("failed", error.code ?? "agent_failed", error.message.slice(0, 1000));
   }
   const { phase, code, reason, applied } = state;
@@ -423,8 +426,8 @@ async function renew() {
 }
 
 function now(phase, code, reason) {
-  Object.assign(state, { phase, code, reason });
-  say(phase, code ?? "", reason ?? "");
+  Object.assign(state, { phase, code, reason: reason && veiled(reason) });
+  say(phase, code ?? "", state.reason ?? "");
 }
 
 async function report() {
@@ -455,7 +458,7 @@ async function shipLogs() {
     const start = Math.max(state.logged, size - LOG_CHUNK);
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(LOG_CHUNK, size - start)), 0, Math.min(LOG_CHUNK, size - start), start);
     const whole = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1 || bytesRead;
-    await ask("POST", "/logs", { body: buffer.subarray(0, whole), headers: { "Content-Type": "text/plain" } });
+    await ask("POST", "/logs", { body: veiled(buffer.subarray(0, whole).toString()), headers: { "Content-Type": "text/plain" } });
     state.logged = start + whole;
   } finally {
     await handle.close();
@@ -474,12 +477,13 @@ function next({ version, hold, orders }) {
   if (orders.length > 0) return obey(orders[0]);
   if (hold) return state.phase === "booting" ? now("stopped", null, null) : null; // started anew after it was retired
   const wanted = version !== state.applied || state.phase === "failed";
-  if (wanted && version !== state.final && Date.now() >= state.retryAt) return renew();
+  const again = version === state.tried; // something new is tried at once
+  if (wanted && !(again && (state.final || Date.now() < state.retryAt))) return renew();
   if (wanted) return null;
   return nightlyDue() ? backup(bundle).then((made) => say("nightly backup", made.archive ?? "of nothing")) : null;
 }
 
-const state = { phase: "booting", code: null, reason: null, applied: null, final: null, retryAt: 0, logged: 0, night: null };
+const state = { phase: "booting", code: null, reason: null, applied: null, tried: null, final: false, retryAt: 0, logged: 0, night: null };
 let first = null; // what the exchange of the boot token brought
 const token = await credentials();
 let bundle = first;

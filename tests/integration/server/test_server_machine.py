@@ -1,0 +1,254 @@
+"""A machine's life: the real user data, bootstrap and agent against the real endpoints, in a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+
+from services.servers.schemas import Machine, OrderKind, Phase
+from tenants.backups.archive import manifests
+from tenants.server.user_data import agent_source
+from tests.integration.server.rehearsal import RehearsedMachine
+from tests.integration.server.rig import Rig, token_of
+from tests.unit.server.builders import PLANTED_API_TOKEN
+from tests.unit.tenants.builders import PLANTED_CHANNEL, PLANTED_GATEWAY, PLANTED_PROXY
+from toolchain.locate import locate
+
+STATE = Path("var/lib/clawstack/volume/emma-parent-x7k2mq/state")
+
+
+def asked(machine: RehearsedMachine, *words: str) -> list[list[str]]:
+    """What was asked of the machine's programs, as far as it begins with these words."""
+    return [line for line in machine.asked() if line[: len(words)] == list(words)]
+
+
+def starts(machine: RehearsedMachine) -> int:
+    return len((machine.root / STATE / "starts.log").read_text().splitlines())
+
+
+async def test_a_machine_gets_ready_from_its_user_data_alone(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec))
+    ready = await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    assert ready.applied_version == ready.wanted_version
+
+    assert [line[:2] for line in machine.asked() if line[0] in {"cryptsetup", "mkfs.ext4", "mount"}] == [
+        ["cryptsetup", "isLuks"],
+        ["cryptsetup", "luksFormat"],
+        ["cryptsetup", "open"],
+        ["mkfs.ext4", "-q"],
+        ["mount", "-o"],
+        ["cryptsetup", "resize"],
+    ]
+    assert [line[-1] for line in asked(machine, "systemctl", "disable")] == ["ssh.service", "ssh.socket"]
+    wall = asked(machine, "systemctl", "restart", "clawstack-wall.service")
+    gateway = asked(machine, "systemctl", "restart", "clawstack-gateway.service")
+    assert machine.asked().index(wall[0]) < machine.asked().index(gateway[0]), "no gateway without its wall"
+    assert "add element inet clawstack platform4 { 127.0.0.1 }" in (machine.root / "stub/sets.nft").read_text()
+    assert (machine.root / STATE / "workspace/USER.md").read_text().count("Emma") > 0
+    modes = {name: (machine.root / name).stat().st_mode & 0o777 for name in ("run/clawstack/gateway.env", str(STATE))}
+    assert modes == {"run/clawstack/gateway.env": 0o600, str(STATE): 0o700}
+
+
+async def test_secrets_are_in_memory_and_on_the_encrypted_volume_only(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    user_data = rig.user_data(spec)
+    await machine.boot(user_data)
+    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    secrets = {PLANTED_PROXY, PLANTED_CHANNEL, PLANTED_GATEWAY, PLANTED_API_TOKEN, spec.backup_key.get_secret_value()}
+    assert not [secret for secret in secrets if secret in user_data]
+    for name, text in machine.texts().items():
+        kept = name.startswith("run/")
+        assert kept or not [secret for secret in secrets if secret in text], name
+    assert PLANTED_PROXY in machine.texts()["run/clawstack/gateway.env"], "the test looks in the right places"
+    assert not (machine.root / "etc/clawstack/boot-token").exists()
+    token = (machine.root / "etc/clawstack/agent-token").read_text()
+    assert token.split("_")[:2] == ["clawag", token_of(spec).key]
+    assert (machine.root / "etc/clawstack/agent-token").stat().st_mode & 0o777 == 0o600
+    arguments = json.dumps(machine.asked())
+    assert not [secret for secret in {*secrets, token, token_of(spec).reveal()} if secret in arguments]
+
+
+async def test_a_rebooted_machine_opens_its_volume_and_serves_again(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec))
+    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    machine.power_off()
+    machine.power_on()
+    await rig.reported(spec, lambda machine: machine.phase is not Phase.READY)
+    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    assert starts(machine) == 2
+    assert len(asked(machine, "cryptsetup", "luksFormat")) == 1, "the disk is formatted once in its life"
+    assert len(asked(machine, "mkfs.ext4")) == 1
+
+
+async def test_a_backup_by_order_opens_with_the_tenants_key_and_is_noted(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec))
+    ready = await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    number = await rig.channel.order(ready.key, OrderKind.BACKUP)
+    assert await rig.channel.order(ready.key, OrderKind.BACKUP) == number, "told once"
+    done = await rig.done(number)
+    assert done.ok, done
+    [manifest] = manifests(spec.directories.backups, spec.slug)
+    assert done.archive == manifest.archive
+    restored = await rig.opened(spec, manifest.archive)
+    assert (restored / "state" / "openclaw.sqlite").read_text() == "the memory of this cell\n"
+    assert starts(machine) == 1, "the gateway went on"
+
+
+async def test_a_retired_machine_stops_backs_up_and_never_starts_again(rig: Rig) -> None:
+    spec = await rig.equipped()
+    disk = rig.disk()
+    machine = rig.machine(disk)
+    await machine.boot(rig.user_data(spec))
+    ready = await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    done = await rig.done(await rig.channel.order(ready.key, OrderKind.RETIRE))
+    assert done.ok, done
+    assert done.archive is not None
+    await rig.reported(spec, lambda machine: machine.phase is Phase.STOPPED)
+    assert "ActiveState=inactive" in machine.systemctl("show", "clawstack-gateway.service")
+    assert asked(machine, "cryptsetup", "close")
+    assert not machine.root.joinpath(STATE).exists(), "the volume is closed"
+
+    machine.power_off()
+    machine.power_on()
+    await rig.reported(spec, lambda machine: machine.phase is Phase.BOOTING)
+    await rig.reported(spec, lambda machine: machine.phase is Phase.STOPPED)
+
+    # The next machine of the cell finds the same state on the same volume.
+    again = await rig.equipped()
+    assert token_of(again).key != ready.key
+    successor = rig.machine(disk)
+    await successor.boot(rig.user_data(again))
+    await rig.reported(again, lambda machine: machine.phase is Phase.READY)
+    assert starts(successor) == 2
+    assert not asked(successor, "cryptsetup", "luksFormat")
+    [old] = [item for item in await rig.channel.machines(spec.slug) if item.key == ready.key]
+    assert old.closed_at is not None, "the first machine is shut out"
+
+
+async def test_changes_reach_the_machine_and_restart_the_gateway_only_when_needed(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec))
+    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+
+    cheaper = await rig.equipped(rig.spec(models={"primary": "gpt-5-nano", "allowed": ["gpt-5-nano"]}))
+    assert cheaper.boot == spec.boot, "the same machine"
+    await rig.reported(spec, lambda machine: machine.phase is Phase.READY and _applied(machine))
+    config = machine.root / "var/lib/clawstack/volume" / spec.slug / "config/openclaw.json"
+    assert json.loads(config.read_text())["agents"]["defaults"]["model"]["primary"] == "clawstack/gpt-5-nano"
+    assert starts(machine) == 1
+
+    await rig.equipped(rig.spec(restart_nonce="again"))
+    await rig.reported(spec, lambda machine: machine.phase is Phase.READY and _applied(machine))
+    assert starts(machine) == 2
+
+
+async def test_a_gateway_that_refuses_its_configuration_is_told_with_its_words(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec), {"exit": 78, "reason": "unknown key agents.defaults.modle"})
+    failed = await rig.reported(spec, lambda machine: machine.phase is Phase.FAILED)
+    assert failed.code == "gateway_refused_config"
+    assert failed.reason is not None
+    assert "unknown key agents.defaults.modle" in failed.reason
+    assert PLANTED_PROXY not in failed.reason, "the gateway printed its token"
+
+    machine.behave()
+    await rig.equipped(rig.spec(restart_nonce="mended"))
+    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+
+
+async def test_another_tenants_disk_stays_shut_and_a_foreign_one_is_not_formatted(rig: Rig) -> None:
+    disk = rig.disk()
+    first = await rig.equipped(rig.spec("first-tenant-abcdef"))
+    machine = rig.machine(disk)
+    await machine.boot(rig.user_data(first))
+    await rig.reported(first, lambda machine: machine.phase is Phase.READY)
+    machine.power_off()
+
+    second = await rig.equipped(rig.spec("second-tenant-abcdef"))
+    wrong = rig.machine(disk)
+    await wrong.boot(rig.user_data(second))
+    failed = await rig.reported(second, lambda machine: machine.phase is Phase.FAILED)
+    assert failed.code == "volume_locked"
+    assert not asked(wrong, "cryptsetup", "luksFormat")
+
+    foreign = rig.disk("foreign")
+    (foreign.folder / "header.json").write_text('{"fs": true}')
+    third = await rig.equipped(rig.spec("third-tenant-abcdef"))
+    other = rig.machine(foreign)
+    await other.boot(rig.user_data(third))
+    failed = await rig.reported(third, lambda machine: machine.phase is Phase.FAILED)
+    assert failed.code == "volume_not_blank"
+    assert not asked(other, "cryptsetup", "luksFormat")
+
+
+async def test_a_wrong_node_ends_the_bootstrap_and_the_platform_hears_it(rig: Rig) -> None:
+    settings = rig.settings(
+        node={"version": "26.10.0", "sha256": {"x64": "0" * 64}, "url": f"{rig.root}/release/{{arch}}.tar.xz"}
+    )
+    spec = await rig.equipped(settings=settings)
+    machine = rig.machine(rig.disk())
+    machine.prepare(rig.user_data(spec, settings))
+    done = await asyncio.to_thread(machine.bootstrap)
+    assert done.returncode == 1
+    failed = await rig.reported(spec, lambda machine: machine.phase is Phase.FAILED)
+    assert failed.code == "checksum_mismatch"
+    assert failed.used_at is None, "the boot token was not used up"
+    assert not (machine.root / "opt/clawstack/node/26.10.0").exists()
+
+
+async def test_a_wrong_lock_file_installs_nothing(rig: Rig) -> None:
+    settings = rig.settings(openclaw={"version": "2026.9.6", "lock_sha256": "0" * 64})
+    spec = await rig.equipped(settings=settings)
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec, settings))
+    failed = await rig.reported(spec, lambda machine: machine.phase is Phase.FAILED)
+    assert failed.code == "checksum_mismatch"
+    assert not list((machine.root / "opt/clawstack/openclaw").glob("*"))
+
+
+async def test_a_machine_that_is_shut_out_stops_its_gateway(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec))
+    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    await rig.channel.close(spec.slug)
+    await rig.until(lambda: "ActiveState=inactive" in machine.systemctl("show", "clawstack-gateway.service"))
+    await rig.until((machine.root / "stub/clawstack-agent.service.exit").exists)
+    assert (machine.root / "stub/clawstack-agent.service.exit").read_text().strip() == "77"
+
+
+async def test_logs_arrive_without_secrets(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec))
+    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+
+    async def arrived() -> list[str]:
+        lines, _ = await rig.channel.log(spec.slug)
+        return lines
+
+    lines = await rig.awaited(arrived)
+    assert "small gateway starts" in lines[0]
+    assert PLANTED_PROXY not in "".join(lines)
+
+
+def test_the_agent_is_valid_for_the_node_that_runs_it(tmp_path: Path) -> None:
+    file = tmp_path / "agent.mjs"
+    file.write_text(agent_source("agent.mjs"))
+    done = subprocess.run([locate().node, "--check", file], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _applied(machine: Machine) -> bool:
+    return machine.applied_version == machine.wanted_version

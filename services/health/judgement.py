@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -32,6 +33,24 @@ class Look:
     sighting: Sighting
     unwell_since: datetime | None
     """When it was first seen not to be as it should."""
+
+
+def with_drift(sighting: Sighting, left: Mapping[str, str]) -> Sighting:
+    """The sighting, broken where somebody changed what the last operation `left`. Names what differs."""
+    if not sighting.objects or not left or sighting.observed not in {Observed.RUNNING, Observed.SUSPENDED}:
+        return sighting
+    seen = sighting.objects
+    differences = [f"{name.replace('/', ' ', 1)} is gone" for name in sorted(left.keys() - seen.keys())]
+    differences += [f"{name.replace('/', ' ', 1)} was added" for name in sorted(seen.keys() - left.keys())]
+    differences += [
+        f"{name.replace('/', ' ', 1)} was changed"
+        for name in sorted(left.keys() & seen.keys())
+        if left[name] != seen[name]
+    ]
+    if not differences:
+        return sighting
+    reason = f"Somebody changed the cell from outside: {', '.join(differences)}."
+    return replace(sighting, observed=Observed.BROKEN, reason=reason)
 
 
 def judge(look: Look, *, now: datetime) -> Verdict:

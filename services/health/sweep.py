@@ -13,7 +13,7 @@ from clawstack.logs import get_logger
 from services.database.base import utcnow
 from services.database.connection import Database
 from services.health import repository
-from services.health.judgement import Look, Verdict, judge
+from services.health.judgement import Look, Verdict, judge, with_drift
 from services.health.repository import Candidate
 from services.provisioner import bookkeeping, desired
 from services.provisioner.decide import Pause, Rest, decide
@@ -73,7 +73,8 @@ class Sweep:
         probe = self._probes.get(tenant.substrate)
         if probe is None or candidate.cell is None or not _is_settled(tenant):
             return False, False, False
-        sighting = await probe.look(tenant.slug, port=candidate.cell.port)
+        seen = await probe.look(tenant.slug, port=candidate.cell.port)
+        sighting = with_drift(seen, tenant.observed.get("objects") or {})
         return True, await self._write(tenant, sighting), False
 
     async def _resume(self, candidate: Candidate) -> bool:
@@ -151,7 +152,7 @@ def _note(tenant: Tenant, verdict: Verdict, sighting: Sighting, *, now: datetime
             bookkeeping.settle(tenant)
     else:
         observed["unwell_since"] = (_unwell_since(tenant) or now).isoformat()
-        tenant.state_code, tenant.state_reason = "cell_unhealthy", sighting.reason
+        tenant.state_code, tenant.state_reason = bookkeeping.CELL_UNHEALTHY, sighting.reason
         bookkeeping.show(tenant, TenantState.DEGRADED, keep_reason=True)
         if verdict is Verdict.REPAIR:
             tenant.observed_state = Observed.BROKEN.value

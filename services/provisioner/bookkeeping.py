@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -27,8 +28,20 @@ from services.provisioner.tables import Cell, Operation, Tenant
 from services.provisioner.vocabulary import Desired, EventKind, Observed, OperationKind, OperationStatus, TenantState
 from tenants.spec import CellSpec
 
+#: Code of a state that a look at the cell gave the reason for.
+CELL_UNHEALTHY: Final = "cell_unhealthy"
 #: Kept in `Tenant.observed` beside the stack's outputs: under what the cell was last brought about.
 _APPLIED: Final = ("restart_nonce", "substrate", "plan", "skip_backup")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Built:
+    """What an update came to."""
+
+    outcome: Outcome
+    spec: CellSpec
+    objects: Mapping[str, str]
+    """Fingerprints of what the cell consists of, where the substrate has such."""
 
 
 def situation_of(tenant: Tenant, cell: Cell | None) -> Situation:
@@ -49,14 +62,17 @@ def situation_of(tenant: Tenant, cell: Cell | None) -> Situation:
 
 async def begin(session: AsyncSession, tenant: Tenant, kind: OperationKind, *, fence: int, worker: str) -> Operation:
     """Record that an operation starts."""
+    repair = tenant.observed_state == Observed.BROKEN and tenant.state_code == CELL_UNHEALTHY
+    reason = tenant.state_reason if repair else tenant.desired_reason
     show(tenant, DURING[kind])
-    return await operations.begin(session, tenant, kind, fence=fence, worker=worker)
+    return await operations.begin(session, tenant, kind, reason=reason, fence=fence, worker=worker)
 
 
 async def succeed(
-    session: AsyncSession, tenant: Tenant, operation: Operation, outcome: Outcome, *, spec: CellSpec, event: EventRow
+    session: AsyncSession, tenant: Tenant, operation: Operation, built: Built, *, event: EventRow
 ) -> None:
     """Record an `up` that did what it should."""
+    outcome, spec = built.outcome, built.spec
     suspended = spec.desired.value == Desired.SUSPENDED
     tenant.observed_state = (Observed.SUSPENDED if suspended else Observed.RUNNING).value
     tenant.observed_generation = operation.generation
@@ -64,6 +80,7 @@ async def succeed(
         **outcome.outputs,
         **_applied(spec),
         "backup_nonce": tenant.observed.get("backup_nonce", ""),
+        "objects": dict(built.objects),
     }
     tenant.restore_from = None
     tenant.observed_at = utcnow()

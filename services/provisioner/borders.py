@@ -33,8 +33,9 @@ class RegisterBackups(Protocol):
 LatestBackup = Callable[[AsyncSession, uuid.UUID], Awaitable[str | None]]
 
 
-#: The backup at a location, ready to be restored; raises NotFoundError, PermanentError when its key is gone.
-FindArchive = Callable[[AsyncSession, str], Awaitable[Archive]]
+#: The backup at a location, ready to be restored, fetched from a store where it is in one: call it outside transactions.
+#: Raises NotFoundError, PermanentError when its key is gone, TemporaryError where the store is away.
+FindArchive = Callable[[str], Awaitable[Archive]]
 
 
 async def _nothing(_: AsyncSession, __: uuid.UUID) -> None:

@@ -16,6 +16,7 @@ from clawstack.errors import ClawstackError
 from services.context import Platform
 from services.provisioner import bookkeeping, cells, leases
 from services.provisioner.assembly import AssembledCell, CellAssembler
+from services.provisioner.bookkeeping import Built
 from services.provisioner.borders import FindArchive, MakeProgram, Program, Runtime
 from services.provisioner.engine.command import Ownership
 from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
@@ -80,7 +81,7 @@ class CellWork:
         self._find_archive = find_archive
         self._executor = executor
 
-    async def build(self, shift: Shift) -> tuple[Outcome, CellSpec]:
+    async def build(self, shift: Shift) -> Built:
         """Bring the stack to what the rows say; also compares with reality where the cell was seen broken.
 
         A tenant that is to be filled from a backup is built suspended first, filled, then started.
@@ -96,7 +97,7 @@ class CellWork:
         endpoint = outcome.outputs.get("endpoint")
         if endpoint and cell.spec.desired.value == Desired.RUNNING:
             shift.recorder.tell(Step(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
-        return outcome, cell.spec
+        return Built(outcome=outcome, spec=cell.spec, objects=await live.fingerprints(cell.spec.slug))
 
     async def back_up(self, shift: Shift) -> None:
         """A verified backup of the cell as it is."""
@@ -160,9 +161,7 @@ class CellWork:
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
             cell = await self._assembler.assemble(session, tenant, runtime)
-            archive = None
-            if tenant.restore_from is not None:
-                archive = await self._find_archive(session, tenant.restore_from)
+        archive = None if tenant.restore_from is None else await self._find_archive(tenant.restore_from)
         return tenant, cell, archive
 
     def _live(self, shift: Shift, spec: CellSpec) -> LiveWork:

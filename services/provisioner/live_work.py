@@ -51,6 +51,10 @@ class LiveWork:
         """Into a cell that was built suspended."""
         await self._while_wanted(self.driver.restore(spec, archive, tell=self._tell))
 
+    async def fingerprints(self, slug: str) -> dict[str, str]:
+        """What the cell looks like now, to be compared with later."""
+        return dict(await self.driver.fingerprints(slug))
+
     def _tell(self, sentence: str) -> None:
         self.recorder.tell(Step(kind=EventKind.HEALTH, message=sentence))
 

@@ -30,7 +30,9 @@ class EventRow:
     created_at: datetime
 
 
-async def begin(session: AsyncSession, tenant: Tenant, kind: OperationKind, *, fence: int, worker: str) -> Operation:
+async def begin(
+    session: AsyncSession, tenant: Tenant, kind: OperationKind, *, reason: str | None, fence: int, worker: str
+) -> Operation:
     """Record an operation that is about to run; `attempt` counts those that ended short for the same generation."""
     earlier = select(func.count()).where(
         Operation.tenant_id == tenant.id,
@@ -42,7 +44,7 @@ async def begin(session: AsyncSession, tenant: Tenant, kind: OperationKind, *, f
         tenant_id=tenant.id,
         kind=kind.value,
         status=OperationStatus.RUNNING.value,
-        reason=tenant.desired_reason,
+        reason=reason,
         generation=tenant.generation,
         attempt=1 + (await session.execute(earlier)).scalar_one(),
         fence=fence,

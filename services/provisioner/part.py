@@ -115,8 +115,8 @@ def create_neighbours(platform: Platform) -> Neighbours:
     async def register_backups(session: AsyncSession, tenant: Tenant, folder: Path, *, reason: str) -> int:
         return await register(session, tenant.id, slug=tenant.slug, folder=folder, reason=reason)
 
-    async def find_archive(session: AsyncSession, location: str) -> Archive:
-        return await find(session, location, vault=platform.vault)
+    async def find_archive(location: str) -> Archive:
+        return await find(platform, location)
 
     async def revoke_proxy(session: AsyncSession, tenant_id: uuid.UUID) -> None:
         await revoke_proxy_tokens(session, tenant_id)

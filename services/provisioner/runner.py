@@ -17,6 +17,7 @@ from services.context import Platform
 from services.database.base import utcnow
 from services.provisioner import bookkeeping, leases, operations
 from services.provisioner.assembly import CELL_SECRETS
+from services.provisioner.bookkeeping import Built
 from services.provisioner.borders import Neighbours
 from services.provisioner.cell_work import CellWork, Shift
 from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
@@ -29,7 +30,6 @@ from services.provisioner.operations import EventRow
 from services.provisioner.recorder import EventRecorder
 from services.provisioner.tables import Operation, Tenant
 from services.provisioner.vocabulary import EventKind, OperationKind, OperationStatus
-from tenants.spec import CellSpec
 
 log = get_logger(__name__)
 
@@ -125,7 +125,7 @@ class OperationRunner:
                     await self._depart(shift)
                 case _:
                     pass
-            return self._built(kind, *await self._work.build(shift))
+            return self._built(kind, await self._work.build(shift))
         except LeaseLostError:
             raise
         except OperationStoppedError as error:
@@ -145,10 +145,10 @@ class OperationRunner:
 
         return Ending(status=OperationStatus.SUCCEEDED, sentence=SENTENCES[OperationKind.DESTROY][1], record=record)
 
-    def _built(self, kind: OperationKind, outcome: Outcome, spec: CellSpec) -> Ending:
+    def _built(self, kind: OperationKind, built: Built) -> Ending:
         async def record(session: AsyncSession, tenant: Tenant, operation: Operation, event: EventRow) -> None:
             await self._register_backups(session, tenant, kind)  # stopping a gateway may have left one
-            await bookkeeping.succeed(session, tenant, operation, outcome, spec=spec, event=event)
+            await bookkeeping.succeed(session, tenant, operation, built, event=event)
 
         return Ending(status=OperationStatus.SUCCEEDED, sentence=SENTENCES[kind][1], record=record)
 

@@ -181,8 +181,6 @@ async def _require_backup(session: AsyncSession, location: str | None) -> str | 
 
 def _substrate(wanted: str | None, plan: Plan, default: str, usable: tuple[str, ...]) -> str:
     chosen = wanted or (default if default in plan.substrates else plan.substrates[0])
-    if chosen not in usable:
-        raise unavailable(chosen, usable)
     if chosen not in plan.substrates:
         allowed = ", ".join(plan.substrates)
         raise InvalidInputError(
@@ -190,6 +188,8 @@ def _substrate(wanted: str | None, plan: Plan, default: str, usable: tuple[str, 
             code="substrate_not_in_plan",
             remedy=f"Choose one of: {allowed}.",
         )
+    if chosen not in usable:
+        raise unavailable(chosen, usable)
     return chosen
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -77,6 +77,12 @@ class ProcessDriver(SubstrateDriver):
         del port
         status = await asyncio.to_thread(supervision.status, self._supervisor, slug)
         return await asyncio.to_thread(_look, status)
+
+    @override
+    async def fingerprints(self, slug: str) -> Mapping[str, str]:
+        """None: what drifts in a process cell is found by the provider's Read."""
+        del slug
+        return {}
 
     @override
     async def logs(self, slug: str, *, lines: int) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +24,8 @@ class Sighting:
     observed: Observed
     reason: str | None = None
     """Why it is broken or unknown."""
+    objects: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprints of what the cell consists of, by name; empty where the substrate's own state tells drift."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +98,10 @@ class SubstrateDriver(CellProbe, Protocol):
     @override
     async def look(self, slug: str, *, port: int) -> CellLook:
         """As `CellProbe.look`, with more to tell."""
+        ...
+
+    async def fingerprints(self, slug: str) -> Mapping[str, str]:
+        """As `Sighting.objects`, read now: kept after an operation, and compared with what is seen later."""
         ...
 
     async def logs(self, slug: str, *, lines: int) -> list[str]:

@@ -2,68 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 
-import psutil
 import pytest
 
 from services.demo.observe import Observer
-from services.demo.parent import Parent, SignupForm
 from services.demo.world import World
-
-CHATS = itertools.count(5001)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Customer:
-    """A parent with an assistant of their own."""
-
-    world: World
-    observer: Observer
-    parent: Parent
-    signup_id: str
-    slug: str
-
-    @property
-    def tenant(self) -> dict:
-        return self.observer.tenant(self.slug)
-
-    @property
-    def pid(self) -> int:
-        """The process that listens on the cell's port now; what was observed may be one restart old."""
-        port = int(self.observed["endpoint"].rsplit(":", 1)[1])
-        return self.world.await_(lambda: _listener(port), f"a gateway on port {port}", seconds=60)
-
-    @property
-    def observed(self) -> dict:
-        return self.observer.cell(self.slug)["observed"]
-
-    @property
-    def folder(self) -> Path:
-        return self.world.data / "cells" / self.slug
-
-    def environ(self) -> dict[str, str]:
-        """What the gateway's process holds in its environment: its placeholders."""
-        return psutil.Process(self.pid).environ()
-
-    def await_state(self, state: str, *, seconds: float = 180) -> dict:
-        return self.observer.await_state(self.slug, state, seconds=seconds)
-
-    def start_chat(self) -> str:
-        """Open the deep link; returns the bot's greeting."""
-        link = self.world.await_(lambda: self.observer.chat_url(self.signup_id), "the deep link", seconds=60)
-        return self.parent.open_link(link)
-
-
-def _listener(port: int) -> int | None:
-    for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-            return connection.pid
-    return None
+from tests.e2e.people import Customer, payer
 
 
 @pytest.fixture(scope="session")
@@ -86,16 +31,7 @@ def observer(world: World) -> Observer:
 @pytest.fixture(scope="session")
 def pays(world: World, observer: Observer) -> Callable[..., Customer]:
     """Signs up a parent and pays; returns once the tenant is wanted."""
-
-    def pay(child: str, **form) -> Customer:
-        parent = Parent(world, chat_id=next(CHATS), name=f"Parent of {child}")
-        answers = (("child_name", child), ("child_birthday", "2025-09-01"))
-        page = parent.sign_up(SignupForm(email=f"{child.lower()}@example.com", answers=answers, **form))
-        signup_id = urlsplit(parent.pay(page)).path.rstrip("/").rsplit("/", 1)[1]
-        slug = world.await_(lambda: observer.tenant_of_signup(signup_id), f"{child}'s tenant")
-        return Customer(world=world, observer=observer, parent=parent, signup_id=signup_id, slug=slug)
-
-    return pay
+    return payer(world, observer)
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,14 @@ from lightkube.utils.quantity import parse_quantity
 
 from clawstack.errors import ClawstackError
 from clawstack.labels import MANAGED_BY, SUBSTRATE
+from services.substrates.namespace import fingerprints
 from services.substrates.namespace.cluster import Cluster
 from services.substrates.namespace.judge import POD
 from tenants.namespace.workload import NAME
 
 CELLS: Final = {MANAGED_BY: "clawstack", SUBSTRATE: "namespace"}
 _FRESH: Final = 1.0
+_OBJECTS_FRESH: Final = 5.0
 _USAGE_FRESH: Final = 15.0
 """A metrics server measures about as often."""
 
@@ -50,6 +52,7 @@ class Board:
         self._cluster = cluster
         self._pods = _Kept(self._list_pods, seconds=_FRESH)
         self._stateful_sets = _Kept(self._list_stateful_sets, seconds=_FRESH)
+        self._objects = _Kept(lambda: fingerprints.of_all(cluster), seconds=_OBJECTS_FRESH)
         self._usage = _Kept(self._list_usage, seconds=_USAGE_FRESH)
         self._metrics: type[GenericNamespacedResource] | None = None
 
@@ -60,6 +63,10 @@ class Board:
     async def stateful_set(self, namespace: str) -> StatefulSet | None:
         """What asks for it."""
         return (await self._stateful_sets.get()).get(namespace)
+
+    async def fingerprints(self, namespace: str) -> Mapping[str, str]:
+        """What the cell's objects look like, at most some seconds ago."""
+        return (await self._objects.get()).get(namespace, {})
 
     async def memory(self, namespace: str) -> int | None:
         """Bytes that the gateway uses; None where the cluster measures nothing."""

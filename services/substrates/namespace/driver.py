@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final, cast
 
 from lightkube.resources.core_v1 import Namespace, PersistentVolume, Pod
@@ -14,6 +14,7 @@ from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.labels import TENANT
 from clawstack.naming import namespace_name
 from services.provisioner.vocabulary import Observed
+from services.substrates.namespace import fingerprints
 from services.substrates.namespace.board import CELLS, Board
 from services.substrates.namespace.cluster import Cluster
 from services.substrates.namespace.judge import SEED, Phase, Verdict, View, gateway_began, judge
@@ -104,6 +105,11 @@ class NamespaceDriver(SubstrateDriver):
             return CellLook(observed=Observed.UNKNOWN, reason=error.sentence(), where=self._settings.cluster)
 
     @override
+    async def fingerprints(self, slug: str) -> Mapping[str, str]:
+        """Of everything in the cell's namespace, read now."""
+        return await fingerprints.of_cell(self._cluster, namespace_name(slug))
+
+    @override
     async def logs(self, slug: str, *, lines: int) -> list[str]:
         """The gateway's own, or those of its preparation where it never began."""
         cell = self._cell(slug)
@@ -165,6 +171,7 @@ class NamespaceDriver(SubstrateDriver):
             restarts=verdict.restarts,
             memory_bytes=await self._board.memory(namespace) if verdict.phase is Phase.READY else None,
             started_at=pod.status.startTime if pod and pod.status else None,
+            objects=await self._board.fingerprints(namespace),
         )
 
     async def _left(self, namespace: str) -> list[str]:

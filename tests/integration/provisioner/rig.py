@@ -55,7 +55,7 @@ class Seen:
             self.calls.append(("register_backups", tenant.id))
             return 0
 
-        async def find_archive(_: AsyncSession, location: str) -> Archive:
+        async def find_archive(location: str) -> Archive:
             raise NotFoundError(f"There is no backup at {location}.")
 
         async def latest_backup(_: AsyncSession, tenant_id: uuid.UUID) -> str | None:

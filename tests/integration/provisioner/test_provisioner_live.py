@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
+from services.health.sweep import Sweep
 from services.provisioner import desired, operations
 from services.provisioner.borders import Neighbours
 from services.provisioner.tables import Cell, Tenant
@@ -31,6 +32,7 @@ class ToldDriver(SubstrateDriver):
         self.answers: dict[str, list[ClawstackError]] = {}
         self.waiting: set[str] = set()
         self.interrupted: list[str] = []
+        self.objects: Mapping[str, str] = {}
 
     async def _called(self, verb: str, slug: str, tell: Tell | None = None) -> None:
         cell = self._rig.probe.cell(slug)
@@ -64,7 +66,10 @@ class ToldDriver(SubstrateDriver):
         await self._called("restore", spec.slug, tell)
 
     async def look(self, slug: str, *, port: int) -> CellLook:
-        return CellLook(observed=Observed.RUNNING)
+        return CellLook(observed=Observed.RUNNING, objects=self.objects)
+
+    async def fingerprints(self, slug: str) -> Mapping[str, str]:
+        return self.objects
 
     async def logs(self, slug: str, *, lines: int) -> list[str]:
         return []
@@ -226,6 +231,24 @@ async def test_a_cell_whose_plan_is_lost_is_not_destroyed_unsaved(rig: Rig, driv
     await rig.want(tenant, skip_backup=True)
     await rig.reconciler().reconcile(tenant.id)
     assert rig.probe.cell(tenant.slug) is None
+
+
+async def test_what_somebody_changed_is_repaired_and_the_operation_says_so(rig: Rig, drivers: ToldDrivers) -> None:
+    driver = drivers.of("process")
+    driver.objects = {"NetworkPolicy/default-deny": "a", "StatefulSet/gateway": "b"}
+    tenant = await healthy(rig, drivers)
+    await rig.fetch_jobs()
+    sweep = Sweep(database=rig.platform.database, probes={"process": driver})
+    assert (await sweep.run()).repairs == 0
+    driver.objects = {"StatefulSet/gateway": "b"}
+    assert (await sweep.run()).repairs == 1
+    seen = await rig.tenant(tenant)
+    assert seen.state == "degraded"
+    assert seen.state_reason == "Somebody changed the cell from outside: NetworkPolicy default-deny is gone."
+    await rig.reconciler().reconcile(tenant.id)
+    repair = (await rig.operations(tenant))[-1]
+    assert (repair.kind, repair.status, repair.reason) == ("update", "succeeded", seen.state_reason)
+    assert (await rig.tenant(tenant)).state == "healthy"
 
 
 async def test_what_was_never_built_cannot_be_backed_up(rig: Rig, drivers: ToldDrivers) -> None:

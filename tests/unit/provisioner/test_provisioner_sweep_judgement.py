@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.health.judgement import PATIENCE, Look, Verdict, judge
+from services.health.judgement import PATIENCE, Look, Verdict, judge, with_drift
 from services.health.part import cron_of
 from services.provisioner.vocabulary import Desired, Observed
 from services.substrates.protocol import Sighting
@@ -33,6 +33,36 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 def test_verdicts(desired: Desired, seen: Observed, since: timedelta | None, verdict: Verdict) -> None:
     look = Look(desired=desired, sighting=Sighting(observed=seen), unwell_since=None if since is None else NOW - since)
     assert judge(look, now=NOW) is verdict
+
+
+LEFT = {"NetworkPolicy/default-deny": "a", "StatefulSet/gateway": "b", "Namespace/labels": "c"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ({"StatefulSet/gateway": "b", "Namespace/labels": "c"}, "NetworkPolicy default-deny is gone"),
+        ({**LEFT, "StatefulSet/gateway": "x"}, "StatefulSet gateway was changed"),
+        ({**LEFT, "NetworkPolicy/open": "x"}, "NetworkPolicy open was added"),
+    ],
+)
+def test_what_somebody_changed_is_drift_and_is_named(seen: dict[str, str], words: str) -> None:
+    sighting = with_drift(Sighting(observed=Observed.RUNNING, objects=seen), LEFT)
+    assert sighting.observed is Observed.BROKEN
+    assert words in (sighting.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("sighting", "left"),
+    [
+        (Sighting(observed=Observed.RUNNING, objects=LEFT), LEFT),
+        (Sighting(observed=Observed.RUNNING, objects=LEFT), {}),
+        (Sighting(observed=Observed.RUNNING), LEFT),
+        (Sighting(observed=Observed.UNKNOWN, objects={"x/y": "z"}), LEFT),
+    ],
+)
+def test_nothing_is_drift_that_cannot_be_compared(sighting: Sighting, left: dict[str, str]) -> None:
+    assert with_drift(sighting, left) is sighting
 
 
 @pytest.mark.parametrize(

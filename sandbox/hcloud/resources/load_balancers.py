@@ -7,7 +7,7 @@ from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
 from sandbox.hcloud.catalogue.locations import LOCATIONS, ZONES, find, zone_of
 from sandbox.hcloud.effects import change, delete
-from sandbox.hcloud.errors import ApiError, invalid
+from sandbox.hcloud.errors import ApiError, invalid, not_found
 from sandbox.hcloud.resources import load_balancer_parts as parts
 from sandbox.hcloud.resources import networks, primary_ips
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route
@@ -214,13 +214,14 @@ def _disable_public(call: Call) -> Answer:
 
 def _change_dns_ptr(call: Call) -> Answer:
     row, address = _free(call), fields.text(call.body, "ip")
-    public = {**row["public"]}
     shown = _public_net(call, row)
     version = next((one for one in primary_ips.VERSIONS if shown[one]["ip"] == address), None)
     if version is None:
-        raise ApiError("not_found", f"IP with ID '{address}' not found")
-    public[version] = {**public[version], "dns_ptr": [{"ip": address, "dns_ptr": call.body.get("dns_ptr")}]}
-    return _changed(call, "change_dns_ptr", row, public=public)
+        raise not_found("IP", address)
+    name = [{"ip": address, "dns_ptr": call.body.get("dns_ptr")}]
+    given = primary_ips.assigned_to(call.project, "load_balancer", row["id"])
+    (given.get(version) or row["public"][version])["dns_ptr"] = name
+    return action_answer(call.start("change_dns_ptr", [("load_balancers", row["id"])]))
 
 
 def _metrics(call: Call) -> Answer:

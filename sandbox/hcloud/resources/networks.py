@@ -35,17 +35,20 @@ def attachment(
     project: Project, network: Json, zone: str, *, ip: str = "", ip_range: str = "", alias_ips: list[str] | None = None
 ) -> Json:
     """Return a new attachment with an address of its own. Raises what has no room or is taken."""
+    chosen = check_room(project, network, zone, ip=ip, ip_range=ip_range, alias_ips=alias_ips)
+    mac = addresses.mac_address(project.ids.next("mac"))
+    return {"network": network["id"], "ip": chosen, "alias_ips": alias_ips or [], "mac_address": mac}
+
+
+def check_room(
+    project: Project, network: Json, zone: str, *, ip: str = "", ip_range: str = "", alias_ips: list[str] | None = None
+) -> str:
+    """Return the address that an attachment would get. Raises what has no room or is taken."""
     if len(members(project, network["id"])) >= MOST_MEMBERS:
         raise ApiError("resource_limit_exceeded", f"a network holds at most {MOST_MEMBERS} resources")
     chosen = addresses.chosen_address(network, zone, taken_addresses(project, network), wished=ip, ip_range=ip_range)
     check_aliases(project, network, zone, alias_ips or [], but=chosen)
-    number = project.ids.next("mac")
-    return {
-        "network": network["id"],
-        "ip": chosen,
-        "alias_ips": alias_ips or [],
-        "mac_address": addresses.mac_address(number),
-    }
+    return chosen
 
 
 def taken_addresses(project: Project, network: Json) -> list[str]:

@@ -109,17 +109,28 @@ def _location(body: Json, given: dict[str, Json], call: Call) -> str:
     return str(location)
 
 
+def _different(body: Json, field: str) -> list[Any]:
+    """Return the ids in a list. Raises invalid_input when one comes twice."""
+    found = fields.items(body, field)
+    if len({str(one) for one in found}) < len(found):
+        raise invalid(field, "an ID may come only once")
+    return found
+
+
 def _networks(call: Call, zone: str) -> list[Json]:
-    found = [call.project.get("networks", one) for one in fields.items(call.body, "networks")]
+    found = [call.project.get("networks", one) for one in _different(call.body, "networks")]
     if len(found) > MOST_NETWORKS:
         raise invalid("networks", f"at most {MOST_NETWORKS} networks per server")
+    ranges = [networks.whole_range(row) for row in found]
+    if any(one.overlaps(other) for place, one in enumerate(ranges) for other in ranges[:place]):
+        raise ApiError("networks_overlap", "the networks overlap")
     for row in found:
-        networks.attachment(call.project, row, zone)  # raises when there is no room
+        networks.check_room(call.project, row, zone)
     return found
 
 
 def _volumes(call: Call, location: str) -> list[Json]:
-    found = [call.project.get("volumes", one) for one in fields.items(call.body, "volumes")]
+    found = [call.project.get("volumes", one) for one in _different(call.body, "volumes")]
     if len(found) > volumes.MOST_PER_SERVER:
         raise volumes.too_many()
     for row in found:

@@ -184,6 +184,16 @@ def test_networks_of_a_server(lab: Lab):
     lab.ok("POST", f"/networks/{network}/actions/delete_subnet", subnet)
 
 
+def test_a_server_is_made_in_different_networks_that_do_not_overlap(lab: Lab):
+    network = lab.network()
+    assert lab.refused("POST", "/servers", {**BODY, "networks": [network, network]}) == (422, "invalid_input")
+    twin = lab.network("twin")
+    assert lab.refused("POST", "/servers", {**BODY, "networks": [network, twin]}) == (422, "networks_overlap")
+    assert not lab.project.rows("servers")
+    server = lab.server(networks=[network])
+    assert lab.show("servers", server)["private_net"][0]["mac_address"] == "86:00:00:00:00:01"
+
+
 def test_placement_group_needs_a_stopped_server(lab: Lab):
     group = lab.ok("POST", "/placement_groups", {"name": "g", "type": "spread"})["placement_group"]["id"]
     server = lab.server()

@@ -1,4 +1,4 @@
-"""Actions of servers: power, type, image, network. Source: docs.hetzner.cloud, server actions."""
+"""Actions of servers: power, type, images, rescue. Those of their places are in `server_places.py`. Source: docs.hetzner.cloud."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -6,14 +6,13 @@ from typing import Any, Final
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.catalogue.images import ISOS
-from sandbox.hcloud.catalogue.locations import find, zone_of
+from sandbox.hcloud.catalogue.locations import find
 from sandbox.hcloud.catalogue.server_types import SERVER_TYPES
 from sandbox.hcloud.effects import change
 from sandbox.hcloud.errors import ApiError, invalid, not_found, protected
-from sandbox.hcloud.resources import images, networks, placement_groups, primary_ips
+from sandbox.hcloud.resources import images, primary_ips
 from sandbox.hcloud.resources.common import action_answer, protection_route
 from sandbox.hcloud.resources.server_creation import (
-    MOST_NETWORKS,
     MOST_USER_DATA,
     check_available,
     found_type,
@@ -48,7 +47,8 @@ def _power(command: str, *, meanwhile: str, then: str) -> Handler:
     return act
 
 
-def _must_be_off(row: Json) -> None:
+def must_be_off(row: Json) -> None:
+    """Raise server_not_stopped unless the server is off."""
     if row["status"] != "off":
         raise ApiError("server_not_stopped", "server is not stopped")
 
@@ -57,7 +57,7 @@ def _change_type(call: Call) -> Answer:
     row = free_server(call)
     wished, old = found_type(call.body.get("server_type")), SERVER_TYPES[row["server_type"]]
     grows = fields.boolean(call.body, "upgrade_disk", default=True)
-    _must_be_off(row)
+    must_be_off(row)
     if wished["architecture"] != old["architecture"]:
         raise ApiError("invalid_server_type", "the architecture of a server cannot change")
     if wished["disk"] < row["primary_disk_size"]:
@@ -160,85 +160,6 @@ def _change_dns_ptr(call: Call) -> Answer:
     raise not_found("IP", address)
 
 
-def _attach_to_network(call: Call) -> Answer:
-    row, network = free_server(call), call.project.get("networks", call.body.get("network"))
-    attached = [one["network"] for one in row["private_net"]]
-    if network["id"] in attached:
-        raise ApiError("server_already_attached", "server is already attached to the network")
-    if len(attached) >= MOST_NETWORKS:
-        raise ApiError("resource_limit_exceeded", f"at most {MOST_NETWORKS} networks per server")
-    _check_overlap(call, network, attached)
-    ip, ip_range = (fields.text(call.body, name, required=False) for name in ("ip", "ip_range"))
-    aliases = [str(one) for one in fields.items(call.body, "alias_ips")]
-    zone = zone_of(row["location"])
-    new = networks.attachment(call.project, network, zone, ip=ip, ip_range=ip_range, alias_ips=aliases)
-    undo = [change("servers", row["id"], private_net=row["private_net"])]
-    row["private_net"] = [*row["private_net"], new]  # at once, so that nobody else gets the address
-    return action_answer(_network_action(call, "attach_to_network", row, network, undo=undo))
-
-
-def _check_overlap(call: Call, network: Json, attached: Sequence[int]) -> None:
-    wished = networks.whole_range(network)
-    if any(wished.overlaps(networks.whole_range(call.project.get("networks", one))) for one in attached):
-        raise ApiError("networks_overlap", "the network overlaps with another one of the server")
-
-
-def _network_action(call: Call, command: str, row: Json, network: Json, **how: Any) -> Json:
-    targets = [("servers", row["id"]), ("networks", network["id"])]
-    return call.start(command, targets, locks=targets[:1], **how)
-
-
-def _attached(call: Call, row: Json) -> tuple[Json, Json]:
-    network = call.project.get("networks", call.body.get("network"))
-    found = next((one for one in row["private_net"] if one["network"] == network["id"]), None)
-    if found is None:
-        raise ApiError("server_not_attached_to_network", "server is not attached to the network")
-    return network, found
-
-
-def _detach_from_network(call: Call) -> Answer:
-    row = free_server(call)
-    network, gone = _attached(call, row)
-    left = [one for one in row["private_net"] if one != gone]
-    done = [change("servers", row["id"], private_net=left)]
-    return action_answer(_network_action(call, "detach_from_network", row, network, effects=done))
-
-
-def _change_alias_ips(call: Call) -> Answer:
-    row = free_server(call)
-    network, old = _attached(call, row)
-    others = [one for one in row["private_net"] if one != old]
-    undo = [change("servers", row["id"], private_net=row["private_net"])]
-    row["private_net"] = [*others, {**old, "alias_ips": []}]  # its own addresses are free for it
-    aliases = [str(one) for one in fields.items(call.body, "alias_ips")]
-    try:
-        networks.check_aliases(call.project, network, zone_of(row["location"]), aliases)
-    except ApiError:
-        row["private_net"] = [*others, old]
-        raise
-    row["private_net"] = [*others, {**old, "alias_ips": aliases}]
-    return action_answer(_network_action(call, "change_alias_ips", row, network, undo=undo))
-
-
-def _add_to_group(call: Call) -> Answer:
-    row = free_server(call)
-    group = call.project.get("placement_groups", call.body.get("placement_group"))
-    _must_be_off(row)
-    if row["placement_group"] is not None:
-        raise ApiError("already_in_placement_group", "server is already in a placement group")
-    placement_groups.check_room(call.project, group["id"])
-    undo = [change("servers", row["id"], placement_group=None)]
-    row["placement_group"] = group["id"]
-    return action_answer(started(call, "add_to_placement_group", row, undo=undo))
-
-
-def _remove_from_group(call: Call) -> Answer:
-    row = free_server(call)
-    if row["placement_group"] is None:
-        raise ApiError("not_in_placement_group", "server is in no placement group")
-    return action_answer(started(call, "remove_from_placement_group", row, placement_group=None))
-
-
 def _metrics(call: Call) -> Answer:
     call.target("servers")
     told = {"start": call.first("start"), "end": call.first("end"), "step": float(call.first("step") or 60)}
@@ -263,11 +184,6 @@ _HANDLERS: Final[dict[str, Handler]] = {
     "reset_password": _reset_password,
     "request_console": _request_console,
     "change_dns_ptr": _change_dns_ptr,
-    "attach_to_network": _attach_to_network,
-    "detach_from_network": _detach_from_network,
-    "change_alias_ips": _change_alias_ips,
-    "add_to_placement_group": _add_to_group,
-    "remove_from_placement_group": _remove_from_group,
 }
 ROUTES: Final[list[Route]] = [
     *[("POST", f"/servers/{{id}}/actions/{name}", handler) for name, handler in _HANDLERS.items()],

@@ -76,9 +76,14 @@ def _plan(call: Call) -> Plan:
         given=given,
         automatic=automatic,
     )
-    if not public and not plan.networks:
-        raise invalid("networks", "a server needs a public or a private network")
+    if not public and not plan.networks and _starts(body):
+        # The official provider makes such a server off and attaches its networks before it powers on.
+        raise invalid("networks", "a server that starts needs a public or a private network")
     return plan
+
+
+def _starts(body: Json) -> bool:
+    return fields.boolean(body, "start_after_create", default=True)
 
 
 def _public(call: Call) -> tuple[bool, dict[str, Json], tuple[str, ...]]:
@@ -212,7 +217,6 @@ def _make(call: Call, row: Json, plan: Plan, user_data: str) -> None:
 
 def _actions(call: Call, row: Json, plan: Plan) -> tuple[Json, list[Json]]:
     target = [("servers", row["id"])]
-    starts = fields.boolean(call.body, "start_after_create", default=True)
     failed = [change("servers", row["id"], status="off")]
     action = call.start("create_server", target, effects=[change("servers", row["id"], status="off")], undo=failed)
     following, before = [], action
@@ -221,7 +225,7 @@ def _actions(call: Call, row: Json, plan: Plan) -> tuple[Json, list[Json]]:
         targets = [*target, ("volumes", volume["id"])]
         before = call.start("attach_volume", targets, effects=[given], after=before)
         following.append(before)
-    if starts:
+    if _starts(call.body):
         running = [change("servers", row["id"], status="running")]
         following.append(call.start("start_server", target, effects=running, after=before))
     return action, following

@@ -156,6 +156,17 @@ def test_power_type_and_disk(lab: Lab):
     assert lab.show("servers", server)["status"] == "running"
 
 
+def test_a_server_without_any_network_may_be_made_off_and_attached_before_it_starts(lab: Lab):
+    nothing = {"enable_ipv4": False, "enable_ipv6": False}
+    server = lab.server(public_net=nothing, start_after_create=False)
+    assert lab.show("servers", server)["status"] == "off"
+    network = lab.network()
+    lab.ok("POST", f"/servers/{server}/actions/attach_to_network", {"network": network, "ip": "10.0.1.7"})
+    lab.ok("POST", f"/servers/{server}/actions/poweron")
+    shown = lab.show("servers", server)
+    assert (shown["status"], shown["private_net"][0]["ip"]) == ("running", "10.0.1.7")
+
+
 def test_networks_of_a_server(lab: Lab):
     network, server = lab.network(), lab.server()
     path = f"/servers/{server}/actions"

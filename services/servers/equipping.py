@@ -60,8 +60,8 @@ def can_serve(boot: ServerBoot, *, template: str, now: datetime) -> bool:
     """Whether the machine of this boot is, or can still become, the one that is wanted."""
     if boot.closed_at is not None or boot.retired_at is not None or boot.template != template:
         return False
-    left = (boot.expires_at - now) / (boot.expires_at - boot.created_at)
-    return boot.used_at is not None or left > _USABLE_SHARE
+    life = boot.expires_at - boot.created_at
+    return boot.used_at is not None or boot.expires_at - now > life * _USABLE_SHARE
 
 
 async def sealing_key(session: AsyncSession, vault: Vault, tenant_id: uuid.UUID) -> DataKey:

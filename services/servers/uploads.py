@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from clawstack.errors import InvalidInputError, PayloadTooLargeError, TemporaryError
+from clawstack.errors import InvalidInputError, PayloadTooLargeError, PermanentError, TemporaryError
 from services.backups.service import register_backups
 from services.context import Platform
 from services.database.base import utcnow
@@ -98,8 +98,10 @@ def _keep(draft: Path, target: Path, slug: str, upload: Upload, key: bytes, size
         sealed = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         plain = _Hashing()
-        if sealed == upload.sha256:
+        try:
             decrypt(file, plain, key=key, slug=slug)
+        except PermanentError as error:  # the sender's mistake, not the platform's
+            raise InvalidInputError(error.message, code=error.code) from None
     if sealed != upload.sha256 or plain.hexdigest() != upload.plain_sha256:
         raise InvalidInputError("The archive is not the one that was announced.", code="bad_backup")
     now = datetime.now(UTC)

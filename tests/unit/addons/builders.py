@@ -44,6 +44,7 @@ EVERYTHING: dict[str, Any] = {
     "database": {"image": "ghcr.io/cloudnative-pg/postgresql:17.6"},
     "workloads": WORKLOADS,
 }
+EXTERNAL_DATABASE = {"addresses": ["10.0.9.4"]}
 SWITCHES = [name for name in EVERYTHING if name != "cluster"]
 
 

@@ -151,6 +151,20 @@ def _without_secrets(value: Any) -> Any:
     return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
+def test_secrets_are_marked_at_the_door_and_not_only_by_the_sdk() -> None:
+    marks: dict[str, bool] = {}
+
+    async def program() -> None:
+        provider = kubernetes.Provider("cluster", kubeconfig="kind: Config")
+        addons = Addons("prod", settings(), provider=provider, secrets=AddonSecrets(**PLANTED))
+        for name, value in addons._known(settings(), AddonSecrets(**PLANTED)).items():
+            marks[name] = await value.is_secret()
+
+    run_program(program, Engine(), project="clawstack", stack="prod")
+    assert len(marks) >= 7
+    assert all(marks.values()), marks
+
+
 def data_of(requests: dict[str, Any], name: str) -> dict[str, str]:
     data = reveal(to_python(requests[name].object))["data"]
     return {key: base64.b64decode(value).decode() for key, value in data.items()}

@@ -18,13 +18,12 @@ from clawstack.addons.workloads.settings import Role
 from clawstack.settings import environment_names
 from clawstack_policies.kubernetes import pods as pod_rules
 from clawstack_policies.pack import POLICIES
-from tests.unit.addons.builders import IMAGE, addon, document, manifests, settings, workloads
+from tests.unit.addons.builders import EXTERNAL_DATABASE, IMAGE, addon, document, manifests, settings, workloads
 from tests.unit.namespace.builders import make_settings
 from tests.unit.policies.judging import judge
 
 GOLDEN = Path(__file__).parent / "golden" / "workloads.yaml"
 ROLES = [role.value for role in Role]
-EXTERNAL = {"addresses": ["10.0.9.4"]}
 
 
 def deployment(role: str, **changes: Any) -> dict[str, Any]:
@@ -70,7 +69,7 @@ def test_the_databases_address_comes_from_the_secret_of_whoever_runs_it() -> Non
         return next(entry for entry in container["env"] if entry["name"] == "CLAWSTACK_DATABASE_URL")["valueFrom"]
 
     assert reference(settings()) == {"secretKeyRef": {"name": "clawstack-db-app", "key": "uri"}}
-    outside = settings(database=EXTERNAL)
+    outside = settings(database=EXTERNAL_DATABASE)
     assert reference(outside) == {"secretKeyRef": {"name": "clawstack-database", "key": "uri"}}
     [secret] = [entry for entry in manifests(outside) if entry.name == "clawstack-database"]
     assert secret.secrets() == {"database_url"}

@@ -17,7 +17,8 @@ ENVIRONMENT: Final = "clawstack-environment"
 BACKUPS: Final = "clawstack-backups"
 PRIORITY: Final = "clawstack-platform"
 DATA: Final = "/var/lib/clawstack"
-_UID: Final = 1000
+_UID: Final = 10001
+"""No user of a node has it."""
 _GRACE: Final = {Role.API: 30, Role.WORKER: 90, Role.PROXY: 60, Role.ROUTER: 30}
 """Seconds until a pod is killed. The worker lets go of its operations first: 20 s of `operation_grace`, twice over."""
 _HOLD_BACKUPS: Final = (Role.API, Role.WORKER)

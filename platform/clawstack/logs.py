@@ -51,6 +51,8 @@ def configure(
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # paths of the Telegram router carry channel tokens
+    for client in ("httpx", "httpx2", "lightkube"):  # a line for each call: thousands in every sweep
+        logging.getLogger(client).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

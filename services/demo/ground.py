@@ -75,6 +75,8 @@ def test_cluster_settings(cluster: TestCluster, *, port: int) -> dict[str, str]:
     }
     return {
         "CLAWSTACK_KUBECONFIG": str(cluster.kubeconfig),
+        # Telegram sends to HTTPS alone, but for its stand-in on loopback; this platform listens where pods reach it.
+        "CLAWSTACK_TELEGRAM_INTAKE": "polling",
         "CLAWSTACK_CLUSTER": json.dumps(described),
         "CLAWSTACK_CLUSTER_PLATFORM_URL": f"http://{cluster.node_ip}:{port}",
     }
@@ -94,7 +96,7 @@ def _on_given_cluster(overrides: Mapping[str, str]) -> Ground:
     url = os.environ["CLAWSTACK_CLUSTER_PLATFORM_URL"]
     host, _, port = url.removeprefix("http://").partition(":")
     world = World(overrides=overrides, host=host, port=int(port))
-    world.set({name: os.environ[name] for name in names})
+    world.set({**{name: os.environ[name] for name in names}, "CLAWSTACK_TELEGRAM_INTAKE": "polling"})
     return Ground(
         world=world,
         evidence=NamespaceEvidence(kubectl=Path(kubectl), kubeconfig=Path(os.environ["CLAWSTACK_KUBECONFIG"])),

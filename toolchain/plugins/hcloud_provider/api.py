@@ -16,7 +16,15 @@ from urllib.parse import urlencode, urlsplit
 from typing_extensions import override
 
 from clawstack.errors import TemporaryError
-from toolchain.plugins.hcloud_provider.refusals import BUSY, NOT_FOUND, RATE_LIMITED, Refusal, error_of, refusal_of
+from toolchain.plugins.hcloud_provider.refusals import (
+    BUSY,
+    NO_SUBNET,
+    NOT_FOUND,
+    RATE_LIMITED,
+    Refusal,
+    error_of,
+    refusal_of,
+)
 
 Object = dict[str, Any]
 
@@ -25,6 +33,8 @@ _CALL_SECONDS: Final = 60.0
 _PAGE: Final = 50
 _REFUSED: Final = 400
 _SERVERS_FAULT: Final = 500
+_SHORTER: Final = 4.0
+"""Part of the patience that is left for what is seldom worth it."""
 
 
 class Stopped(TemporaryError):  # noqa: N818 - reads as a state
@@ -129,7 +139,7 @@ class Api:
             except (OSError, http.client.HTTPException) as error:
                 if not repeatable and not isinstance(error, ConnectionRefusedError | socket.gaierror):
                     raise Lost(f"The connection broke during {what} ({error}).") from error
-                if waited >= self._patience.busy / 4 or self.stop.is_set():
+                if waited >= self._patience.busy / _SHORTER or self.stop.is_set():
                     raise self._unreachable(error) from error
                 wait = pause
             self.pause(wait, "for a busy API")
@@ -146,6 +156,8 @@ class Api:
     def _worth_asking_again(self, refusal: Refusal, waited: float) -> bool:
         if refusal.code == RATE_LIMITED:
             return waited < self._patience.limited
+        if refusal.code == NO_SUBNET:
+            return waited < self._patience.busy / _SHORTER
         return refusal.code in BUSY and waited < self._patience.busy
 
     def _limit_pause(self, refusal: Refusal, waited: float) -> float:

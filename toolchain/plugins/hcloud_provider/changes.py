@@ -77,9 +77,13 @@ def still_shown(fields: Fields, wish: Values, live: Values) -> dict[str, Any]:
 
 def adopted(fields: Fields, live: Values) -> dict[str, Any]:
     """The wish that an imported object fulfils: everything that it shows and that is not empty."""
-    shown = {name: live.get(name) for name, field in fields.items() if field.readable}
     defaults = {name: field.default for name, field in fields.items() if field.default is not None}
-    return {**defaults, **{name: value for name, value in shown.items() if value not in (None, "", 0, [], {})}}
+    shown = {name: live.get(name) for name, field in fields.items() if field.readable}
+    told = {name: value for name, value in shown.items() if value is not None}
+    return {
+        **defaults,
+        **{name: value for name, value in told.items() if value != empty(fields[name].shape) or value is False},
+    }
 
 
 def outputs(fields: Fields, wish: Values, live: Values) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from toolchain.plugins.hcloud_provider.checking import complaints, converted, wi
 from toolchain.plugins.hcloud_provider.registry import resource_of
 from toolchain.plugins.hcloud_provider.resource import Resource, Unfinished
 from toolchain.plugins.hcloud_provider.session import Session
-from toolchain.plugins.hcloud_provider.shapes import Field
+from toolchain.plugins.hcloud_provider.shapes import Field, empty
 from toolchain.plugins.hcloud_provider.telling import EngineLog, abort_unfinished
 from toolchain.plugins.hcloud_provider.waiting import Watch
 
@@ -126,7 +126,7 @@ class HcloudProvider(PlainProvider):
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         resource = resource_of(request.urn)
         self._known.add((resource.type_name, request.id))
-        old, new = to_python(request.old_inputs or request.olds), to_python(request.news)
+        old, new = _before(resource, request), to_python(request.news)
         ignored = {path.split(".")[0].split("[")[0] for path in request.ignoreChanges}
         changed = sorted(differing(resource.fields, old, new) - ignored)
         if not changed:
@@ -191,7 +191,7 @@ class HcloudProvider(PlainProvider):
             return provider_pb2.UpdateResponse(properties=to_struct(_foreseen(resource, wish, _own(olds))))
         plain = _plain(resource, wish)
         session = self._session(request.urn)
-        before = reveal(_own(to_python(request.old_inputs or request.olds)))
+        before = reveal(_before(resource, request))
         changed = set(resource.fields) if olds.get(_UNFINISHED) else set(differing(resource.fields, before, plain))
         live = _read(resource, session, request.id, plain)
         live = _changed(resource, session, request.id, plain, live, changed)
@@ -253,6 +253,15 @@ def _own(inputs: Mapping[str, Any]) -> Values:
     return {name: value for name, value in inputs.items() if not name.startswith("__") and value is not None}
 
 
+def _before(resource: Resource, request: provider_pb2.DiffRequest | provider_pb2.UpdateRequest) -> Values:
+    """The last wish, and what Hetzner chose where nothing was wished: to wish that now is no change."""
+    olds, inputs = to_python(request.olds), to_python(request.old_inputs)
+    if not inputs:
+        return olds
+    chosen = {name: olds.get(name) for name, field in resource.fields.items() if field.computed}
+    return {**{name: value for name, value in chosen.items() if value is not None}, **inputs}
+
+
 def _inputs_of(resource: Resource, request: provider_pb2.ReadRequest) -> Values:
     """The wish as far as the last outputs tell it; empty for an import."""
     return {name: value for name, value in _own(to_python(request.properties)).items() if name in resource.fields}
@@ -305,7 +314,11 @@ def _changed(
 def _foreseen(resource: Resource, wish: Values, olds: Values) -> Values:
     """Outputs of a preview: what is wished, what stays, and unknown what Hetzner will say."""
     told = {name: olds.get(name, UNKNOWN) for name in resource.computed}
-    told |= {name: olds.get(name, UNKNOWN) for name, field in resource.fields.items() if field.computed}
+    for name, field in resource.fields.items():
+        if field.computed:
+            told[name] = olds.get(name, UNKNOWN)
+        elif field.readable:
+            told[name] = empty(field.shape)
     foreseen = {**told, **wish}
     marked = {
         name: Secret(reveal(value))

@@ -22,7 +22,10 @@ from clawstack.errors import (
 
 RATE_LIMITED: Final = "rate_limit_exceeded"
 NOT_FOUND: Final = "not_found"
-UNIQUENESS: Final = "uniqueness_error"
+NO_SUBNET: Final = "no_subnet_available"
+"""Also what a subnet says that is just being made."""
+_REFUSED: Final = 400
+_SERVERS_FAULT: Final = 500
 
 #: Somebody else works on the object, or Hetzner is busy: the same call succeeds later.
 BUSY: Final = frozenset({
@@ -35,11 +38,12 @@ _PERSON: Final[Mapping[str, str]] = {
     "resource_unavailable": "Choose another server type or location, or try again when Hetzner has room.",
     "placement_error": "Use another placement group (at most 10 servers each) or location, or try again later.",
     "no_space_left_in_location": "Choose another location, or try again when Hetzner has room.",
+    "ip_not_available": "Choose another address, or free this one first: two servers cannot have it at once.",
+    "limit_exceeded_error": "Spread what is attached over more servers; one takes at most 16 volumes.",
     "unauthorized": "Give a valid API token of the project (hcloud:token, or HCLOUD_TOKEN).",
     "token_readonly": "Give an API token that may read and write.",
     "forbidden": "Give an API token that may do this, or lift what forbids it in the project.",
 }
-_PERSON_ALSO: Final = re.compile(r".*_limit_exceeded|.*_unavailable|maximum_.*")
 _PROTECTED: Final = "Set deleteProtection (rebuildProtection, changeProtection) to false and run the update first."
 
 
@@ -95,7 +99,8 @@ def _lasting(refusal: Refusal, sentence: str, code: str) -> ClawstackError:
             return ConflictError(sentence, code=code, remedy=remedy)
         case "invalid_input" | "json_error" | "unsupported_error" | "invalid_server_type":
             return InvalidInputError(sentence, code=code)
-        case person if person in _PERSON or _PERSON_ALSO.fullmatch(person):
+        case person if person in _PERSON or _REFUSED <= refusal.status < _SERVERS_FAULT:
+            # The present state at Hetzner forbids it: somebody must look, nobody need be woken.
             return NeedsAttentionError(sentence, code=code, remedy=_PERSON.get(person))
         case _:
             return PermanentError(sentence, code=code)
@@ -118,4 +123,4 @@ def _code(code: str) -> str:
 
 def _code_of_status(status: int) -> str:
     known = {401: "unauthorized", 403: "forbidden", 404: NOT_FOUND, 409: "conflict", 423: "locked", 429: RATE_LIMITED}
-    return known.get(status) or ("unavailable" if status >= 500 else f"http_{status}")  # noqa: PLR2004 - server side
+    return known.get(status) or ("unavailable" if status >= _SERVERS_FAULT else f"http_{status}")

@@ -24,6 +24,7 @@ UNFINISHED: Final = "clawstack.dev/unfinished"
 """Label of an object from its creation until it is as wished; its value is a digest of what cannot be read back."""
 _OURS: Final = "clawstack.dev/"
 _LOST_TRIES: Final = 4
+_NAME_TAKEN: Final = "hetzner_uniqueness_error"
 
 
 class Unfinished(Exception):  # noqa: N818 - reads as a state
@@ -107,7 +108,7 @@ class NamedObject(Resource):
 
     @override
     def create(self, session: Session, wish: Values, known: Collection[str]) -> str:
-        for _ in range(_LOST_TRIES):
+        for attempt in range(_LOST_TRIES):
             left = self._left_behind(session, wish, known)
             if left is not None:
                 return left
@@ -115,6 +116,11 @@ class NamedObject(Resource):
                 answer = session.create(f"/{self.plural}", self._creation(session, wish), self.label(wish))
             except Lost as lost:
                 session.tell(f"{lost.message} Looking whether it was done.")
+                continue
+            except ConflictError as taken:
+                # Somebody was faster; it may have been a run of ours that was being broken off.
+                if attempt or taken.code != _NAME_TAKEN:
+                    raise
                 continue
             return settled(session, str(answer[self.key]["id"]), answer)
         raise Lost(
@@ -148,7 +154,7 @@ class NamedObject(Resource):
         session.settle_running(self.path(identity))
         fixed = [name for name, field in self.fields.items() if field.replaces and field.readable]
         fields = {name: self.fields[name] for name in fixed}
-        other = differing(fields, self.seen(found, wish), wish)
+        other = differing(fields, {**common(found), **self.seen(found, wish)}, wish)
         wanted = self._creation(session, wish)["labels"].get(UNFINISHED)
         if not other and unfinished in (None, wanted):
             return identity

@@ -1,0 +1,205 @@
+"""The offline hcloud plugin under the real engine: a whole program, changed, drifted, interrupted, destroyed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.hcloud_plugin.standin import Hetzner
+from tests.integration.toolchain.conftest import await_none
+from tests.integration.toolchain.engine import Project
+from toolchain.locate import locate
+
+PROGRAM = Path(__file__).with_name("program.py")
+CREATING = 17
+"""With the stack itself and the provider."""
+
+
+class Stack:
+    """The program's stack, and what it wishes."""
+
+    def __init__(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.project = project
+        self._monkeypatch = monkeypatch
+        self.wish()
+
+    def wish(self, **wish: Any) -> None:
+        self._monkeypatch.setenv("WISH", json.dumps(wish))
+
+    def up(self, *arguments: str) -> str:
+        return self.project.up(*arguments)
+
+    def refresh(self) -> str:
+        return self.project.pulumi("refresh", "--yes", "--skip-preview", "--stack", "dev")
+
+    def destroy(self) -> str:
+        return self.project.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev")
+
+
+@pytest.fixture
+def stack(hetzner: Hetzner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    monkeypatch.setenv("TOKEN", hetzner.token)
+    monkeypatch.setenv("ENDPOINT", hetzner.endpoint)
+    project = Project(folder=tmp_path, tools=locate())
+    project.prepare()
+    project.write(PROGRAM.read_text())
+    yield Stack(project, monkeypatch)
+    left = await_none(project)
+    for process in project.processes():
+        process.kill()
+    assert left == []
+
+
+def test_a_cluster_is_made_kept_changed_repaired_and_destroyed(hetzner: Hetzner, stack: Stack) -> None:
+    foreseen = stack.project.pulumi("preview", "--stack", "dev")
+    assert f"+ {CREATING} to create" in foreseen
+    assert hetzner.objects() == {}
+
+    printed = stack.up()
+    assert f"+ {CREATING} created" in printed
+    assert "create server (" in printed, "the engine shows how far Hetzner is"
+    assert hetzner.names("servers") == ["one", "two"]
+    outputs = stack.project.outputs()
+    assert len(outputs["addresses"]) == 2
+    assert outputs["type"] == 2
+    assert outputs["userData"] == "[secret]"
+    assert "planted-secret" not in stack.project.state()
+    assert hetzner.token not in stack.project.state()
+
+    before = len(hetzner.requests())
+    assert f"{CREATING} unchanged" in stack.up()
+    assert all(call["method"] == "GET" for call in hetzner.requests()[before:])
+    assert f"{CREATING} unchanged" in stack.refresh()
+
+    servers = {entry["name"]: entry["id"] for entry in hetzner.objects()["servers"]}
+    stack.wish(
+        labels={"x": "y"},
+        type="cx33",
+        ports=["22", "80-85"],
+        size=20,
+        ttl=600,
+        balancer="lb21",
+        backups=True,
+        protected=True,
+    )
+    assert "~ 10 updated" in stack.up()
+    assert {entry["name"]: entry["id"] for entry in hetzner.objects()["servers"]} == servers, "nothing was replaced"
+    assert {entry["labels"]["x"] for entry in hetzner.objects()["servers"]} == {"y"}
+    assert f"{CREATING} unchanged" in stack.refresh()
+
+    code, printed = stack.project.attempt("destroy", "--yes", "--skip-preview", "--stack", "dev")
+    assert code != 0
+    assert "Set deleteProtection" in printed
+    stack.wish(labels={"x": "y"}, type="cx33", ports=["22", "80-85"], size=20, ttl=600, balancer="lb21", backups=True)
+    stack.up()
+
+    hetzner.tell(f"remove/servers/{servers['two']}")
+    assert "- 1 deleted" in stack.refresh()
+    assert "+ 1 created" in stack.up()
+    assert hetzner.names("servers") == ["one", "two"]
+    stack.destroy()
+    assert hetzner.objects() == {}
+
+
+def test_a_replacement_deletes_first_because_names_are_unique(hetzner: Hetzner, stack: Stack) -> None:
+    stack.up()
+    before = hetzner.objects()
+    stack.wish(image="ubuntu-24.04")
+    printed = stack.up()
+    assert "replaced" in printed
+    after = hetzner.objects()
+    assert hetzner.names("servers") == ["one", "two"]
+    assert not {entry["id"] for entry in before["servers"]} & {entry["id"] for entry in after["servers"]}
+    assert before["volumes"] == after["volumes"]
+    assert hetzner.ask("/volumes?name=trial")["volumes"][0]["server"] in {entry["id"] for entry in after["servers"]}
+    assert f"{CREATING} unchanged" in stack.refresh()
+    stack.destroy()
+    assert hetzner.objects() == {}
+
+
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    "at",
+    [2, 9, 15, *(pytest.param(at, marks=LONG) for at in (1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20))],
+)
+def test_a_killed_engine_leaves_no_second_object_when_the_update_is_repeated(
+    hetzner: Hetzner, stack: Stack, at: int
+) -> None:
+    """kill -9 of engine and plugins once Hetzner has got that many changing calls."""
+    hetzner.tell("speed", {"seconds": 0.15})
+    before = len(hetzner.requests())
+    engine = stack.project.start("up", "--yes", "--skip-preview", "--stack", "dev")
+    deadline = time.monotonic() + 60
+    while sum(call["method"] != "GET" for call in hetzner.requests()[before:]) < at:
+        assert engine.poll() is None, engine.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for process in stack.project.processes():
+        process.kill()
+    engine.communicate(timeout=30)
+    assert await_none(stack.project) == []
+    hetzner.tell("speed", {"seconds": 0.02})
+
+    stack.project.pulumi("cancel", "--yes", "--stack", "dev")
+    stack.up()
+    named = {kind: [entry["name"] for entry in entries] for kind, entries in hetzner.objects().items()}
+    assert sorted(named["servers"]) == ["one", "two"]
+    assert {kind: len(names) for kind, names in named.items() if kind != "primary_ips"} == {
+        "networks": 1,
+        "firewalls": 1,
+        "ssh_keys": 1,
+        "placement_groups": 1,
+        "servers": 2,
+        "volumes": 1,
+        "load_balancers": 1,
+        "zones": 1,
+        "rrsets": 3,  # with the two that Hetzner makes itself
+    }
+    assert len(named["primary_ips"]) == 4
+    assert f"{CREATING} unchanged" in stack.refresh()
+    stack.destroy()
+    assert hetzner.objects() == {}
+
+
+def test_an_interrupt_leaves_nothing_unrecorded(hetzner: Hetzner, stack: Stack) -> None:
+    """Ctrl-C: what Hetzner has begun is in the state, so that a destroy removes it without a second update."""
+    hetzner.tell("speed", {"seconds": 0.02, "commands": {"create_server": 30}})
+    engine = stack.project.start("up", "--yes", "--skip-preview", "--stack", "dev")
+    deadline = time.monotonic() + 60
+    while len(hetzner.names("servers")) < 2:
+        assert engine.poll() is None, engine.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    started = time.monotonic()
+    engine.send_signal(2)
+    printed, _ = engine.communicate(timeout=30)
+    assert time.monotonic() - started < 15
+    assert engine.returncode != 0
+    assert "Traceback" not in printed
+    hetzner.tell("speed", {"seconds": 0.02, "commands": {"create_server": 0.02}})
+    hetzner.tell("settle")
+    state = json.loads(stack.project.state())["deployment"]["resources"]
+    servers = {str(entry["id"]) for entry in hetzner.objects()["servers"]}
+    assert servers <= {resource.get("id") for resource in state}
+    stack.destroy()
+    assert hetzner.objects() == {}
+
+
+def test_a_quota_stops_the_update_with_hetzners_words(hetzner: Hetzner, stack: Stack) -> None:
+    hetzner.tell("quotas", {"quotas": {"servers": 1}})
+    code, printed = stack.project.attempt("up", "--yes", "--skip-preview", "--stack", "dev")
+    assert code != 0
+    assert "(resource_limit_exceeded)" in printed
+    assert "[needs_attention:hetzner_resource_limit_exceeded]" in printed
+    assert "Traceback" not in printed
+    hetzner.tell("quotas", {"quotas": {"servers": 10}})
+    stack.up()
+    assert hetzner.names("servers") == ["one", "two"]
+    stack.destroy()

@@ -20,7 +20,7 @@ from tests.mock_engine import run_program
 from tests.unit.addons.builders import SWITCHES, manifests, settings, small
 from tests.unit.k3s.clusters import AGENT_TOKEN
 
-PLANTED = {
+PLANTED: dict[str, Any] = {
     "hcloud_token": "planted-hcloud-token",
     "agent_token": AGENT_TOKEN,
     "snapshot_access_key": "planted-access-key",

@@ -138,6 +138,15 @@ class Settings(BaseSettings):
     cluster_platform_url: str | None = None
     """Where namespace cells reach the LLM proxy and the Telegram router; default is the public URL."""
 
+    backup_url: str | None = None
+    """Where archives are kept for good: `file:///FOLDER`, or `s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION`; default is `DATA_DIR/backups`, where cells leave them."""
+    backup_access_key: str | None = None
+    """Access key of the S3 store; without it what the standard `AWS_*` variables say."""
+    backup_secret_key: SecretStr | None = None
+    """Secret key of the S3 store."""
+    backup_keep_local: bool = False
+    """Keep the copy on this machine as well once an archive is in the store."""
+
     hcloud_endpoint: str = "https://api.hetzner.cloud/v1"
     """Root of the Hetzner Cloud API."""
     hcloud_token: SecretStr | None = None

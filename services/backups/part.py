@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from services.access.guard import Guard
+from services.backups import tasks
 from services.backups.endpoints import create_router
+from services.backups.stores.choosing import store_of
+from services.backups.uploading import Uploader, UploadMetrics
 from services.context import Platform
 from services.parts import Part
 
 
 def create_part(platform: Platform) -> Part:
-    """Backups as the factory takes them."""
+    """Backups as the factory takes them. Raises NeedsAttentionError for a CLAWSTACK_BACKUP_URL that names no store."""
+    store_of(platform.settings)  # a wrong setting is told at the start, not by a job at night
     guard = Guard(platform.database)
-    return Part(name="backups", routers=(create_router(database=platform.database, guard=guard),))
+    uploader = Uploader(platform=platform, metrics=UploadMetrics(platform.metrics))
+    return Part(
+        name="backups",
+        routers=(create_router(database=platform.database, guard=guard),),
+        register_tasks=tasks.register(uploader),
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +20,7 @@ async def add(session: AsyncSession, values: Iterable[dict[str, Any]]) -> int:
     rows = list(values)
     if not rows:
         return 0
-    statement = insert(Backup).values(rows).on_conflict_do_nothing(index_elements=[Backup.location])
+    statement = insert(Backup).values(rows).on_conflict_do_nothing()  # known by its place, or by its content
     return len((await session.execute(statement.returning(Backup.id))).all())
 
 
@@ -52,7 +52,41 @@ async def latest_location(session: AsyncSession, tenant_id: uuid.UUID) -> str | 
 
 
 async def by_location(session: AsyncSession, location: str) -> tuple[Backup, str] | None:
-    """A backup and the slug of the tenant that it was taken from."""
-    query = select(Backup, Tenant.slug).join(Tenant, Tenant.id == Backup.tenant_id).where(Backup.location == location)
+    """A backup and the slug of the tenant that it was taken from.
+
+    A place where it once was will do: `<slug>/<name>`, the end of every location, stays the same in every store.
+    """
+    ending = "/" + "/".join(location.rsplit("/", 2)[-2:])
+    here = Backup.location == location
+    query = (
+        select(Backup, Tenant.slug)
+        .join(Tenant, Tenant.id == Backup.tenant_id)
+        .where(here | Backup.location.endswith(ending, autoescape=True))
+        .order_by(here.desc())
+        .limit(1)
+    )
     row = (await session.execute(query)).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+async def below(session: AsyncSession, folder: str) -> list[tuple[Backup, str]]:
+    """The backups that are in a folder, with the slugs of their tenants, oldest first."""
+    query = (
+        select(Backup, Tenant.slug)
+        .join(Tenant, Tenant.id == Backup.tenant_id)
+        .where(Backup.location.startswith(folder.rstrip("/") + "/", autoescape=True))
+        .order_by(Backup.created_at, Backup.id)
+    )
+    return [(backup, slug) for backup, slug in await session.execute(query)]
+
+
+async def move(session: AsyncSession, backup_id: uuid.UUID, *, old: str, new: str) -> bool:
+    """Note that an archive is at a new place; False when it is not at the old one any more."""
+    statement = update(Backup).where(Backup.id == backup_id, Backup.location == old).values(location=new)
+    return (await session.execute(statement.returning(Backup.id))).first() is not None
+
+
+async def awaited(session: AsyncSession) -> set[str]:
+    """Names of the archives that tenants are about to be filled from."""
+    query = select(Tenant.restore_from).where(Tenant.restore_from.is_not(None))
+    return {str(location).rsplit("/", 1)[-1] for location in await session.scalars(query)}

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NotFoundError, PermanentError
 from services.backups import repository
-from services.vault.service import Vault
+from services.backups.fetching import bring_here
+from services.context import Platform
 from tenants.backups import archive
 from tenants.backups.archive import Archive, Manifest
 
@@ -23,21 +24,22 @@ async def register_backups(session: AsyncSession, tenant_id: uuid.UUID, *, slug:
     return await repository.add(session, [_row(item, tenant_id, folder, reason) for item in found])
 
 
-async def find_archive(session: AsyncSession, location: str, *, vault: Vault) -> Archive:
-    """The backup at a location, ready to be restored.
+async def find_archive(platform: Platform, location: str) -> Archive:
+    """The backup at a location, on this machine and ready to be restored; from a store it is fetched first.
 
-    Raises NotFoundError when there is none, PermanentError when its key is gone.
+    Raises NotFoundError when there is none, PermanentError when its key is gone or it was changed, and what the store
+    raises. Holds no transaction while it waits for a store.
     """
-    found = await repository.by_location(session, location)
-    if found is None:
-        raise NotFoundError(f"There is no backup at {location}.", remedy="`clawstack backup list` shows them.")
-    backup, slug = found
-    key = await vault.get(session, backup.tenant_id, "backup_key")
+    async with platform.database.transaction() as session:
+        found = await repository.by_location(session, location)
+        if found is None:
+            raise NotFoundError(f"There is no backup at {location}.", remedy="`clawstack backup list` shows them.")
+        backup, slug = found
+        key = await platform.vault.get(session, backup.tenant_id, "backup_key")
     if key is None:
         raise PermanentError(f"The key of {slug}'s backups is gone; they cannot be opened.", code="backup_key_gone")
-    path = Path(location)
-    manifests = await asyncio.to_thread(archive.manifests, path.parent.parent, slug)
-    for manifest in manifests:
+    path = await bring_here(platform.settings, backup, slug)
+    for manifest in await asyncio.to_thread(archive.manifests, path.parent.parent, slug):
         if manifest.archive == path.name and manifest.sha256 == backup.sha256:
             return Archive(folder=path.parent.parent, manifest=manifest, key=key)
     raise NotFoundError(f"The backup at {location} is not there any more.", code="backup_missing")

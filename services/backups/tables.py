@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, Id, Now
@@ -15,10 +15,13 @@ class Backup(Base):
     """A verified, encrypted archive of one cell's state."""
 
     __tablename__ = "backups"
+    # An archive is known by its content: it keeps its record when it moves to a store, or is found here once more.
+    __table_args__ = (UniqueConstraint("tenant_id", "sha256"),)
 
     id: Mapped[Id]
     tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
     location: Mapped[str] = mapped_column(unique=True)
+    """A path on this machine, or where it is in the store (`services.backups.stores`)."""
     sha256: Mapped[str]
     size: Mapped[int]
     reason: Mapped[str]

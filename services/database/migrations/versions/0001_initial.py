@@ -180,6 +180,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_backups_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backups")),
         sa.UniqueConstraint("location", name=op.f("uq_backups_location")),
+        sa.UniqueConstraint("tenant_id", "sha256", name=op.f("uq_backups_tenant_id_sha256")),
     )
     op.create_index(op.f("ix_backups_tenant_id"), "backups", ["tenant_id"], unique=False)
     op.create_table(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError
-from toolchain.cluster import certificates, configs, machine, manifests, processes
+from toolchain.cluster import certificates, configs, image_store, machine, manifests, processes
 from toolchain.cluster.calls import Calls
 from toolchain.cluster.components import Programs, components
 from toolchain.cluster.layout import NODE_NAME, Layout
@@ -17,8 +17,8 @@ from toolchain.cluster.probes import await_component
 from toolchain.cluster.record import Book
 from toolchain.cluster.running import launch
 
-_FIRST: Final = ("etcd", "containerd")
 _API: Final = "kube-apiserver"
+_FIRST: Final = ("etcd", _API, "containerd")
 _NODE_SECONDS: Final = 90
 _SHOWN: Final = 3000
 
@@ -29,8 +29,7 @@ class Ingredients:
 
     programs: Programs
     cni_binaries: Path
-    images: tuple[Path, ...]
-    """Archives, in the order in which they are imported."""
+    image_store: Path
     helper_image: str
 
 
@@ -42,16 +41,16 @@ def bring_up(book: Book, layout: Layout, ingredients: Ingredients, tell: Callabl
     calls = Calls(layout=layout, programs=ingredients.programs)
     machine.prepare(layout)
     _write_files(layout, ingredients)
-    tell("starting the control plane and importing the images")
-    _start(book, layout, ingredients.programs, _FIRST)
+    tell("starting the control plane")
+    everything = [component.name for component in components(layout, ingredients.programs)]
     with ThreadPoolExecutor(1) as pool:
-        importing = pool.submit(_import, calls, ingredients.images)
+        linking = pool.submit(image_store.take_over, ingredients.image_store, layout.containerd_root)
+        _start(book, layout, ingredients.programs, ("etcd",))
         _start(book, layout, ingredients.programs, (_API,))
         calls.apply(manifests.bootstrap(layout, helper_image=ingredients.helper_image))
-        everything = [component.name for component in components(layout, ingredients.programs)]
-        rest = tuple(name for name in everything if name not in (*_FIRST, _API))
-        _start(book, layout, ingredients.programs, rest)
-        importing.result()
+        linking.result()
+    _start(book, layout, ingredients.programs, ("containerd",))
+    _start(book, layout, ingredients.programs, tuple(name for name in everything if name not in _FIRST))
     tell("waiting for the node")
     _await_node(calls)
 
@@ -69,11 +68,6 @@ def _start(book: Book, layout: Layout, programs: Programs, names: tuple[str, ...
     started = [(component, launch(book, layout, component)) for component in parts]
     for component, process in started:
         await_component(layout, component, process)
-
-
-def _import(calls: Calls, archives: tuple[Path, ...]) -> None:
-    for archive in archives:
-        calls.ctr("images", "import", str(archive))
 
 
 def _await_node(calls: Calls) -> None:

@@ -43,23 +43,23 @@ def pause(sources: Sources) -> Iterator[Entry]:
 
 
 def shell(sources: Sources) -> Iterator[Entry]:
-    """Busybox under all its names, two accounts and a folder for temporary files."""
+    """Busybox under all its names and with its libraries, two accounts and a folder for temporary files."""
     yield Entry(path="/bin/busybox", source=sources.busybox)
+    yield from _libraries_of(sources.busybox)
     for applet in _answer(str(sources.busybox), "--list").split():
         if applet != "busybox":
             yield Entry(path=f"/bin/{applet}", link="busybox")
     for path, content in _ACCOUNTS:
         yield Entry(path=f"/{path}", content=content, mode=0o644)
-    yield Entry(path="/tmp", mode=0o1777)  # noqa: S108 - inside the image
-    yield Entry(path="/root", mode=0o700)
+    yield Entry(path="/tmp")  # noqa: S108 - inside the image; pods with a read-only root mount theirs over it
+    yield Entry(path="/root")
 
 
 def openclaw(sources: Sources) -> Iterator[Entry]:
     """The shell, Node with the libraries that it names, and OpenClaw's whole tree."""
     yield from shell(sources)
     yield Entry(path=NODE_PATH, source=sources.node)
-    for library in libraries(_answer("ldd", str(sources.node))):
-        yield Entry(path=library, source=Path(library).resolve())
+    yield from _libraries_of(sources.node)
     package = sources.openclaw.parent
     yield from tree(package.parent, f"{_OPENCLAW_HOME}/node_modules")
     # Modules are found from where a file really lies, so a link to the package is enough.
@@ -71,10 +71,16 @@ def libraries(listing: str) -> tuple[str, ...]:
     return tuple(re.findall(r"(?:=> |^\s*)(/\S+) \(0x", listing, re.MULTILINE))
 
 
-def _answer(*command: str) -> str:
+def _libraries_of(program: Path) -> Iterator[Entry]:
+    # Debian has a static busybox and one with libraries; of the former `ldd` says that there is nothing to tell.
+    for library in libraries(_answer("ldd", str(program), may_fail=True)):
+        yield Entry(path=library, source=Path(library).resolve())
+
+
+def _answer(*command: str, may_fail: bool = False) -> str:
     answer = subprocess.run(  # noqa: S603 - a program of this machine, no shell
         command, capture_output=True, text=True, check=False, timeout=30
     )
-    if answer.returncode:
+    if answer.returncode and not may_fail:
         raise NeedsAttentionError(f"`{' '.join(command)}` failed: {answer.stderr.strip()}.", code="setup_failed")
     return answer.stdout

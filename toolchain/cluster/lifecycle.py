@@ -12,18 +12,18 @@ from typing import Final
 
 from rich.console import Console
 
-from clawstack.errors import ConflictError, InvalidInputError, NeedsAttentionError
+from clawstack.errors import ConflictError, InvalidInputError
 from toolchain.cluster import machine, processes
 from toolchain.cluster.bring_up import Ingredients, bring_up
-from toolchain.cluster.components import Programs
 from toolchain.cluster.layout import DEFAULT_DATA, Layout, Network, Ports
-from toolchain.cluster.pins import COREDNS_BUILD, KUBERNETES_BUILD, LOCAL_PATH_BUILD
+from toolchain.cluster.pins import KUBERNETES_BUILD
 from toolchain.cluster.record import Book, Record
 from toolchain.cluster.running import TestCluster
 from toolchain.progress import Progress, minutes
 from toolchain.steps import cluster as cluster_step
-from toolchain.steps.cluster_images import ARCHIVES, image_references, images_folder
-from toolchain.steps.cluster_system import CNI, CONTAINERD, ETCD, NodePackage
+from toolchain.steps.cluster_images import image_references, image_store
+from toolchain.steps.cluster_programs import programs
+from toolchain.steps.cluster_system import CNI
 from toolchain.surroundings import Surroundings
 
 _PORTS_FROM: Final = 21000
@@ -91,33 +91,13 @@ def stop(*, book: Book | None = None) -> bool:
         return True
 
 
-def programs(around: Surroundings) -> Programs:
-    """Where the programs of a cluster are. Raises NeedsAttentionError when a package is missing."""
-    return Programs(
-        kubernetes=KUBERNETES_BUILD.binaries(around),
-        coredns=COREDNS_BUILD.binaries(around) / "coredns",
-        provisioner=LOCAL_PATH_BUILD.binaries(around) / "local-path-provisioner",
-        etcd=_file(around, ETCD),
-        containerd=_file(around, CONTAINERD),
-        ctr=_file(around, CONTAINERD).with_name("ctr"),
-    )
-
-
 def _ingredients(around: Surroundings) -> Ingredients:
     return Ingredients(
         programs=programs(around),
-        cni_binaries=_file(around, CNI).parent,
-        images=tuple(images_folder(around) / archive for archive in ARCHIVES),
+        cni_binaries=CNI.require(around).parent,
+        image_store=image_store(around),
         helper_image=image_references(around)["busybox"],
     )
-
-
-def _file(around: Surroundings, package: NodePackage) -> Path:
-    found = package.find(around)
-    if found is None:
-        remedy = f"Run `{around.interpreter} -m toolchain setup cluster`."
-        raise NeedsAttentionError(f"{package.package} is missing; it {package.purpose}.", remedy=remedy)
-    return found
 
 
 def _described(around: Surroundings, book: Book, layout: Layout) -> TestCluster:

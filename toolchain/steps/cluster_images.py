@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from rich.console import Console
@@ -13,37 +14,44 @@ from clawstack.errors import NeedsAttentionError
 from toolchain import pins
 from toolchain.building import place
 from toolchain.cluster import archive, contents
+from toolchain.cluster import image_store as store
 from toolchain.cluster.configs import PAUSE_IMAGE
 from toolchain.cluster.contents import OPENCLAW_IMAGE, SHELL_IMAGE, Sources
 from toolchain.cluster.pins import PAUSE_BUILD
 from toolchain.finding import find_node, find_openclaw
 from toolchain.paths import slot
 from toolchain.progress import Progress, minutes
+from toolchain.steps.cluster_programs import programs
 from toolchain.steps.cluster_system import BUSYBOX
 from toolchain.surroundings import Surroundings
 
 REFERENCES: Final = "images.json"
-ARCHIVES: Final = ("pause.tar", "busybox.tar", "openclaw.tar")
+_STORE: Final = "containerd"
 _WRITERS: Final = (Path(archive.__file__), Path(contents.__file__))
 
 
 def images_folder(around: Surroundings) -> Path:
-    """Where the archives are kept; another OpenClaw, Node, or way of writing them gives another folder."""
+    """Where the images are kept; another OpenClaw, Node, or way of writing them gives another folder."""
     made_from = (*pins.NODE_PINS, *pins.OPENCLAW_PINS, *PAUSE_BUILD.files, *_WRITERS)
     return slot(around.cache, "cluster-images", pins.OPENCLAW, made_from)
 
 
+def image_store(around: Surroundings) -> Path:
+    """The images as containerd has unpacked them."""
+    return images_folder(around) / _STORE
+
+
 def image_references(around: Surroundings) -> dict[str, str]:
-    """Full reference (`name:tag@sha256:...`) of each archive: pause, busybox, openclaw."""
+    """Full reference (`name:tag@sha256:...`) of each image: pause, busybox, openclaw."""
     references: dict[str, str] = json.loads((images_folder(around) / REFERENCES).read_text())
     return references
 
 
 def ensure(around: Surroundings, console: Console) -> None:
-    """After this the archives are in the cache."""
+    """After this the images are in the cache, unpacked."""
     progress = Progress(console=console, name="Images")
     if not (images_folder(around) / REFERENCES).is_file():
-        progress.note("writing Node and OpenClaw into an image; about a quarter of a minute, 750 MB")
+        progress.note("writing Node and OpenClaw into an image; about half a minute, 1.5 GB")
         began = time.monotonic()
 
         def fill(scratch: Path) -> None:
@@ -66,11 +74,15 @@ def _write(around: Surroundings, scratch: Path) -> None:
         machine=around.machine,
     )
     name = f"{OPENCLAW_IMAGE}:{pins.OPENCLAW}"
-    references = {
-        "pause": archive.write_archive(scratch / "pause.tar", PAUSE_IMAGE, contents.pause(sources), pause),
-        "busybox": archive.write_archive(scratch / "busybox.tar", SHELL_IMAGE, contents.shell(sources), plain),
-        "openclaw": archive.write_archive(scratch / "openclaw.tar", name, contents.openclaw(sources), openclaw),
-    }
+    with TemporaryDirectory(dir=scratch) as place:
+        files = {image: Path(place, f"{image}.tar") for image in ("pause", "busybox", "openclaw")}
+        references = {
+            "pause": archive.write_archive(files["pause"], PAUSE_IMAGE, contents.pause(sources), pause),
+            "busybox": archive.write_archive(files["busybox"], SHELL_IMAGE, contents.shell(sources), plain),
+            "openclaw": archive.write_archive(files["openclaw"], name, contents.openclaw(sources), openclaw),
+        }
+        (scratch / _STORE).mkdir()
+        store.fill(scratch / _STORE, list(files.values()), programs(around))
     (scratch / REFERENCES).write_text(json.dumps(references, indent=2))
 
 

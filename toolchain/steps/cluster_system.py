@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
+from clawstack.errors import NeedsAttentionError
 from toolchain.progress import Progress
 from toolchain.steps.system import apt_install
 from toolchain.surroundings import Surroundings, executable
@@ -32,6 +33,14 @@ class NodePackage:
             if found is not None:
                 return found
         return None
+
+    def require(self, around: Surroundings) -> Path:
+        """The file; raises NeedsAttentionError where it is missing."""
+        found = self.find(around)
+        if found is None:
+            remedy = f"Run `{around.interpreter} -m toolchain setup cluster`."
+            raise NeedsAttentionError(f"{self.package} is missing; it {self.purpose}.", remedy=remedy)
+        return found
 
 
 ETCD: Final = NodePackage(package="etcd-server", files=("etcd",), purpose="stores what the API server knows")

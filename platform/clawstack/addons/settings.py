@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
 
 from clawstack.addons.pins import require_known
 from clawstack.addons.workloads.settings import Workloads
@@ -27,7 +28,14 @@ Day = Literal["su", "mo", "tu", "we", "th", "fr", "sa"]
 class Frozen(BaseModel):
     """Settings are values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        # In Pulumi's YAML keys are written `podSecurity`.
+        alias_generator=to_camel,
+        populate_by_name=True,
+    )
 
 
 class CloudController(Frozen):

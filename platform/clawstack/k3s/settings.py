@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
 
 from clawstack.k3s.release import Architecture, K3sRelease, pinned_release
 
@@ -32,7 +33,14 @@ _OWN_KUBERNETES_LABELS: Final = (
 
 class _Frozen(BaseModel):
     # `hide_input_in_errors`: what is refused may be next to a secret.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        # In Pulumi's YAML keys are written `podSecurity`.
+        alias_generator=to_camel,
+        populate_by_name=True,
+    )
 
 
 def _private(value: str) -> str:

@@ -70,7 +70,7 @@ def test_labels_that_a_kubelet_may_give_itself_are_taken() -> None:
 
 def test_snapshots_say_where_the_token_is_kept() -> None:
     without = {"endpoint": "s3.example.org", "bucket": "etcd", "region": "eu"}
-    with pytest.raises(ValidationError, match="token_escrow"):
+    with pytest.raises(ValidationError, match="tokenEscrow"):
         cluster(snapshots=without)
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
 
 _NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 #: A tag and a digest: the tag tells people what it is, the digest is what is run.
@@ -14,7 +15,14 @@ _IMAGE: Final = r"^[a-z0-9][a-z0-9._:/-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}@sha2
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        # In Pulumi's YAML keys are written `podSecurity`.
+        alias_generator=to_camel,
+        populate_by_name=True,
+    )
 
 
 class Role(StrEnum):

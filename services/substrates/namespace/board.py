@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
@@ -36,13 +37,20 @@ class _Kept(Generic[T]):
         self._ask = ask
         self._seconds = seconds
         self._asking = asyncio.Lock()
-        self._answer: tuple[float, T] | None = None
+        self._at = -math.inf
+        self._answer: T | ClawstackError | None = None
 
     async def get(self) -> T:
         async with self._asking:
-            if self._answer is None or time.monotonic() - self._answer[0] >= self._seconds:
-                self._answer = (time.monotonic(), await self._ask())
-            return self._answer[1]
+            if self._answer is None or time.monotonic() - self._at >= self._seconds:
+                try:
+                    self._answer = await self._ask()
+                except ClawstackError as error:
+                    self._answer = error  # nor does everybody wait for a server that is away
+                self._at = time.monotonic()
+            if isinstance(self._answer, ClawstackError):
+                raise self._answer
+            return self._answer
 
 
 class Board:

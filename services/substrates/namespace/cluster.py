@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, BinaryIO, Final, TypeVar
 
 import httpx2
@@ -22,6 +23,7 @@ from clawstack.errors import ClawstackError, NeedsAttentionError, PermanentError
 from tenants.namespace.settings import NamespaceSettings
 
 T = TypeVar("T", bound=NamespacedResource)
+R = TypeVar("R")
 
 FIELD_MANAGER: Final = "clawstack"
 NOT_FOUND: Final = 404
@@ -34,6 +36,8 @@ _NO_LOG: Final = frozenset({400, 404})
 _OVER_QUOTA: Final = re.compile(r"exceeded quota|m(ax|in)imum .* usage per", re.IGNORECASE)
 _SERVER_FAULT: Final = 500
 _CALL: Final = httpx2.Timeout(15.0, connect=5.0)
+_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds; an API server that is started anew is back within them."""
 _MERGE: Final = PatchType.MERGE
 _TAIL_BYTES: Final = 4000
 
@@ -60,59 +64,44 @@ class Cluster:
 
     async def read(self, kind: type[T], name: str, namespace: str) -> T | None:
         """The live object, None where there is none."""
-        with self.translated():
-            try:
-                return await self.client.get(kind, name, namespace=namespace)
-            except ApiError as error:
-                if error.status.code == NOT_FOUND:
-                    return None
-                raise
+        return await self._patiently(partial(_or_none, lambda: self.client.get(kind, name, namespace=namespace)))
 
-    async def all(self, kind: type[T], namespace: str, *, fields: Mapping[str, str] | None = None) -> list[T]:
+    async def all(self, kind: type[T], namespace: str) -> list[T]:
         """Every object of a kind in a namespace."""
-        with self.translated():
-            return [item async for item in self.client.list(kind, namespace=namespace, fields=dict(fields or {}))]
+        return await self._patiently(lambda: _listed(self.client.list(kind, namespace=namespace)))
 
     async def namespace(self, name: str) -> Namespace | None:
         """The namespace, None where there is none."""
-        with self.translated():
-            try:
-                return await self.client.get(Namespace, name)
-            except ApiError as error:
-                if error.status.code == NOT_FOUND:
-                    return None
-                raise
+        return await self._patiently(partial(_or_none, lambda: self.client.get(Namespace, name)))
 
     async def everywhere(self, kind: type[T], labels: Mapping[str, str]) -> list[T]:
-        """Objects of a kind in all namespaces that carry all these labels."""
+        """Objects of a kind in all namespaces that carry all these labels; asked once, since looks must not wait."""
         with self.translated():
-            return [item async for item in self.client.list(kind, namespace=ALL_NS, labels=dict(labels))]
+            return await _listed(self.client.list(kind, namespace=ALL_NS, labels=dict(labels)))
 
     async def namespaces(self, labels: Mapping[str, str]) -> list[Namespace]:
         """Namespaces that carry all these labels."""
-        with self.translated():
-            return [item async for item in self.client.list(Namespace, labels=dict(labels))]
+        return await self._patiently(lambda: _listed(self.client.list(Namespace, labels=dict(labels))))
 
     async def volumes(self) -> list[PersistentVolume] | None:
         """All volumes of the cluster; None where this account may not see them."""
         try:
-            with self.translated():
-                return [item async for item in self.client.list(PersistentVolume)]
+            return await self._patiently(lambda: _listed(self.client.list(PersistentVolume)))
         except NeedsAttentionError:
             return None
 
     async def node(self, name: str) -> Node | None:
         """A node; None where there is none or this account may not see it."""
         try:
-            with self.translated():
-                return await self.client.get(Node, name)
-        except (NeedsAttentionError, _AbsentError):
+            return await self._patiently(partial(_or_none, lambda: self.client.get(Node, name)))
+        except NeedsAttentionError:
             return None
 
     async def patch(self, kind: type[T], name: str, namespace: str, change: Mapping[str, Any]) -> T:
         """Merge a change into an object."""
-        with self.translated():
-            return await self.client.patch(kind, name, dict(change), namespace=namespace, patch_type=_MERGE)
+        return await self._patiently(
+            lambda: self.client.patch(kind, name, dict(change), namespace=namespace, patch_type=_MERGE)
+        )
 
     async def delete_pod(self, pod: Pod, *, grace: int | None = None) -> None:
         """Ask this very pod to end; one that is gone already is fine. `grace`: seconds, the pod's own by default."""
@@ -189,6 +178,19 @@ class Cluster:
                 )
         return answer.exit_code, _text(answer.stdout), _text(answer.stderr)
 
+    async def _patiently(self, ask: Callable[[], Awaitable[R]]) -> R:
+        """Ask a few times where the API server is away for a moment; for what may be asked twice."""
+        for pause in _PAUSES:
+            try:
+                with self.translated():
+                    return await ask()
+            except TemporaryError as error:
+                if isinstance(error, _AbsentError):
+                    raise
+            await asyncio.sleep(pause)
+        with self.translated():
+            return await ask()
+
     @contextmanager
     def translated(self) -> Iterator[None]:
         """What the library raises, as this project's errors."""
@@ -205,6 +207,19 @@ class Cluster:
                 retry_after=10.0,
                 remedy="Look whether the cluster runs and whether the kubeconfig still fits it.",
             ) from error
+
+
+async def _or_none(ask: Callable[[], Awaitable[R]]) -> R | None:
+    try:
+        return await ask()
+    except ApiError as error:
+        if error.status.code == NOT_FOUND:
+            return None
+        raise
+
+
+async def _listed(items: AsyncIterable[R]) -> list[R]:
+    return [item async for item in items]
 
 
 class _AbsentError(TemporaryError):

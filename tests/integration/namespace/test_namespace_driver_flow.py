@@ -316,6 +316,29 @@ async def test_a_missing_right_is_named(bench: Bench) -> None:
     assert caught.value.code == "cluster_access_denied"
 
 
+async def test_a_server_that_stumbles_is_asked_again(bench: Bench) -> None:
+    spec = await bench.running()
+    bench.cluster.refuse["GET", "gateway"] = (503, "etcdserver: leader changed")
+    last = len(bench.cluster.calls) + 3
+    bench.cluster.on_call = lambda number: bench.cluster.refuse.clear() if number == last else None
+
+    await bench.driver.settle(spec, tell=bench.told.append)
+
+    assert bench.cluster.refuse == {}
+
+
+async def test_many_looks_cost_few_calls(bench: Bench) -> None:
+    await bench.running()
+    began = len(bench.cluster.calls)
+
+    looks = await asyncio.gather(*(bench.driver.look(slug, port=1) for slug in ["anna", *"bcdefgh"]))
+
+    assert [look.observed for look in looks] == [Observed.RUNNING, *[Observed.ABSENT] * 7]
+    asked = [path for _, path in bench.cluster.calls[began:]]
+    assert len(asked) == len(set(asked))
+    assert not any("cell-" in path for path in asked)
+
+
 async def test_what_is_left_of_a_destroyed_cell_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.substrates.namespace.driver._GONE_SECONDS", 0.1)
     volume = {
@@ -336,7 +359,10 @@ async def test_what_is_left_of_a_destroyed_cell_is_named(bench: Bench, monkeypat
     assert [(orphan.slug, orphan.what) for orphan in orphans] == [("anna", "the volume pvc-1")]
 
 
-async def test_a_cluster_that_is_away_is_unknown_to_a_look_and_temporary_to_an_operation() -> None:
+async def test_a_cluster_that_is_away_is_unknown_to_a_look_and_temporary_to_an_operation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.substrates.namespace.cluster._PAUSES", (0.01,))
     away = FakeCluster.kubeconfig(_at("http://127.0.0.1:9"))
     driver = NamespaceDriver(make_settings(kubeconfig=away), patience=FAST)
 

@@ -22,6 +22,7 @@ Endpoint = Callable[[Request], Awaitable[JSONResponse]]
 _FOREIGN: Final = {
     "load_balancers": {"hcloud-ccm/service-uid": "00000000-0000-4000-8000-000000000001"},
     "volumes": {"pvc-name": "data", "pvc-namespace": "default", "managed-by": "csi-driver"},
+    "servers": {"hcloud/node-group": "autoscaled"},
 }
 _WRONG: Final = (LookupError, ValueError, TypeError)
 

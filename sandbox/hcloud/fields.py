@@ -76,6 +76,14 @@ def items(body: Json, field: str) -> list[Any]:
     return value
 
 
+def objects(body: Json, field: str) -> list[Json]:
+    """Return a list of objects; an absent one is empty."""
+    found = items(body, field)
+    if not all(isinstance(one, dict) for one in found):
+        raise invalid(field, "must be an array of objects")
+    return found
+
+
 def mapping(body: Json, field: str) -> Json:
     """Return an object; an absent one is empty."""
     value = body.get(field)

@@ -66,7 +66,7 @@ def checked_rules(rules: list[Any]) -> list[Json]:
 
 def _rule(rule: Json, where: str) -> Json:
     direction = rule.get("direction")
-    if direction not in {"in", "out"}:
+    if direction not in ("in", "out"):
         raise invalid(f"{where}.direction", "must be in or out")
     if (protocol := rule.get("protocol")) not in _PROTOCOLS:
         raise invalid(f"{where}.protocol", f"must be one of {', '.join(_PROTOCOLS)}")
@@ -100,7 +100,7 @@ def _addresses(values: object, where: str, *, needed: bool) -> list[str]:
 
 def _port(value: object, where: str, *, needed: bool) -> str | None:
     if not needed:
-        if value not in {None, ""}:
+        if value not in (None, ""):
             raise invalid(where, "is only allowed for tcp and udp")
         return None
     found = _PORT.fullmatch(str(value))
@@ -113,7 +113,7 @@ def _port(value: object, where: str, *, needed: bool) -> str | None:
 
 
 def _resources(call: Call, field: str) -> list[Json]:
-    wishes = fields.items(call.body, field)
+    wishes = fields.objects(call.body, field)
     return [_resource(call, wish, f"{field}.{place}") for place, wish in enumerate(wishes)]
 
 
@@ -132,7 +132,7 @@ def _resource(call: Call, wish: Json, where: str) -> Json:
 
 def _create(call: Call) -> Answer:
     row = new_row(call, "firewalls", name=fields.text(call.body, "name"))
-    row |= {"rules": checked_rules(fields.items(call.body, "rules")), "applied_to": []}
+    row |= {"rules": checked_rules(fields.objects(call.body, "rules")), "applied_to": []}
     wishes = _resources(call, "apply_to")
     _check_servers(call, row, wishes)
     call.project.check_quota("firewalls")
@@ -176,7 +176,7 @@ def _free(call: Call) -> Json:
 
 
 def _set_rules(call: Call) -> Answer:
-    row, rules = _free(call), checked_rules(fields.items(call.body, "rules"))
+    row, rules = _free(call), checked_rules(fields.objects(call.body, "rules"))
     done = [change("firewalls", row["id"], rules=rules)]
     actions = [call.start("set_firewall_rules", [("firewalls", row["id"])], effects=done)]
     actions += [_applying(call, "apply_firewall", row, one) for one in row["applied_to"] if one["type"] == "server"]

@@ -76,7 +76,7 @@ def _given(body: Json) -> Json:
 
 
 def _check_certificates(call: Call, row: Json) -> None:
-    numbers = row["http"]["certificates"]
+    numbers = fields.items(row["http"], "certificates")
     for number in numbers:
         call.project.get("certificates", number)
     if row["protocol"] == "https" and not numbers:
@@ -136,6 +136,16 @@ def check_targets(load_balancer_type: str, targets: list[Json]) -> None:
     seen = [identity(one) for one in targets]
     if len(set(seen)) < len(seen):
         raise ApiError("target_already_defined", "the target is already defined")
+
+
+def named_target(body: Json) -> tuple[str, str]:
+    """Return which target a body means. Raises invalid_input."""
+    kind = fields.choice(body, "type", TARGET_TYPES)
+    key = {"server": "id", "label_selector": "selector", "ip": "ip"}[kind]
+    named = fields.mapping(body, kind).get(key)
+    if named is None:
+        raise invalid(f"{kind}.{key}", "is required")
+    return kind, str(named)
 
 
 def identity(one: Json) -> tuple[str, str]:

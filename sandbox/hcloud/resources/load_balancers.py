@@ -74,9 +74,9 @@ def create(call: Call) -> Answer:
     if body.get("network") is not None:
         network = call.project.get("networks", body["network"])
         row["private_net"] = [networks.attachment(call.project, network, zone_of(row["location"]))]
-    row["services"] = [parts.service(call, one) for one in fields.items(body, "services")]
+    row["services"] = [parts.service(call, one) for one in fields.objects(body, "services")]
     parts.check_services(row["load_balancer_type"], row["services"])
-    row["targets"] = [parts.target(call, one, row) for one in fields.items(body, "targets")]
+    row["targets"] = [parts.target(call, one, row) for one in fields.objects(body, "targets")]
     parts.check_targets(row["load_balancer_type"], row["targets"])
     given = _given_addresses(call, row["location"])
     call.project.check_quota("load_balancers")
@@ -158,8 +158,7 @@ def _add_target(call: Call) -> Answer:
 
 def _remove_target(call: Call) -> Answer:
     row = _free(call)
-    fields.choice(call.body, "type", parts.TARGET_TYPES)
-    gone = parts.identity(call.body)
+    gone = parts.named_target(call.body)
     left = [one for one in row["targets"] if parts.identity(one) != gone]
     if len(left) == len(row["targets"]):
         raise ApiError("not_found", f"target {gone[0]} {gone[1]} not found")

@@ -81,9 +81,9 @@ def _create(call: Call) -> Answer:
     name, whole = fields.text(call.body, "name"), addresses.private_range(call.body.get("ip_range"))
     row = new_row(call, "networks", name=name, ip_range=str(whole), subnets=[], routes=[], protection={"delete": False})
     row["expose_routes_to_vswitch"] = fields.boolean(call.body, "expose_routes_to_vswitch", default=False)
-    for wish in fields.items(call.body, "subnets"):
+    for wish in fields.objects(call.body, "subnets"):
         row["subnets"].append(_subnet(wish, row))
-    for wish in fields.items(call.body, "routes"):
+    for wish in fields.objects(call.body, "routes"):
         row["routes"].append(_route(wish, row))
     call.project.check_quota("networks")
     return KIND.answer(call, call.project.add("networks", row), 201)

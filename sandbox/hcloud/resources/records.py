@@ -61,7 +61,7 @@ def ttl(body: Json) -> int | None:
 
 def records(body: Json, record_type: str, *, field: str = "records") -> list[Json]:
     """Return checked records, at least one, none twice."""
-    found = [_record(one, record_type) for one in fields.items(body, field)]
+    found = [_record(one, record_type) for one in fields.objects(body, field)]
     if not found:
         raise invalid(field, "at least one record is needed")
     values = [one["value"] for one in found]

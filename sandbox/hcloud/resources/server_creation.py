@@ -144,7 +144,7 @@ def _volumes(call: Call, location: str) -> list[Json]:
 
 
 def _firewalls(call: Call, *, public: bool) -> list[Json]:
-    found = [call.project.get("firewalls", one.get("firewall")) for one in fields.items(call.body, "firewalls")]
+    found = [call.project.get("firewalls", one.get("firewall")) for one in fields.objects(call.body, "firewalls")]
     if found and not public:
         raise ApiError("private_net_only_server", "a firewall needs a server with a public interface")
     firewalls.check_count(len(found))

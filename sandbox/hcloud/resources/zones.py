@@ -34,7 +34,7 @@ def _create(call: Call) -> Answer:
     mode = fields.choice(body, "mode", ("primary", "secondary"))
     row = new_row(call, "zones", name=name, mode=mode, ttl=records.ttl(body) or _DEFAULT_TTL, registrar="other")
     row |= {"protection": {"delete": False}, "primary_nameservers": _primaries(body, mode)}
-    wishes = fields.items(body, "rrsets")
+    wishes = fields.objects(body, "rrsets")
     if text := fields.text(body, "zonefile", required=False, longest=1_048_576):
         wishes = [*wishes, *records.read(text)]
     call.project.check_quota("zones")
@@ -50,7 +50,7 @@ def _create(call: Call) -> Answer:
 
 
 def _primaries(body: Json, mode: str) -> list[Json]:
-    given = fields.items(body, "primary_nameservers")
+    given = fields.objects(body, "primary_nameservers")
     if (mode == "secondary") != bool(given):
         raise invalid("primary_nameservers", "is required for secondary zones and only allowed there")
     return [{"address": fields.text(one, "address"), "port": one.get("port") or 53, **_tsig(one)} for one in given]

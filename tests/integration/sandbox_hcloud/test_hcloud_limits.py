@@ -70,6 +70,15 @@ def test_invalid_input_names_the_field(cloud: Cloud):
     assert caught.value.correlation_id
 
 
+@pytest.mark.parametrize(
+    ("content", "status", "code"), [(b"{", 400, "json_error"), (b"[]", 400, "json_error"), (b"", 422, "invalid_input")]
+)
+def test_a_body_that_is_no_object_is_refused(cloud: Cloud, content: bytes, status: int, code: str):
+    url, headers = cloud.ready["hcloud_endpoint"], {"Authorization": f"Bearer {cloud.ready['hcloud_token']}"}
+    answer = requests.post(f"{url}/networks", data=content, headers=headers, timeout=5)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
 def test_the_client_waits_out_the_rate_limit(cloud: Cloud):
     cloud.control("POST", "rate_limit", {"remaining": 1, "refill_per_second": 50})
     answer = requests.get(
@@ -171,10 +180,13 @@ def test_what_controllers_made_keeps_the_network_and_is_found(cloud: Cloud):
     body = {"name": "ccm", "load_balancer_type": "lb11", "location": "fsn1", "network": network.id}
     cloud.control("POST", "foreign/load_balancers", {"body": body})
     cloud.control("POST", "foreign/volumes", {"body": {"name": "pvc-1", "size": 10, "location": "fsn1"}})
+    node = {"name": "node-1", "server_type": "cx23", "image": "debian-13", "location": "fsn1"}
+    cloud.control("POST", "foreign/servers", {"body": node})
     with pytest.raises(APIException, match="servers are attached"):
         network.delete()
     found = client.load_balancers.get_all(label_selector="hcloud-ccm/service-uid")
     client.volumes.get_all(label_selector="managed-by=csi-driver")[0].delete()
+    client.servers.get_all(label_selector="hcloud/node-group")[0].delete().wait_until_finished()
     found[0].delete().action.wait_until_finished()
     network.delete()
     assert cloud.left == {}

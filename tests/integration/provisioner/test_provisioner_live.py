@@ -264,7 +264,7 @@ async def test_what_was_never_built_cannot_be_backed_up(rig: Rig, drivers: ToldD
 def _keep_backups(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest: dict[str, Any] = dict.fromkeys(Manifest.__dataclass_fields__, "")
 
-    async def find(_: AsyncSession, location: str) -> Archive:
+    async def find(location: str) -> Archive:
         return Archive(folder=Path(location), manifest=Manifest(**manifest), key="")
 
     async def latest(_: AsyncSession, tenant_id: uuid.UUID) -> str | None:

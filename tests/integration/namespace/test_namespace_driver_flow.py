@@ -337,7 +337,7 @@ async def test_many_looks_cost_few_calls(bench: Bench) -> None:
 
     assert [look.observed for look in looks] == [Observed.RUNNING, *[Observed.ABSENT] * 7]
     asked = [path for _, path in bench.cluster.calls[began:]]
-    assert len(asked) == len(set(asked))
+    assert len(asked) <= 13  # one per kind, however many cells
     assert not any("cell-" in path for path in asked)
 
 

@@ -62,7 +62,8 @@ def test_what_is_somebody_elses_is_never_taken(hetzner: Hetzner, kind: str, wish
     with engine(hetzner) as other:
         first = other.create(kind, {**wish, "labels": {**LABELS, "clawstack.dev/tenant": "bert"}})
     with engine(hetzner) as plugin:
-        for labels in (LABELS, {}, {"some": "label"}):
+        only_by_whom = {"app.kubernetes.io/managed-by": "clawstack"}
+        for labels in (LABELS, {}, {"some": "label"}, only_by_whom):
             refused = refusal(lambda: plugin.create(kind, {**wish, "labels": labels}))  # noqa: B023 - called at once
             assert isinstance(refused.error, NeedsAttentionError)
             assert refused.error.code == "hetzner_name_taken"
@@ -231,6 +232,44 @@ def test_a_stop_during_a_create_reports_what_exists_at_once(hetzner: Hetzner, pl
     assert refused.partial is not None
     assert isinstance(refused.error, TemporaryError)
     assert [str(entry["id"]) for entry in hetzner.objects()["servers"]] == [refused.partial.id]
+
+
+@pytest.mark.parametrize("skip", range(5))
+def test_a_server_that_a_killed_resize_left_off_is_on_again_after_the_next_update(hetzner: Hetzner, skip: int) -> None:
+    wish = {**SERVER, "serverType": "cx33"}
+    with engine(hetzner) as killed:
+        made = killed.create("Server", SERVER)
+        # Everything that the run sends from some call on gets lost, as if it had been killed.
+        hetzner.fault("error", match=f"(PUT|POST) /servers/{made.id}", status=418, code="gone", times=99, skip=skip)
+        refusal(lambda: killed.update(made, wish))
+        hetzner.tell("faults", method="DELETE")
+    with engine(hetzner) as repeated:
+        finished = repeated.update(made, wish)
+        assert (finished.outputs["serverType"], finished.outputs["status"]) == ("cx33", "running")
+        assert finished.outputs["labels"] == LABELS
+        seen = repeated.refresh(finished)
+        assert seen is not None
+        assert repeated.diff(seen, wish).changes == 1
+
+
+def test_a_resize_that_hetzner_refuses_leaves_the_server_on(hetzner: Hetzner, plugin: Engine) -> None:
+    made = plugin.create("Server", SERVER)
+    hetzner.tell("availability", {"server_type": "cx33", "location": "fsn1", "available": False})
+    refused = refusal(lambda: plugin.update(made, {**SERVER, "serverType": "cx33"}))
+    hetzner.tell("availability", {"server_type": "cx33", "location": "fsn1", "available": True})
+    assert isinstance(refused.error, NeedsAttentionError)
+    seen = plugin.refresh(made)
+    assert seen is not None
+    assert (seen.outputs["status"], seen.inputs_told()) == ("running", made.inputs_told())
+
+
+def test_a_system_that_does_not_listen_is_switched_off(
+    hetzner: Hetzner, plugin: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolchain.plugins.hcloud_provider.kinds.server_parts._SHUTDOWN_SECONDS", 0.0)
+    made = plugin.create("Server", SERVER)
+    assert plugin.update(made, {**SERVER, "serverType": "cx33"}).outputs["status"] == "running"
+    assert [call for call in hetzner.requests("POST") if call["path"] == f"/servers/{made.id}/actions/poweroff"]
 
 
 def test_a_wrong_token_and_an_absent_server_are_told_apart(hetzner: Hetzner) -> None:

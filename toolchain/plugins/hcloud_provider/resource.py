@@ -22,6 +22,10 @@ Values = Mapping[str, Any]
 
 UNFINISHED: Final = "clawstack.dev/unfinished"
 """Label of an object from its creation until it is as wished; its value is a digest of what cannot be read back."""
+INTERRUPTED: Final = "clawstack.dev/interrupted"
+"""Label of a server that was switched off for a change and must be on again."""
+PASSING: Final = frozenset({UNFINISHED, INTERRUPTED})
+"""Labels of this plugin's own; they go when the wish is fulfilled."""
 _OURS: Final = "clawstack.dev/"
 _LOST_TRIES: Final = 4
 _NAME_TAKEN: Final = "hetzner_uniqueness_error"
@@ -222,12 +226,10 @@ def settled(session: Session, identity: str, answer: Object) -> str:
 
 
 def marks(labels: Mapping[str, str]) -> dict[str, str]:
-    """The labels by which this project knows its own."""
-    return {
-        name: value
-        for name, value in labels.items()
-        if (name.startswith(_OURS) or name == MANAGED_BY) and name != UNFINISHED
-    }
+    """The labels by which this project knows its own; empty where none says whose an object is."""
+    own = {name: value for name, value in labels.items() if name.startswith(_OURS) and name not in PASSING}
+    # Who made it alone would be the same for every cluster and tenant.
+    return {**own, MANAGED_BY: labels.get(MANAGED_BY, "")} if own else {}
 
 
 def _digest(values: Values) -> str:

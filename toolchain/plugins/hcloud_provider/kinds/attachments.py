@@ -14,7 +14,7 @@ from toolchain.plugins.hcloud_provider import words
 from toolchain.plugins.hcloud_provider.api import Object
 from toolchain.plugins.hcloud_provider.checking import Reason
 from toolchain.plugins.hcloud_provider.kinds.network import subnet_of
-from toolchain.plugins.hcloud_provider.kinds.server_parts import join, leave, power, set_aliases
+from toolchain.plugins.hcloud_provider.kinds.server_parts import join, leave, power, set_aliases, switch_off
 from toolchain.plugins.hcloud_provider.naming import split_id
 from toolchain.plugins.hcloud_provider.resource import NamedObject, Resource, Values
 from toolchain.plugins.hcloud_provider.session import Session, same_address
@@ -209,7 +209,7 @@ class PrimaryIp(NamedObject):
         found = session.get(f"/servers/{server}", "server", f"server {server}") or {}
         was_on = found.get("status") == "running"
         if was_on:
-            power(session, str(server), on=False)
+            switch_off(session, str(server))
         fine = ["primary_ip_not_assigned", "not_found"]
         session.act(f"{self.path(identity)}/actions/unassign", f"take primary IP {identity} off", fine=fine)
         if was_on:

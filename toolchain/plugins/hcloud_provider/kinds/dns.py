@@ -59,7 +59,7 @@ class Zone(NamedObject):
                     "address": text(required=True, complaint=words.address),
                     "port": whole(default=53, complaint=words.port),
                     "tsigAlgorithm": text(),
-                    "tsigKey": text(readable=True, secret=True),
+                    "tsigKey": text(),
                 }
             ),
             computed=True,

@@ -13,7 +13,7 @@ from toolchain.plugins.hcloud_provider.api import Object
 from toolchain.plugins.hcloud_provider.checking import Reason
 from toolchain.plugins.hcloud_provider.kinds import server_parts as parts
 from toolchain.plugins.hcloud_provider.kinds.firewall import reapply, server_place
-from toolchain.plugins.hcloud_provider.resource import NamedObject, Values
+from toolchain.plugins.hcloud_provider.resource import INTERRUPTED, NamedObject, Values
 from toolchain.plugins.hcloud_provider.session import Session
 from toolchain.plugins.hcloud_provider.shapes import Field, Group, Plain, flag, labels, many, text, whole
 
@@ -119,9 +119,11 @@ class Server(NamedObject):
         protection = {"deleteProtection", "rebuildProtection"} & set(changed)
         if protection and not wish.get("deleteProtection"):
             self.protect(session, identity, wish)
-        super().update(session, identity, wish, live, set(changed) - {"deleteProtection"})
+        off = bool(_NEEDS_OFF & set(changed)) or INTERRUPTED in live["labels"]
+        plain = set(changed) - {"deleteProtection"} - ({"labels"} if off else set())
+        super().update(session, identity, wish, live, plain)
         self._update_network(session, identity, wish, live, changed)
-        if _NEEDS_OFF & set(changed):
+        if off:
             self._update_while_off(session, identity, wish, live, changed)
         elif live["status"] == "off" and parts.hidden(wish) and "networks" in changed:
             parts.power(session, identity, on=True)
@@ -147,22 +149,34 @@ class Server(NamedObject):
     def _update_while_off(
         self, session: Session, identity: str, wish: Values, live: Values, changed: Collection[str]
     ) -> None:
-        """One interruption for everything that needs one; on again if it was on."""
-        was_on = live["status"] in {"running", "starting"}
-        if was_on:
-            parts.power(session, identity, on=False)
+        """One interruption for everything that needs one; on again if it was on, also when this run is killed now.
+
+        A mark at the server remembers that: the next update finds it and switches the server on.
+        """
+        running = live["status"] in {"running", "starting"}
+        if running:
+            marked = {**live["labels"], INTERRUPTED: "true"}
+            session.change(self.path(identity), {"labels": marked}, self.label(wish))
+            parts.switch_off(session, identity)
         try:
-            if "serverType" in changed:
-                body = {"server_type": wish["serverType"], "upgrade_disk": not wish.get("keepDisk")}
-                what = f"change {self.label(wish)} to {wish['serverType']}"
-                session.act(f"{self.path(identity)}/actions/change_type", what, body)
-            if "placementGroupId" in changed:
-                parts.join_group(session, identity, wish, live)
-            if "publicNets" in changed:
-                parts.change_addresses(session, identity, wish)
+            self._update_off(session, identity, wish, live, changed)
         finally:
-            if was_on and not session.api.stop.is_set():
-                parts.power(session, identity, on=True)
+            if not session.api.stop.is_set():
+                if running or INTERRUPTED in live["labels"]:
+                    parts.power(session, identity, on=True)
+                session.change(self.path(identity), {"labels": dict(wish.get("labels") or {})}, self.label(wish))
+
+    def _update_off(
+        self, session: Session, identity: str, wish: Values, live: Values, changed: Collection[str]
+    ) -> None:
+        if "serverType" in changed:
+            body = {"server_type": wish["serverType"], "upgrade_disk": not wish.get("keepDisk")}
+            what = f"change {self.label(wish)} to {wish['serverType']}"
+            session.act(f"{self.path(identity)}/actions/change_type", what, body)
+        if "placementGroupId" in changed:
+            parts.join_group(session, identity, wish, live)
+        if "publicNets" in changed:
+            parts.change_addresses(session, identity, wish)
 
     @override
     def protect(self, session: Session, identity: str, wish: Values) -> None:

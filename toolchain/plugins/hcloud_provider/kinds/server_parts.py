@@ -15,7 +15,8 @@ from toolchain.plugins.hcloud_provider.resource import Values
 from toolchain.plugins.hcloud_provider.session import Session
 
 _SHUTDOWN_SECONDS: Final = 30.0
-_SHUTDOWN_PAUSE: Final = 1.0
+_SHUTDOWN_FIRST_PAUSE: Final = 0.25
+_SHUTDOWN_LAST_PAUSE: Final = 3.0
 _DETACHED: Final = ("not_found", "server_not_attached", "not_attached")
 
 
@@ -111,16 +112,29 @@ def power(session: Session, identity: str, *, on: bool) -> None:
     session.act(f"/servers/{identity}/actions/{verb}", f"switch server {identity} {'on' if on else 'off'}")
 
 
-def shut_down(session: Session, identity: str) -> None:
-    """Ask the system to end, and wait a moment for it."""
+def switch_off(session: Session, identity: str) -> None:
+    """Off, gently where the system listens: its data should be on the disk."""
+    try:
+        gently = shut_down(session, identity)
+    except ClawstackError as refused:
+        session.tell(refused.message)
+        gently = False
+    if not gently:
+        power(session, identity, on=False)
+
+
+def shut_down(session: Session, identity: str) -> bool:
+    """Ask the system to end, and wait a moment for it; whether it did."""
     session.act(f"/servers/{identity}/actions/shutdown", f"shut server {identity} down", fine=["not_found"])
-    deadline = time.monotonic() + _SHUTDOWN_SECONDS
+    deadline, pause = time.monotonic() + _SHUTDOWN_SECONDS, _SHUTDOWN_FIRST_PAUSE
     while time.monotonic() < deadline:
         found = session.get(f"/servers/{identity}", "server", f"server {identity}")
         if found is None or found.get("status") == "off":
-            return
-        session.api.pause(_SHUTDOWN_PAUSE, "for the server to shut down")
-    session.tell("it did not shut down in time; deleting it anyway")
+            return True
+        session.api.pause(pause, "for the server to shut down")
+        pause = min(pause * 2, _SHUTDOWN_LAST_PAUSE)
+    session.tell("it does not shut down")
+    return False
 
 
 def join_networks(session: Session, identity: str, wish: Values) -> None:

@@ -101,7 +101,6 @@ def kernel_parameters() -> str:
         "net.ipv4.ip_forward": 1,
         "net.ipv4.conf.all.accept_redirects": 0,
         "net.ipv4.conf.all.send_redirects": 0,
-        "net.ipv6.conf.all.accept_redirects": 0,
     }
     return "".join(f"{name} = {value}\n" for name, value in values.items())
 

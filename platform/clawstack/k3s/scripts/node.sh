@@ -128,7 +128,7 @@ printf 'node-ip: %s\nflannel-iface: %s\n' "$address" "$interface" | keep "$etc/c
 have_tokens || die "no tokens in $etc"
 install_k3s
 choose_cluster
-sysctl --quiet --load "$root/etc/sysctl.d/90-kubelet.conf" || die "kernel parameters were refused; the kubelet would not start"
+sysctl --quiet --load="$root/etc/sysctl.d/90-kubelet.conf" || die "kernel parameters were refused; the kubelet would not start"
 systemctl daemon-reload
 systemctl enable --quiet "$SERVICE"
 systemctl start --no-block "$SERVICE"

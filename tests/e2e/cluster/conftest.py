@@ -28,4 +28,4 @@ def namespace(kubectl: Hand) -> Iterator[str]:
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     kubectl.await_(lambda: kubectl.get("serviceaccount", "default", "-n", name), "the namespace's account")
     yield name
-    kubectl("delete", "namespace", name, "--wait=true", "--timeout=90s")
+    kubectl("delete", "namespace", name, "--wait=false")

@@ -268,6 +268,18 @@ def test_a_busy_server_is_asked_again(cluster: Cluster, provider: KubernetesProv
     assert len(cluster.calls) == 3
 
 
+def test_a_field_that_a_kind_has_not_is_no_trouble_of_the_server(
+    cluster: Cluster, provider: KubernetesProvider
+) -> None:
+    told = (
+        "failed to create typed patch object (cell-anna/x; /v1, Kind=ConfigMap): .datta: field not declared in schema"
+    )
+    cluster.trouble = [(*status(500, "", told), {})]
+    with pytest.raises(InvalidInputError, match=r"\.datta: field not declared in schema"):
+        create(provider, NAMESPACE)
+    assert len(cluster.calls) == 1, "asking again would change nothing"
+
+
 def test_a_server_that_stays_busy_or_away_is_a_temporary_error(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,9 @@ _TRIES: Final = 5
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
+_UNTYPED: Final = "failed to create typed patch object"
+"""How the API server's field manager begins its complaint about a field that a kind has not. It says so with status
+500, though asking again changes nothing."""
 _REFUSED: Final = 400
 _GONE: Final = 404
 _CONFLICT: Final = 409
@@ -164,12 +167,16 @@ def _parsed(text: bytes, status: int) -> Object:
 
 
 def _worth_asking_again(method: str, status: int, answer: Object) -> bool:
-    if status in _BUSY:
+    if _is_busy(status, answer):
         return True
     if method != "PATCH":
         return False
     # Two writers of one quota collide; a refused field (server-side apply) names its causes and stays refused.
     return status == _CONFLICT and answer.get("reason") == "Conflict" and not _causes(answer)
+
+
+def _is_busy(status: int, answer: Object) -> bool:
+    return status in _BUSY and not str(answer.get("message")).startswith(_UNTYPED)
 
 
 def _accepted(status: int, answer: Object, verb: str, label: str) -> Object:
@@ -184,7 +191,7 @@ def _refusal(status: int, answer: Object, verb: str, label: str) -> ClawstackErr
     told = "; ".join(cause for cause in causes if cause.split(": ", 1)[-1] not in message)
     sentence = f"The API server refused to {verb} {label} ({status} {answer.get('reason') or ''}".rstrip()
     sentence += f"): {message}" + (f" [{told}]" if told else "")
-    if status in _BUSY:
+    if _is_busy(status, answer):
         return TemporaryError(sentence)
     return InvalidInputError(sentence, code="refused_by_kubernetes")
 

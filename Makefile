@@ -38,6 +38,11 @@ $(VENV)/.ready-tools: $(PINS) $(VENV)/.ready-packages
 	$(PYTHON) -m toolchain setup all
 	@touch $@
 
+# A Kubernetes control plane and node from Go modules and Debian packages; only tests and SUBSTRATE=namespace need them.
+$(VENV)/.ready-cluster: $(VENV)/.ready-tools $(wildcard toolchain/cluster/*.py toolchain/cluster/modules/*/go.*)
+	$(PYTHON) -m toolchain setup cluster
+	@touch $@
+
 check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI runs first
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -46,7 +51,7 @@ check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI
 	$(if $(wildcard __main__.py),$(VENV)/bin/mypy __main__.py)
 	$(VENV)/bin/lint-imports
 
-test: $(VENV)/.ready-tools ## all tests
+test: $(VENV)/.ready-cluster ## all tests
 	$(PYTEST) tests
 
 test-unit: $(VENV)/.ready-packages ## tests without network and processes; seconds
@@ -55,13 +60,13 @@ test-unit: $(VENV)/.ready-packages ## tests without network and processes; secon
 test-integration: $(VENV)/.ready-tools ## tests with a real PostgreSQL and a real Pulumi engine
 	$(PYTEST) $(NOT_LONG) tests/integration
 
-test-e2e: $(VENV)/.ready-tools ## tests with a real gateway and a real browser
+test-e2e: $(VENV)/.ready-cluster ## tests with a real gateway, a real browser and a real Kubernetes node
 	$(PYTEST) $(NOT_LONG) tests/e2e
 
-test-long: $(VENV)/.ready-tools ## only the tests that take minutes
+test-long: $(VENV)/.ready-cluster ## only the tests that take minutes
 	$(PYTEST) -m long tests
 
-demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (KEEP=1 leaves it running, SUBSTRATE=process)
+demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (KEEP=1 leaves it running, SUBSTRATE=process|namespace)
 	$(VENV)/bin/clawstack demo $(if $(KEEP),--keep) $(if $(SUBSTRATE),--substrate $(SUBSTRATE))
 
 migration: $(VENV)/.ready-packages ## write the database migration anew from the tables

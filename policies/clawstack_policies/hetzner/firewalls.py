@@ -94,8 +94,18 @@ def no_public_balancer() -> StackValidationPolicy:
 
 def _unguarded(args: StackValidationArgs) -> Iterator[tuple[str, str]]:
     for server in of_type(args.resources, objects.SERVER):
-        if not (_names_firewall(server) or any(_guards(found, server) for found in args.resources)):
+        if _is_private(server) or _names_firewall(server):
+            continue
+        if not any(_guards(found, server) for found in args.resources):
             yield server.urn, f"{server.name} has no firewall."
+
+
+def _is_private(server: PolicyResource) -> bool:
+    """Without a public interface: Hetzner's firewalls stand before public ones only, and refuse such a server."""
+    networks = list(server.props.get("publicNets") or [])
+    return bool(networks) and all(
+        net.get("ipv4Enabled") is False and net.get("ipv6Enabled") is False for net in networks
+    )
 
 
 def _names_firewall(server: PolicyResource) -> bool:
@@ -128,7 +138,7 @@ def firewall_on_every_server() -> StackValidationPolicy:
     """Hetzner's servers are open to the internet unless a firewall says otherwise."""
     return stack_rule(
         name="server-require-firewall",
-        sentence="Every server stands behind a firewall of its own stack.",
+        sentence="Every server with a public interface stands behind a firewall of its own stack.",
         remedy="Give it firewallIds, or a FirewallAttachment that names it or one of its labels.",
         severity=Severity.CRITICAL,
         check=_unguarded,

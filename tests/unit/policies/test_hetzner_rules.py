@@ -154,6 +154,15 @@ class TestFirewallOnEveryServer:
     def test_pass(self, guard: Declared) -> None:
         assert stack_judged(firewall_on_every_server(), node(firewallIds=[], id="42"), guard) == []
 
+    @pytest.mark.parametrize("address", ["ipv4Enabled", "ipv6Enabled"])
+    def test_only_a_server_without_any_public_address_needs_none(self, address: str) -> None:
+        private = {"ipv4Enabled": False, "ipv6Enabled": False}
+        assert stack_judged(firewall_on_every_server(), node(firewallIds=[], publicNets=[private])) == []
+        half = node(firewallIds=[], publicNets=[{**private, address: True}])
+        assert stack_judged(firewall_on_every_server(), half)
+        left_away = {name: value for name, value in private.items() if name != address}
+        assert stack_judged(firewall_on_every_server(), node(firewallIds=[], publicNets=[left_away]))
+
     def test_pass_in_a_preview_where_the_firewall_has_no_identifier_yet(self) -> None:
         wall = Declared("wall", objects.FIREWALL, {"name": "wall"})
         guarded = node(firewallIds=UNKNOWN, links={"firewallIds": "wall"})

@@ -2,6 +2,7 @@
 
     settings ── what the cluster and the node are
     release ─── the pinned K3s, with checksums
+    tokens ───── which machine gets which join token
     config, hardening, machine ── the files
     scripts ─── the one script that runs on the node
     cloud_init ─ all of it as one cloud-config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 from importlib.resources import files
@@ -14,44 +13,40 @@ from clawstack.errors import InvalidInputError
 from clawstack.k3s import hardening, machine
 from clawstack.k3s.config import AGENT_TOKEN, FOLDER, SERVER_TOKEN, k3s_config
 from clawstack.k3s.settings import NodeRole, NodeSettings
+from clawstack.k3s.tokens import Tokens
 
 #: Hetzner refuses more (Hetzner Cloud API, create a server: `user_data`).
 MAX_BYTES: Final = 32 * 1024
-_TOKEN: Final = re.compile(r"[A-Za-z0-9]{32,128}")
-_SECRET_URL: Final = re.compile(r"https://[!-~]{8,2000}")
 _SCRIPT: Final = "/usr/local/lib/clawstack/node.sh"
 _PACKAGES: Final = ("ca-certificates", "curl", "nftables", "unattended-upgrades")
 
 File = dict[str, Any]
 
 
-def user_data(node: NodeSettings, *, agent_token: str, token: str | None = None, tokens_url: str | None = None) -> str:
+def user_data(
+    node: NodeSettings,
+    *,
+    agent_token: str,
+    token: str | None = None,
+    tokens_url: str | None = None,
+    ca_certificate: str | None = None,
+) -> str:
     """The cloud-config that makes a fresh Debian or Ubuntu server this node. Equal inputs give equal text.
 
-    `token` lets control planes join and opens snapshots; it never enters a worker's user data, which needs none. `agent_token` lets
-    workers join. Both are 32 to 128 letters and digits. With `tokens_url` (https, answers `token=...` and
-    `agent-token=...` lines once) neither is in the user data.
+    `token` lets control planes join and opens snapshots; it never enters a worker's user data, which needs none.
+    `agent_token` lets workers join. Both are 32 to 128 letters and digits. With `tokens_url` (https, answers
+    `token=...` and `agent-token=...` lines once) neither is in the user data. With `ca_certificate` (the content of
+    server-ca.crt, where the caller made it) nodes join no cluster but the one of this authority.
 
     A change of user data replaces a Hetzner server: give servers `ignore_changes=["userData"]`, and let the upgrade
     controller move running nodes to another K3s.
 
     Raises InvalidInputError for a token that K3s could not take, and when the result is larger than Hetzner takes.
     """
-    if token is None and node.role is NodeRole.CONTROL_PLANE:
-        raise InvalidInputError("A control plane needs the server token.", code="bad_node_token")
-    for name, value in (("server token", token), ("agent token", agent_token)):
-        if value is not None and not _TOKEN.fullmatch(value):
-            raise InvalidInputError(f"The {name} must be 32 to 128 letters and digits.", code="bad_node_token")
-    if token == agent_token:
-        raise InvalidInputError(
-            "Server token and agent token are the same; a worker could join as a control plane.", code="bad_node_token"
-        )
-    if tokens_url is not None and not _SECRET_URL.fullmatch(tokens_url):
-        raise InvalidInputError("The tokens' address must start with https://.", code="bad_tokens_url")
-    held = {} if tokens_url else _tokens(node, token, agent_token)
-    text = "#cloud-config\n" + yaml.dump(
-        _cloud_config(node, held, tokens_url or ""), Dumper=_Dumper, sort_keys=False, width=120
-    )
+    tokens = Tokens(agent=agent_token, server=token, url=tokens_url, ca_certificate=ca_certificate)
+    tokens.require_usable(node)
+    config = _cloud_config(node, tokens.files(node), tokens_url or "")
+    text = "#cloud-config\n" + yaml.dump(config, Dumper=_Dumper, sort_keys=False, width=120)
     size = len(text.encode())
     if size > MAX_BYTES:
         raise InvalidInputError(
@@ -60,12 +55,6 @@ def user_data(node: NodeSettings, *, agent_token: str, token: str | None = None,
             remedy="Give the node fewer labels, taints, names or SSH keys.",
         )
     return text
-
-
-def _tokens(node: NodeSettings, token: str | None, agent_token: str) -> dict[str, str]:
-    if node.role is NodeRole.WORKER or token is None:
-        return {AGENT_TOKEN: agent_token}
-    return {SERVER_TOKEN: token, AGENT_TOKEN: agent_token}
 
 
 def _cloud_config(node: NodeSettings, tokens: dict[str, str], tokens_url: str) -> dict[str, Any]:

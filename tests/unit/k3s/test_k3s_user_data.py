@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 from pathlib import Path
@@ -91,6 +92,20 @@ def test_with_an_address_to_fetch_them_from_no_token_is_in_user_data() -> None:
         text = render(case, tokens_url=url)
         assert "Planted" not in text
         assert environment(case, tokens_url=url)["TOKENS_URL"] == url
+
+
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nTWFkZVVw\n-----END CERTIFICATE-----\n"
+
+
+def test_with_a_known_authority_nodes_join_no_other_cluster() -> None:
+    digest = hashlib.sha256(AUTHORITY.encode()).hexdigest()
+    known = {"ca_certificate": AUTHORITY}
+    assert file(worker(), "/etc/rancher/k3s/agent-token", **known) == f"K10{digest}::node:{AGENT_TOKEN}"
+    assert file(control_plane(2), "/etc/rancher/k3s/token", **known) == f"K10{digest}::server:{TOKEN}"
+    assert file(control_plane(2), "/etc/rancher/k3s/agent-token", **known) == AGENT_TOKEN, "its own, to compare with"
+    assert file(control_plane(1), "/etc/rancher/k3s/token", **known) == TOKEN, "it makes the cluster"
+    later = control_plane(1, cluster=large_cluster(initialise=False))
+    assert file(later, "/etc/rancher/k3s/token", **known).startswith("K10")
 
 
 def test_files_with_secrets_are_roots_alone() -> None:
@@ -217,6 +232,8 @@ def test_options_that_must_be_equal_on_all_control_planes_are_equal() -> None:
         ({"agent_token": TOKEN}, "the same"),
         ({"tokens_url": "http://plain.example.org/tokens"}, "https"),
         ({"tokens_url": "https://a b"}, "https"),
+        ({"ca_certificate": AUTHORITY.rstrip()}, "line break"),
+        ({"ca_certificate": AUTHORITY * 2}, "one PEM certificate"),
     ],
 )
 def test_tokens_that_could_not_work_are_refused_without_being_told(changes: dict[str, str], words: str) -> None:

@@ -112,13 +112,15 @@ class NamedObject(Resource):
 
     @override
     def create(self, session: Session, wish: Values, known: Collection[str]) -> str:
+        sent = False
         for attempt in range(_LOST_TRIES):
-            left = self._left_behind(session, wish, known)
+            left = self._left_behind(session, wish, known, just_made=sent)
             if left is not None:
                 return left
             try:
                 answer = session.create(f"/{self.plural}", self._creation(session, wish), self.label(wish))
             except Lost as lost:
+                sent = True
                 session.tell(f"{lost.message} Looking whether it was done.")
                 continue
             except ConflictError as taken:
@@ -145,14 +147,18 @@ class NamedObject(Resource):
             labels[UNFINISHED] = unreadable
         return {"name": wish["name"], "labels": labels, **self.body(session, wish)}
 
-    def _left_behind(self, session: Session, wish: Values, known: Collection[str]) -> str | None:
-        """The id of what an earlier run made for this very wish and could not record, None where there is nothing."""
+    def _left_behind(self, session: Session, wish: Values, known: Collection[str], *, just_made: bool) -> str | None:
+        """The id of what an earlier run made for this very wish and could not record, None where there is nothing.
+
+        `just_made`: there was nothing of that name, and a create was sent since: whatever bears it now is ours.
+        """
         found = next(iter(session.every(f"/{self.plural}", self.plural, name=wish["name"])), None)
         if found is None:
             return None
         identity, labels = str(found["id"]), dict(found.get("labels") or {})
         unfinished = labels.pop(UNFINISHED, None)
-        if identity in known or not marks(labels) or marks(labels) != marks(wish.get("labels") or {}):
+        ours = just_made or bool(marks(labels) and marks(labels) == marks(wish.get("labels") or {}))
+        if identity in known or not ours:
             raise self._foreign(wish, identity)
         session.tell(f"found {self.label(wish)} (id {identity}), left behind by an earlier run")
         session.settle_running(self.path(identity))

@@ -94,6 +94,7 @@ def _machine(boot: ServerBoot, *, wanted: str) -> Machine:
         retired_at=boot.retired_at,
         closed_at=boot.closed_at,
         applied_version=boot.applied_version,
+        tried_version=boot.tried_version,
         wanted_version=wanted,
         restarts=boot.restarts,
         memory_bytes=boot.memory_bytes,

@@ -72,6 +72,9 @@ class PhoneHome(_Body):
     code: _Code | None = None
     reason: _Reason | None = None
     version: _Version | None = None
+    """The bundle that was brought about."""
+    tried: _Version | None = None
+    """The bundle that was tried last."""
 
 
 class Report(_Body):
@@ -81,6 +84,9 @@ class Report(_Body):
     code: _Code | None = None
     reason: _Reason | None = None
     version: _Version | None = None
+    """The bundle that was brought about."""
+    tried: _Version | None = None
+    """The bundle that was tried last."""
     restarts: Annotated[int, Field(ge=0)] | None = None
     memory_bytes: Annotated[int, Field(ge=0)] | None = None
     started_at: Annotated[float, Field(ge=0)] | None = None
@@ -141,6 +147,7 @@ class Machine:
     retired_at: datetime | None
     closed_at: datetime | None
     applied_version: str | None
+    tried_version: str | None
     wanted_version: str
     restarts: int | None
     memory_bytes: int | None

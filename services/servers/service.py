@@ -179,8 +179,8 @@ class MachineDesk:
 
     async def _note(self, session: AsyncSession, boot: ServerBoot, said: PhoneHome | Report, **facts: Any) -> None:
         values = {"phase": said.phase.value, "code": said.code, "reason": self._clean(said.reason), "seen_at": utcnow()}
-        if said.version is not None:
-            values["applied_version"] = said.version
+        versions = {"applied_version": said.version, "tried_version": said.tried}
+        values |= {name: version for name, version in versions.items() if version is not None}
         await repository.set_boot(session, boot.key, **values, **facts)
 
     async def _with_archive(

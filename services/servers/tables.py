@@ -62,6 +62,8 @@ class ServerBoot(Base):
     reason: Mapped[str | None]
     applied_version: Mapped[str | None]
     """The bundle that the machine has brought about."""
+    tried_version: Mapped[str | None]
+    """The bundle that `code` and `reason` speak of."""
     seen_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
     """When it was told to stop for good."""

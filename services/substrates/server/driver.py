@@ -7,7 +7,7 @@ called: it calls every few seconds, so everything here is an order that it takes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from typing_extensions import override
@@ -132,6 +132,12 @@ class ServerDriver(SubstrateDriver):
                 reason="The machine has not called yet." if waiting else None,
             )
         return _look(slug, machine)
+
+    @override
+    async def fingerprints(self, slug: str) -> Mapping[str, str]:
+        """None: what drifts at Hetzner is found by the provider's Read, and looking costs requests."""
+        del slug
+        return {}
 
     @override
     async def logs(self, slug: str, *, lines: int) -> list[str]:

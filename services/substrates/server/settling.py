@@ -59,7 +59,9 @@ class Settling:
         return found
 
     async def _judge(self, slug: str, machine: Machine) -> None:
-        if machine.phase is Phase.FAILED and machine.code in _LASTING:
+        # What it said of an older configuration may be mended: it has not looked at the new one yet.
+        spoken = machine.tried_version == machine.wanted_version
+        if machine.phase is Phase.FAILED and spoken and machine.code in _LASTING:
             raise NeedsAttentionError(
                 machine.reason or f"The machine of {slug} failed.", code=machine.code, remedy=_LASTING[machine.code]
             )

@@ -417,13 +417,18 @@ async function renew() {
   bundle = await ask("GET", "/bundle");
   try {
     await bringUp(bundle);
+    state.tried = bundle.version;
   } catch (error) {
     Object.assign(state, { tried: bundle.version, final: error.final === true, retryAt: Date.now() + RETRY_SECONDS * 1000 });
     now("failed", error.code ?? "agent_failed", error.message.slice(0, 1000));
   }
-  const { phase, code, reason, applied } = state;
-  await ask("POST", "/phone-home", { json: { phase, code, reason, version: applied } });
+  await ask("POST", "/phone-home", { json: told() });
 }
+
+const told = () => {
+  const { phase, code, reason, applied, tried } = state;
+  return { phase, code, reason, version: applied, tried };
+};
 
 function now(phase, code, reason) {
   Object.assign(state, { phase, code, reason: reason && veiled(reason) });
@@ -443,8 +448,7 @@ async function report() {
       now("failed", refuses ? "gateway_refused_config" : "gateway_down", `The gateway ended: ${await lastWords(bundle.gateway)}`);
     }
   }
-  const { phase, code, reason, applied } = state;
-  return await ask("POST", "/poll", { json: { phase, code, reason, version: applied, ...facts } });
+  return await ask("POST", "/poll", { json: { ...told(), ...facts } });
 }
 
 async function shipLogs() {

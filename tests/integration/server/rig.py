@@ -213,6 +213,12 @@ class Rig:
                 await asyncio.sleep(0.05)
         return found
 
+    async def silence(self, spec: CellSpec, *, seconds: float) -> None:
+        """The machine has not called for so long."""
+        long_ago = utcnow() - timedelta(seconds=seconds)
+        async with self.platform.database.transaction() as session:
+            await repository.set_boot(session, token_of(spec).key, seen_at=long_ago, used_at=long_ago)
+
     async def expire(self, spec: CellSpec) -> None:
         """The boot token's time is over."""
         async with self.platform.database.transaction() as session:

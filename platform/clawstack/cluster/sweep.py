@@ -32,7 +32,8 @@ from clawstack.errors import NeedsAttentionError, TemporaryError
 _PASSING: Final = frozenset(
     {"locked", "conflict", "resource_in_use", "service_error", "rate_limit_exceeded", "must_be_unassigned", "timeout"}
 )
-_GONE: Final = "not_found"
+#: What was to be done is done already (a volume is detached when its server goes).
+_DONE: Final = frozenset({"not_found", "volume_not_attached"})
 _PATIENCE_SECONDS: Final = 300.0
 _PAUSE_SECONDS: Final = 1.0
 
@@ -74,7 +75,7 @@ class Sweeper:
                 self._until(partial(each.bound.change_protection, **_no_protection(each.kind)), deadline)
             if each.kind == "volumes" and each.bound.server is not None:
                 self._until(each.bound.detach, deadline)
-            self._until(each.bound.delete, deadline)
+            self._until(each.bound.delete_rrset if each.kind == "rrsets" else each.bound.delete, deadline)
 
     def call(self, call: Callable[[], Any]) -> None:
         """One call to its end, with the same patience."""
@@ -85,7 +86,7 @@ class Sweeper:
             try:
                 _wait(call())
             except hcloud.APIException as error:
-                if error.code == _GONE:
+                if error.code in _DONE:
                     return
                 if error.code not in _PASSING:
                     raise

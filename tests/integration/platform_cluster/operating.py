@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -41,6 +41,11 @@ class Hetzner:
         with urllib.request.urlopen(request, timeout=20) as answer:
             result: dict[str, Any] = json.loads(answer.read() or b"{}")
         return result
+
+    def forget(self) -> None:
+        """Nothing exists, nothing was asked, no trouble is ordered."""
+        self.tell("reset")
+        self.tell("requests", method="DELETE")
 
     def client(self) -> hcloud.Client:
         return hcloud.Client(token=self.token, api_endpoint=self.endpoint, poll_interval=0.02)
@@ -138,19 +143,43 @@ class Operator:
         )  # fmt: skip
 
 
-def kill_tree(process: subprocess.Popen[str]) -> None:
-    """kill -9 of the engine and everything that it started, at one instant as far as that goes."""
-    try:
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        family = []
-    for member in family:
-        try:
-            member.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            continue
+def kill_engine(process: subprocess.Popen[str]) -> None:
+    """kill -9 of the engine alone, as the kernel does when memory runs out; what it started may end by itself."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
     process.wait(20)
-    psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=10)
+    for member in alive:
+        member.kill()
+    psutil.wait_procs(alive, timeout=10)
+
+
+def after_requests(world: Hetzner, process: subprocess.Popen[str], count: int) -> bool:
+    """Wait until the stand-in has answered so many requests that change something; False when the process ended first."""
+    deadline = time.monotonic() + 120
+    while writes(world) < count:
+        assert time.monotonic() < deadline, f"{count} changes never come"
+        if process.poll() is not None:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def after_request(world: Hetzner, process: subprocess.Popen[str], method: str, path: str) -> None:
+    """Wait until the stand-in has answered a request like this one well."""
+    deadline = time.monotonic() + 120
+    pattern = re.compile(path + "$")
+    while not any(
+        row["method"] == method and pattern.search(row["path"]) and row["status"] < 300 for row in world.requests()
+    ):
+        assert time.monotonic() < deadline, f"{method} {path} never comes"
+        assert process.poll() is None, f"the update ended before {method} {path}"
+        time.sleep(0.01)
+
+
+def writes(world: Hetzner) -> int:
+    """How many requests changed something, or tried to."""
+    return sum(row["method"] != "GET" for row in world.requests())
 
 
 def operator(folder: Path, world: Hetzner) -> Operator:

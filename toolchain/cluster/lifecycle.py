@@ -28,6 +28,8 @@ from toolchain.surroundings import Surroundings
 
 _PORTS_FROM: Final = 21000
 """Below the range from which the kernel takes ports for outgoing connections (32768 and up)."""
+_LONGEST_FOLDER: Final = 85
+"""A socket's path has at most 107 characters (unix(7)), and containerd makes `containerd.sock.ttrpc` in the folder."""
 _MARKER: Final = ".clawstack-cluster"
 
 
@@ -137,6 +139,10 @@ def _begin(book: Book, data: Path, *, stays: bool) -> Record:
 
 
 def _empty(data: Path) -> None:
+    if len(str(data.resolve())) > _LONGEST_FOLDER:
+        raise InvalidInputError(
+            f"{data} is too long a path for a socket in it; at most {_LONGEST_FOLDER} characters are allowed."
+        )
     if data.exists() and any(data.iterdir()) and not (data / _MARKER).exists():
         raise InvalidInputError(
             f"{data} holds something else and is not touched.", remedy="Name a folder that is empty or not there."

@@ -36,12 +36,12 @@ def ensure_build(around: Surroundings, console: Console, build: Build) -> None:
     """One module's programs, built and tried once, then only found."""
     progress = Progress(console=console, name=build.name.replace("_", "-").capitalize())
     if not build.folder(around).is_dir():
-        _require_go(around, build)
+        go = _require_go(around, build)
         progress.note(f"building {build.version} from Go modules; {build.about}")
         began = time.monotonic()
 
         def fill(scratch: Path) -> None:
-            _compile(around, progress, build, scratch)
+            _compile(around, progress, build, scratch, go)
             _verify(build, scratch / "bin")
 
         if place(build.folder(around), fill, waiting=lambda: progress.note("another set-up is building it; waiting")):
@@ -49,20 +49,22 @@ def ensure_build(around: Surroundings, console: Console, build: Build) -> None:
     progress.ready(f"{build.version}, built from Go modules")
 
 
-def _require_go(around: Surroundings, build: Build) -> None:
+def _require_go(around: Surroundings, build: Build) -> Path:
     if around.downloads is Downloads.NEVER:
         raise NeedsAttentionError(
             f"The test cluster needs {build.name}, and CLAWSTACK_TOOLCHAIN_DOWNLOADS=never forbids to build it.",
             remedy="Set it to `registries` or `all`, or set CLAWSTACK_KUBECONFIG to a cluster that is there.",
         )
-    if around.which("go") is None:
+    go = around.which("go")
+    if go is None:
         raise NeedsAttentionError(
             f"The test cluster needs {build.name} built from Go modules, and there is no `go` on PATH.",
             remedy="Install Go 1.26 or newer (https://go.dev/doc/install), or set CLAWSTACK_KUBECONFIG to a cluster that is there.",
         )
+    return go
 
 
-def _compile(around: Surroundings, progress: Progress, build: Build, scratch: Path) -> None:
+def _compile(around: Surroundings, progress: Progress, build: Build, scratch: Path, go: Path) -> None:
     module, binaries = scratch / "module", scratch / "bin"
     module.mkdir()
     binaries.mkdir()
@@ -70,7 +72,7 @@ def _compile(around: Surroundings, progress: Progress, build: Build, scratch: Pa
         shutil.copy(file, module)
     environ = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
     flags = " ".join(("-s", "-w", *(f"-X {variable}" for variable in build.variables)))
-    command: list[str | Path] = ["go", "build", "-o", f"{binaries}/", "-trimpath", "-ldflags", flags, *build.packages]
+    command: list[str | Path] = [go, "build", "-o", f"{binaries}/", "-trimpath", "-ldflags", flags, *build.packages]
     log = around.cache / "logs" / f"cluster-{build.name}.log"
     progress.run(command, log=log, doing="building", folder=module, environ=environ, limit=3600)
 

@@ -142,6 +142,10 @@ def test_a_volume_is_made_kept_between_pods_and_deleted_with_its_claim(
     folder = Path(volume["spec"]["hostPath"]["path"])
     assert (folder / "inner" / "file").read_text() == "kept\n"
 
+    bigger = '{"spec": {"resources": {"requests": {"storage": "20Mi"}}}}'
+    kubectl("patch", "pvc", "state", "-n", namespace, "-p", bigger)
+    assert (kubectl.get("pvc", "state", "-n", namespace) or {})["spec"]["resources"]["requests"]["storage"] == "20Mi"
+
     kubectl("delete", "pod", "writes", "reads", "-n", namespace)
     kubectl("delete", "pvc", "state", "-n", namespace)
     kubectl.await_(lambda: kubectl.get("pv", volume["metadata"]["name"]) is None, "the volume is gone")

@@ -44,7 +44,7 @@ class ServerCell(pulumi.ComponentResource):
             server = self._server(name, plan, plan.machine, firewall)
             self._attach(name, server, volume)
             if plan.dns is not None:
-                self._record(name, plan, plan.dns, server)
+                self._record(name, plan, plan.dns, server, ipv4=plan.machine.public_ipv4)
         self.endpoint = pulumi.Output.from_input(plan.endpoint)
         self.state_directory = pulumi.Output.from_input(plan.state_directory)
         self.openclaw_version = pulumi.Output.from_input(plan.version)
@@ -131,14 +131,14 @@ class ServerCell(pulumi.ComponentResource):
             opts=self._child(delete_before_replace=True),
         )
 
-    def _record(self, name: str, plan: ServerPlan, zone: DnsZone, server: hcloud.Server) -> None:
+    def _record(self, name: str, plan: ServerPlan, zone: DnsZone, server: hcloud.Server, *, ipv4: bool) -> None:
         hcloud.ZoneRrset(
             f"{name}-record",
             zone=zone.name,
             name=plan.slug,
-            type="A",
+            type="A" if ipv4 else "AAAA",
             ttl=zone.ttl,
-            records=[hcloud.ZoneRrsetRecordArgs(value=server.ipv4_address)],
+            records=[hcloud.ZoneRrsetRecordArgs(value=server.ipv4_address if ipv4 else server.ipv6_address)],
             labels=dict(plan.labels),
             opts=self._child(),
         )

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import shlex
+from functools import cache
 from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -73,10 +74,11 @@ def user_data(spec: CellSpec, settings: ServerSettings, *, token: str) -> str:
 
 def boot_template(spec: CellSpec, settings: ServerSettings) -> str:
     """Names what a machine is born with, apart from its token: another template needs another machine."""
-    told = [user_data(spec, settings, token=""), settings.server_type(spec.plan)[:3], settings.location]
+    told = [user_data(spec, settings, token=""), settings.location]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 
+@cache
 def agent_source(name: str) -> str:
     """`agent.mjs` or `bootstrap.sh`, as it is sent to machines."""
     return files("tenants.server").joinpath("agent", name).read_text(encoding="utf-8")
@@ -139,6 +141,9 @@ def _file(path: PurePosixPath, text: str, *, mode: str = "0600") -> dict[str, st
 
 
 def _packed(path: PurePosixPath, text: str, *, mode: str) -> dict[str, str]:
-    packed = gzip.compress(text.encode(), mtime=0)
-    content = base64.b64encode(packed).decode()
-    return {"path": str(path), "permissions": mode, "owner": "root:root", "encoding": "gz+b64", "content": content}
+    return {**_file(path, _gz_b64(text), mode=mode), "encoding": "gz+b64"}
+
+
+@cache
+def _gz_b64(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()

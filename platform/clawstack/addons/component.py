@@ -123,9 +123,9 @@ class AddonResource(pulumi.ComponentResource):
         self._name, self._provider, self._secrets = name, provider, secrets
         # What a component depends on is not passed on to its children (seen with this SDK): each is told itself.
         walls = self._objects(addon.before, list(after))
-        installed: list[pulumi.Resource] = [self._chart(chart, walls) for chart in addon.charts]
-        installed += [self._bundle(bundle, walls) for bundle in addon.bundles]
-        self._objects(addon.after, [*walls, *installed])
+        kinds = [self._bundle(bundle, walls) for bundle in addon.bundles]
+        charts = [self._chart(chart, [*walls, *kinds]) for chart in addon.charts]
+        self._objects(addon.after, [*walls, *kinds, *charts])
         self.register_outputs({"key": addon.key})
 
     def _options(self, depends_on: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:

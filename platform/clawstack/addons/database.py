@@ -17,6 +17,7 @@ CLUSTER: Final = "clawstack-db"
 POD_LABELS: Final = {"cnpg.io/cluster": CLUSTER}
 OPERATOR_LABELS: Final = {"app.kubernetes.io/name": "cloudnative-pg"}
 PORT: Final = 5432
+METRICS_PORT: Final = 9187
 STATUS_PORT: Final = 8000
 """Where the operator asks an instance how it is (CloudNativePG documentation, networking)."""
 URL_KEY: Final = "uri"
@@ -52,7 +53,6 @@ def own_cluster(objects: Objects, settings: AddonsSettings, own: OwnDatabase) ->
         },
         "resources": requests("250m", "1Gi"),
         "affinity": {"enablePodAntiAffinity": True, "topologyKey": "kubernetes.io/hostname"},
-        "monitoring": {"enablePodMonitor": settings.monitoring is not None},
         "postgresql": {"parameters": {"max_connections": "200", "idle_in_transaction_session_timeout": "60s"}},
         "inheritedMetadata": {"labels": objects.labels()},
     }

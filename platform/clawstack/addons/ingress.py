@@ -6,14 +6,16 @@ from typing import Any, Final
 
 from clawstack.addons.charts import chart_of, requests
 from clawstack.addons.hetzner import CLOUD_CONTROLLER
-from clawstack.addons.model import Addon
+from clawstack.addons.model import Addon, Bundle
 from clawstack.addons.objects import Objects
+from clawstack.addons.pins import pin_of
 from clawstack.addons.settings import AddonsSettings, Ingress
 
 NAMESPACE: Final = "traefik"
 INGRESS: Final = "ingress"
 #: What its pods carry, for network rules of those whom it calls.
 POD_LABELS: Final = {"app.kubernetes.io/name": "traefik"}
+_HTTPS: Final = {"to": "websecure", "scheme": "https", "permanent": True}
 _BALANCER: Final = "load-balancer.hetzner.cloud"
 
 
@@ -30,7 +32,8 @@ def ingress(settings: AddonsSettings, own: Ingress) -> Addon:
             "kubernetesGateway": {"enabled": own.gateway_api},
         },
         "gateway": {"enabled": own.gateway_api},
-        "ports": {"web": {"http": {"redirections": {"entryPoint": {"to": "websecure", "scheme": "https"}}}}},
+        # Everything goes to https, but for cert-manager's answers to Let's Encrypt.
+        "ports": {"web": {"allowACMEByPass": True, "http": {"redirections": {"entryPoint": dict(_HTTPS)}}}},
         "resources": requests("100m", "256Mi"),
         "service": {"annotations": _balancer(settings, own)},
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
@@ -39,8 +42,15 @@ def ingress(settings: AddonsSettings, own: Ingress) -> Addon:
         key=INGRESS,
         before=(objects.namespace(NAMESPACE, "restricted"),),
         charts=(chart_of(settings, "traefik", NAMESPACE, values),),
+        bundles=(_gateway_kinds(settings),) if own.gateway_api else (),
         needs=(CLOUD_CONTROLLER,),
     )
+
+
+def _gateway_kinds(settings: AddonsSettings) -> Bundle:
+    """Kinds of the Gateway API: Traefik's chart does not bring them."""
+    pin = pin_of("gateway-api", settings.versions)
+    return Bundle(name="gateway-kinds", url=f"{pin.repo}/{pin.version}/standard-install.yaml")
 
 
 def _balancer(settings: AddonsSettings, own: Ingress) -> dict[str, str]:

@@ -79,7 +79,7 @@ class Bundle:
 
 @dataclass(frozen=True, kw_only=True)
 class Addon:
-    """First `before`, then charts and bundles, then `after` (objects of kinds that the charts bring)."""
+    """First `before`, then bundles, then charts, then `after` (objects of kinds that both bring)."""
 
     key: str
     before: tuple[Manifest, ...] = ()

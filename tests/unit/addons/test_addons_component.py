@@ -224,6 +224,11 @@ def test_objects_of_kinds_that_a_chart_brings_come_after_the_chart(requests: dic
     assert "prod-monitoring-kube-prometheus-stack" in rules
 
 
+def test_kinds_come_before_the_chart_that_uses_them(requests: dict[str, Any]) -> None:
+    declare(settings())
+    assert "prod-ingress-gateway-kinds" in before(requests, "prod-ingress-traefik")
+
+
 def test_an_add_on_waits_for_those_that_it_needs(requests: dict[str, Any]) -> None:
     declare(settings())
     waits = before(requests, "prod-storage-hcloud-csi")

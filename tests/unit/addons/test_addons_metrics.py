@@ -28,7 +28,7 @@ FOREIGN = {
     "kube_pod_container_status_restarts_total",
     "k3s_certificate_expiration_seconds",
 }
-FUNCTIONS = {"histogram_quantile"}
+FUNCTIONS = {"histogram_quantile", "min_over_time"}
 
 
 def declared() -> dict[str, str]:

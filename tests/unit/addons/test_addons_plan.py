@@ -78,7 +78,8 @@ def test_every_chart_is_pinned_exactly() -> None:
             pin = shipped_pins()[chart.chart]
             assert (chart.repo, chart.version) == (pin.repo, pin.version)
         for bundle in entry.bundles:
-            assert f"/{shipped_pins()['system-upgrade-controller'].version}/" in bundle.url
+            pin = shipped_pins()["gateway-api" if entry.key == "ingress" else "system-upgrade-controller"]
+            assert bundle.url.startswith(f"{pin.repo}/{pin.version}/")
 
 
 def test_an_operator_may_choose_another_version_of_what_there_is() -> None:
@@ -186,6 +187,14 @@ def test_the_autoscaler_itself_needs_no_machine_that_it_would_have_to_make() -> 
 def test_grafana_never_has_the_charts_own_password() -> None:
     admin = values("monitoring", "kube-prometheus-stack")["grafana"]["admin"]
     assert admin["existingSecret"] == "grafana-admin"
+
+
+def test_gateways_come_with_their_kinds_and_only_where_they_are_wanted() -> None:
+    assert [bundle.name for bundle in addon("ingress").bundles] == ["gateway-kinds"]
+    plain = addon("ingress", settings(ingress={"location": "fsn1"}))
+    assert plain.bundles == ()
+    [chart] = plain.charts
+    assert chart.values["providers"]["kubernetesGateway"] == {"enabled": False}
 
 
 def test_alerts_can_be_sent_somewhere_without_telling_the_address() -> None:

@@ -63,6 +63,14 @@ def test_every_variable_is_a_setting_of_the_services(role: str) -> None:
     assert container["envFrom"] == [{"secretRef": {"name": "clawstack-environment"}}]
 
 
+def test_backups_leave_the_cluster_where_a_store_is_named() -> None:
+    url = "s3://clawstack-backups/prod?endpoint=https://fsn1.your-objectstorage.com&region=fsn1"
+    for role in ROLES:
+        [container] = pod(role, backup_url=url)["containers"]
+        assert {"name": "CLAWSTACK_BACKUP_URL", "value": url} in container["env"]
+        assert "CLAWSTACK_BACKUP_URL" in environment_names()
+
+
 def test_the_databases_address_comes_from_the_secret_of_whoever_runs_it() -> None:
     def reference(of: Any) -> Any:
         [container] = document("Deployment", "clawstack-api", of)["spec"]["template"]["spec"]["containers"]

@@ -78,7 +78,6 @@ def _database(objects: Objects, own: Workloads) -> Manifest:
     roles = [{"podSelector": {"matchLabels": selector(role)}} for role in Role]
     operator = _pods(database.NAMESPACE, database.OPERATOR_LABELS)
     prometheus = _pods(monitoring.NAMESPACE, monitoring.POD_LABELS)
-    metrics = 9187
     return _policy(
         objects,
         own,
@@ -87,7 +86,7 @@ def _database(objects: Objects, own: Workloads) -> Manifest:
         inward=[
             {"from": [*roles, itself, operator], "ports": [_port(database.PORT)]},
             {"from": [operator, itself], "ports": [_port(database.STATUS_PORT)]},
-            {"from": [prometheus], "ports": [_port(metrics)]},
+            {"from": [prometheus], "ports": [_port(database.METRICS_PORT)]},
         ],
         outward=[
             {"to": [itself], "ports": [_port(database.PORT), _port(database.STATUS_PORT)]},

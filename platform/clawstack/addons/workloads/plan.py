@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from clawstack.addons import certificates, database, ingress, monitoring
@@ -63,8 +63,15 @@ def _contents(objects: Objects, settings: AddonsSettings, own: Workloads) -> Ite
     yield from scalers(objects, own)
     yield from entrance(objects, own)
     if settings.monitoring is not None:
-        spec = {"selector": {"matchLabels": {APP: NAME}}, "podMetricsEndpoints": [{"port": "http", "path": "/metrics"}]}
-        yield objects.object("monitoring.coreos.com/v1", "PodMonitor", NAME, own.namespace, spec=spec)
+        yield _monitor(objects, own, NAME, {APP: NAME}, port="http")
+        if not isinstance(settings.database, ExternalDatabase):
+            yield _monitor(objects, own, database.CLUSTER, database.POD_LABELS, port="metrics")
+
+
+def _monitor(objects: Objects, own: Workloads, name: str, pods: Mapping[str, str], *, port: str) -> Manifest:
+    endpoints = [{"port": port, "path": "/metrics"}]
+    spec = {"selector": {"matchLabels": dict(pods)}, "podMetricsEndpoints": endpoints}
+    return objects.object("monitoring.coreos.com/v1", "PodMonitor", name, own.namespace, spec=spec)
 
 
 def _database(objects: Objects, settings: AddonsSettings, own: Workloads) -> Iterator[Manifest]:

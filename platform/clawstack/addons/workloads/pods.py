@@ -182,5 +182,6 @@ def _variables(settings: Workloads) -> list[Document]:
         "CLAWSTACK_PULUMI_BACKEND_URL": settings.pulumi_backend_url,
         "CLAWSTACK_DEFAULT_SUBSTRATE": "namespace",
         "HOME": DATA,
+        **({"CLAWSTACK_BACKUP_URL": settings.backup_url} if settings.backup_url else {}),
     }
     return [{"name": name, "value": value} for name, value in values.items()]

@@ -79,6 +79,9 @@ class Workloads(_Frozen):
     """Name under which customers and webhooks reach the platform; None: only from within the cluster."""
     pulumi_backend_url: Annotated[str, Field(pattern=r"^(s3|gs|azblob|postgres)://\S+$")]
     """State of the cells' stacks. A folder would be lost with its pod, and with it everything known about the cells."""
+    backup_url: Annotated[str, Field(pattern=r"^s3://\S+$")] | None = None
+    """Where verified backups are kept for good (CLAWSTACK_BACKUP_URL; its keys go into `environment`). None: on the
+    volume alone, which dies with its disk."""
     kubernetes_api: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], Field(min_length=1)]
     """Private addresses of the control planes: the worker talks to them."""
     kubernetes_api_port: Annotated[int, Field(ge=1, le=65535)] = 6443

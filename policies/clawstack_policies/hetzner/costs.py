@@ -11,7 +11,7 @@ import yaml
 from pulumi_policy import PolicyResource, Severity, StackValidationArgs, StackValidationPolicy
 
 from clawstack_policies.hetzner import objects
-from clawstack_policies.hetzner.objects import of_cell, place_of
+from clawstack_policies.hetzner.objects import known, of_cell, place_of
 from clawstack_policies.rule import stack_rule
 
 _CELL: Final = 30.0
@@ -78,8 +78,8 @@ def _server(props: Mapping[str, Any], listed: Mapping[str, Any]) -> float | None
 
 def _brings_address(props: Mapping[str, Any]) -> bool:
     """Whether Hetzner makes an IPv4 address for it; one that stands in the stack is counted there."""
-    networks = list(props.get("publicNets") or [])
-    return not networks or any(net.get("ipv4Enabled") is not False and not net.get("ipv4") for net in networks)
+    networks = list(known(props, "publicNets") or [])
+    return not networks or any(known(net, "ipv4Enabled") is not False and not known(net, "ipv4") for net in networks)
 
 
 def _balancer(props: Mapping[str, Any], listed: Mapping[str, Any]) -> float | None:

@@ -16,7 +16,7 @@ from pulumi_policy import (
 )
 
 from clawstack_policies.hetzner import objects
-from clawstack_policies.hetzner.objects import labels, of_type, points_at
+from clawstack_policies.hetzner.objects import given, known, labels, of_type, points_at
 from clawstack_policies.rule import rule, stack_rule
 
 _ADMINISTRATION: Final[Mapping[int, str]] = {22: "SSH", 6443: "the Kubernetes API"}
@@ -69,7 +69,7 @@ def no_public_administration() -> ResourceValidationPolicy:
 def _open_balancers(args: StackValidationArgs) -> Iterator[tuple[str, str]]:
     for balancer in of_type(args.resources, objects.LOAD_BALANCER):
         if any(
-            points_at(link, "loadBalancerId", balancer) and link.props.get("enablePublicInterface") is False
+            points_at(link, "loadBalancerId", balancer) and known(link.props, "enablePublicInterface") is False
             for link in of_type(args.resources, objects.LOAD_BALANCER_NETWORK)
         ):
             continue
@@ -94,7 +94,7 @@ def no_public_balancer() -> StackValidationPolicy:
 
 def _unguarded(args: StackValidationArgs) -> Iterator[tuple[str, str]]:
     for server in of_type(args.resources, objects.SERVER):
-        if _is_private(server) or _names_firewall(server):
+        if _is_private(server) or given(server, "firewallIds"):
             continue
         if not any(_guards(found, server) for found in args.resources):
             yield server.urn, f"{server.name} has no firewall."
@@ -102,25 +102,19 @@ def _unguarded(args: StackValidationArgs) -> Iterator[tuple[str, str]]:
 
 def _is_private(server: PolicyResource) -> bool:
     """Without a public interface: Hetzner's firewalls stand before public ones only, and refuse such a server."""
-    networks = list(server.props.get("publicNets") or [])
+    networks = list(known(server.props, "publicNets") or [])
     return bool(networks) and all(
-        net.get("ipv4Enabled") is False and net.get("ipv6Enabled") is False for net in networks
+        known(net, "ipv4Enabled") is False and known(net, "ipv6Enabled") is False for net in networks
     )
-
-
-def _names_firewall(server: PolicyResource) -> bool:
-    if server.property_dependencies.get("firewallIds"):
-        return True
-    return bool(server.props.get("firewallIds") or [])
 
 
 def _guards(found: PolicyResource, server: PolicyResource) -> bool:
     if found.resource_type == objects.FIREWALL_ATTACHMENT:
-        selectors = [str(each) for each in found.props.get("labelSelectors") or []]
+        selectors = [str(each) for each in known(found.props, "labelSelectors") or []]
         return points_at(found, "serverIds", server) or any(_selects(each, server) for each in selectors)
     if found.resource_type == objects.FIREWALL:
-        targets = found.props.get("applyTos") or []
-        return any(target.get("labelSelector") and _selects(str(target["labelSelector"]), server) for target in targets)
+        targets = [known(target, "labelSelector") for target in known(found.props, "applyTos") or []]
+        return any(_selects(str(selector), server) for selector in targets if selector)
     return False
 
 

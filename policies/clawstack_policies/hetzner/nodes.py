@@ -13,7 +13,7 @@ from pulumi_policy import (
 )
 
 from clawstack_policies.hetzner import objects
-from clawstack_policies.hetzner.objects import of_type, points_at, role
+from clawstack_policies.hetzner.objects import given, of_type, points_at, role
 from clawstack_policies.rule import rule, stack_rule
 
 
@@ -22,8 +22,7 @@ def _lonely(args: StackValidationArgs) -> Iterator[tuple[str, str]]:
     for server in of_type(args.resources, objects.SERVER):
         if role(server.props) not in objects.NODE_ROLES:
             continue
-        joined = bool(server.property_dependencies.get("networks") or server.props.get("networks") or [])
-        if not joined and not any(points_at(link, "serverId", server) for link in links):
+        if not given(server, "networks") and not any(points_at(link, "serverId", server) for link in links):
             yield server.urn, f"{server.name} is a node of a cluster without a private network."
 
 

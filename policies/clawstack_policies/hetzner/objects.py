@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UnknownValueError
 
 from clawstack.labels import ROLE, TENANT
 from clawstack.naming import CELL_PROJECT
@@ -62,6 +63,23 @@ def of_type(resources: Iterable[PolicyResource], type_: str) -> Iterator[PolicyR
     return (found for found in resources if found.resource_type == type_)
 
 
+def known(props: Mapping[str, Any], name: str) -> Any:
+    """The property, None where it is not known yet.
+
+    In a preview the provider's own outputs are unknown, and so is every property that was left away for it to choose.
+    What was made from another resource is unknown too, and is to be found in the dependencies.
+    """
+    try:
+        return props.get(name)
+    except UnknownValueError:
+        return None
+
+
+def given(found: PolicyResource, name: str) -> bool:
+    """Whether the list property was given and is not empty, its members known or not."""
+    return bool(found.property_dependencies.get(name)) or bool(len(known(found.props, name) or ()))
+
+
 def points_at(source: PolicyResource, name: str, target: PolicyResource) -> bool:
     """Whether the property `name` of `source` was made from `target`: by its dependencies, else by the identifier.
 
@@ -69,9 +87,11 @@ def points_at(source: PolicyResource, name: str, target: PolicyResource) -> bool
     """
     if any(found.urn == target.urn for found in source.property_dependencies.get(name) or []):
         return True
-    own = _whole(target.props.get("id"))
-    value = source.props.get(name)
-    named = [value] if isinstance(value, str | int | float) else list(value or [])
+    own, value = _whole(known(target.props, "id")), known(source.props, name)
+    try:
+        named = [value] if isinstance(value, str | int | float) else list(value or [])
+    except UnknownValueError:
+        return False
     return own is not None and own in [_whole(each) for each in named]
 
 

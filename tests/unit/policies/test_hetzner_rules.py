@@ -170,8 +170,15 @@ class TestFirewallOnEveryServer:
         assert stack_judged(firewall_on_every_server(), node()) == []
 
     def test_unknown(self) -> None:
+        """In a preview, what was left away is as unknown as what comes from another resource; links tell them apart."""
+        assert stack_judged(firewall_on_every_server(), node(firewallIds=UNKNOWN, publicNets=UNKNOWN))
+        elsewhere = Declared("x", objects.FIREWALL_ATTACHMENT, {"serverIds": UNKNOWN}, {"serverIds": "other"})
+        other = node("other", firewallIds=[7])
+        assert stack_judged(firewall_on_every_server(), other, node(firewallIds=UNKNOWN, id=UNKNOWN), elsewhere)
+        assert stack_judged(firewall_on_every_server(), node(firewallIds=[UNKNOWN])) == []
+        selector = Declared("x", objects.FIREWALL_ATTACHMENT, {"labelSelectors": ["a=b"]}, {})
         with pytest.raises(UnknownValueError):
-            stack_judged(firewall_on_every_server(), node(firewallIds=UNKNOWN))
+            stack_judged(firewall_on_every_server(), node(firewallIds=[], labels=UNKNOWN), selector)
 
     def test_exemption(self) -> None:
         assert stack_judged(firewall_on_every_server(), node(firewallIds=[]), config=EXEMPT_NODE) == []
@@ -195,6 +202,9 @@ class TestPrivateNetwork:
         assert stack_judged(private_network_for_nodes(), node(networks=[], labels=CELL)) == []
 
     def test_unknown(self) -> None:
+        assert stack_judged(private_network_for_nodes(), node(networks=UNKNOWN))
+        linked = node(networks=UNKNOWN, links={"networks": "net"})
+        assert stack_judged(private_network_for_nodes(), Declared("net", objects.NETWORK, {}), linked) == []
         with pytest.raises(UnknownValueError):
             stack_judged(private_network_for_nodes(), node(labels=UNKNOWN))
 

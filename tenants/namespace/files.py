@@ -34,13 +34,14 @@ NODE_OPTIONS: Final = "NODE_OPTIONS"
 """Follows the plan's memory; a heap that is smaller than it might be is no reason for a restart."""
 #: A running gateway applies changes of all other sections (`gateway/configuration/hot-reload.md`).
 _RESTART_SECTIONS: Final = ("gateway", "discovery")
-#: Numeric modes leave the set-group-id bit that fsGroup puts on folders; letters take it away.
+#: Numeric modes leave the set-group-id bit that fsGroup puts on folders; letters take it away. Files are written anew and
+#: renamed: copied, they would keep the mount's mode, and neither the gateway nor the next start could write them.
 SEED_SCRIPT: Final = (
     'set -eu; umask 077; cd /cell; mkdir -p "$SLUG/config" "$SLUG/state/logs" "$SLUG/state/tmp" "$SLUG/state/workspace"; '
     'chmod u=rwx,go=,g-s "$SLUG" "$SLUG/config" "$SLUG/state"; '
-    f'cp {CONFIG_MOUNT}/{ROOT_FILE} "$SLUG/config/.{CONFIG_FILE}.new"; '
-    f'mv -f "$SLUG/config/.{CONFIG_FILE}.new" "$SLUG/config/{CONFIG_FILE}"; '
-    f'cp {WORKSPACE_MOUNT}/* "$SLUG/state/workspace/"'
+    'put() { rm -f "$2/.seeding"; cat "$1" > "$2/.seeding"; mv -f "$2/.seeding" "$2/$3"; }; '
+    f'put {CONFIG_MOUNT}/{ROOT_FILE} "$SLUG/config" {CONFIG_FILE}; '
+    f'for file in {WORKSPACE_MOUNT}/*; do put "$file" "$SLUG/state/workspace" "${{file##*/}}"; done'
 )
 
 

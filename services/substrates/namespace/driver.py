@@ -17,7 +17,7 @@ from services.provisioner.vocabulary import Observed
 from services.substrates.namespace import fingerprints
 from services.substrates.namespace.board import CELLS, Board
 from services.substrates.namespace.cluster import Cluster
-from services.substrates.namespace.judge import SEED, Phase, Verdict, View, gateway_began, judge
+from services.substrates.namespace.judge import Phase, Verdict, View, gateway_began, judge, talker
 from services.substrates.namespace.keeping import Keeping
 from services.substrates.namespace.objects import CellObjects
 from services.substrates.namespace.settle import Patience, Settling
@@ -116,7 +116,7 @@ class NamespaceDriver(SubstrateDriver):
         pod = await cell.pod()
         if pod is None:
             return []
-        return await self._cluster.logs(pod, NAME if gateway_began(pod) else SEED, lines=lines)
+        return await self._cluster.logs(pod, talker(pod), lines=lines)
 
     @override
     async def follow_logs(self, slug: str, *, lines: int) -> AsyncIterator[str]:

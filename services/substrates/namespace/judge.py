@@ -102,7 +102,7 @@ def _placed(view: View, pod: Pod) -> Verdict:
     gateway = _status(status.containerStatuses if status else None, NAME)
     restarts = gateway.restartCount if gateway else 0
     for container in (seed, gateway):
-        if container is not None and (trouble := _trouble(container, restarts)):
+        if container is not None and (trouble := _trouble(container)):
             return trouble
     if gateway is None or gateway.state is None or gateway.state.running is None:
         return _before_start(view)
@@ -133,7 +133,7 @@ def judge_keeper(view: View) -> Verdict:
     if not _is_placed(view.pod):
         return _unplaced(view)
     for container in (status.containerStatuses if status else None) or ():
-        if trouble := _trouble(container, 0):
+        if trouble := _trouble(container):
             return trouble
     return _before_start(view)
 
@@ -158,6 +158,14 @@ def gateway_began(pod: Pod) -> bool:
     if gateway.restartCount or (gateway.lastState and gateway.lastState.terminated):
         return True
     return bool(gateway.state and (gateway.state.running or gateway.state.terminated))
+
+
+def talker(pod: Pod) -> str:
+    """The container whose last lines say what is wrong."""
+    status = pod.status
+    seed = _status(status.initContainerStatuses if status else None, SEED)
+    failed = seed is not None and seed.state is not None and seed.state.waiting is not None and bool(seed.restartCount)
+    return SEED if failed or (seed is not None and not gateway_began(pod)) else NAME
 
 
 def wants_pod(stateful_set: StatefulSet | None) -> bool:
@@ -255,7 +263,8 @@ def _before_start(view: View) -> Verdict:
     )
 
 
-def _trouble(container: ContainerStatus, restarts: int) -> Verdict | None:
+def _trouble(container: ContainerStatus) -> Verdict | None:
+    restarts = container.restartCount
     waiting = container.state.waiting if container.state else None
     last = container.lastState.terminated if container.lastState else None
     ended = (container.state.terminated if container.state else None) or last

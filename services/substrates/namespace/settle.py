@@ -17,7 +17,7 @@ from lightkube.resources.core_v1 import Pod
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from services.substrates.namespace import stopping
-from services.substrates.namespace.judge import POD, Phase, Verdict, is_stuck, judge, wants_pod
+from services.substrates.namespace.judge import POD, Phase, Verdict, is_stuck, judge, talker, wants_pod
 from services.substrates.namespace.objects import CellObjects, EventKey, event_keys
 from services.substrates.namespace.resources import (
     has_resources,
@@ -162,7 +162,7 @@ class Settling:
     async def _failure(self, verdict: Verdict, pod: Pod | None) -> ClawstackError:
         sentence = verdict.sentence
         if pod is not None and verdict.phase in {Phase.BROKEN, Phase.STARTING}:
-            lines = await self._cell.cluster.logs(pod, NAME, lines=_LOG_LINES)
+            lines = await self._cell.cluster.logs(pod, talker(pod), lines=_LOG_LINES)
             if lines:
                 sentence += " Its last lines: " + " | ".join(line[:300] for line in lines)
         if verdict.final:

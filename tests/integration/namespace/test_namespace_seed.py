@@ -15,6 +15,7 @@ def test_the_seed_step_makes_a_private_folder_below_the_volume(tmp_path: Path) -
     for name, content in {"config/root.json": "{}", "workspace/SOUL.md": "kind"}.items():
         (tmp_path / "etc" / name).parent.mkdir(parents=True)
         (tmp_path / "etc" / name).write_text(content)
+        (tmp_path / "etc" / name).chmod(0o440)  # as Secrets and ConfigMaps are mounted
     volume = tmp_path / "cell"
     volume.mkdir()
     volume.chmod(0o2775)
@@ -25,3 +26,6 @@ def test_the_seed_step_makes_a_private_folder_below_the_volume(tmp_path: Path) -
     assert (volume / "anna/config/openclaw.json").read_text() == "{}"
     assert (volume / "anna/config/openclaw.json").stat().st_mode & 0o777 == 0o600
     assert (volume / "anna/state/workspace/SOUL.md").read_text() == "kind"
+    # Else the gateway could not write them, nor the next start: root may, so this test cannot see it fail.
+    assert (volume / "anna/state/workspace/SOUL.md").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in (volume / "anna/state/workspace").iterdir()] == ["SOUL.md"]

@@ -41,6 +41,7 @@ def pod(
     restarts: int = 0,
     last: Document | None = None,
     seed: Document | None = None,
+    seed_restarts: int = 0,
     node: str | None = "node-1",
     digest: str = "d1",
     heap: int = 768,
@@ -68,7 +69,7 @@ def pod(
             "phase": phase,
             "reason": reason,
             "conditions": conditions or [],
-            "initContainerStatuses": [{**common, "name": "seed", "state": seed or done}],
+            "initContainerStatuses": [{**common, "name": "seed", "state": seed or done, "restartCount": seed_restarts}],
             "containerStatuses": [
                 {
                     **common,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.substrates.namespace.judge import Phase, View, gateway_began, is_stuck, judge
+from services.substrates.namespace.judge import Phase, View, gateway_began, is_stuck, judge, talker
 from tests.unit.namespace.documents import (
     EXIT_78,
     IMAGE,
@@ -97,6 +97,17 @@ def test_one_crash_may_be_chance(restarts: int, at_once: bool) -> None:
     )
 
     assert (verdict.patience == 0) is at_once
+
+
+def test_a_preparation_that_fails_is_told_by_its_own_restarts_and_lines() -> None:
+    crashing = pod(seed={**waiting("CrashLoopBackOff")}, seed_restarts=3)
+
+    verdict = judge(View(stateful_set=stateful_set(), pod=crashing))
+
+    assert "seed" in verdict.sentence
+    assert "3 restarts" in verdict.sentence
+    assert verdict.patience == 0
+    assert (talker(crashing), talker(pod(RUNNING))) == ("seed", "gateway")
 
 
 def test_a_registry_may_stumble_but_an_image_that_is_never_pulled_does_not_come() -> None:

@@ -21,7 +21,7 @@ def k3s_config(node: NodeSettings) -> dict[str, Any]:
         "protect-kernel-defaults": True,
         "node-label": [f"{key}={value}" for key, value in sorted(node.labels.items())],
         "node-taint": [taint.text() for taint in node.taints],
-        "kubelet-arg": kubelet_arguments(),
+        "kubelet-arg": kubelet_arguments(external_cloud=node.cluster.external_cloud_controller),
     }
     if node.role is NodeRole.WORKER:
         return _without_empty({**common, "token-file": f"{FOLDER}/{AGENT_TOKEN}"})
@@ -43,7 +43,7 @@ def _server(node: NodeSettings) -> dict[str, Any]:
         "secrets-encryption": True,
         "secrets-encryption-provider": "secretbox",
         # Hetzner's own controller tells about nodes and makes load balancers.
-        "disable-cloud-controller": True,
+        "disable-cloud-controller": cluster.external_cloud_controller,
         "disable": ["servicelb", "traefik", *([] if cluster.local_storage else ["local-storage"])],
         # Every node would serve images to every other: too much trust among machines that run strangers' code.
         "embedded-registry": False,

@@ -122,10 +122,10 @@ def api_server_arguments(*, audit: Document | None) -> list[str]:
     return arguments
 
 
-def kubelet_arguments() -> list[str]:
+def kubelet_arguments(*, external_cloud: bool) -> list[str]:
     """Arguments of every kubelet. Room is kept for the system, so that pods are evicted before the node dies."""
     return [
-        "cloud-provider=external",
+        *(["cloud-provider=external"] if external_cloud else []),
         "anonymous-auth=false",
         "authorization-mode=Webhook",
         "read-only-port=0",

@@ -144,6 +144,9 @@ class ClusterSettings(_Frozen):
     audit: AuditLog | None = Field(default_factory=AuditLog)
     snapshots: EtcdSnapshots | None = None
     """None: K3s still keeps snapshots on the control planes' own disks, which die with them."""
+    external_cloud_controller: bool = True
+    """Nodes take no pods until Hetzner's controller (the add-on `cloudController`) has looked at them. False: K3s' own
+    does, which knows nothing of Hetzner; for trials without add-ons."""
     local_storage: bool = False
     """K3s' local-path volumes. They enforce no size: only for development."""
     authorized_keys: Annotated[tuple[str, ...], Field(max_length=20)] = ()

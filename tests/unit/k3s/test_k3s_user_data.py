@@ -174,6 +174,13 @@ def test_kubelets_are_hardened_on_every_node() -> None:
             assert f"{line}\n" in kernel
 
 
+def test_without_hetzners_controller_k3s_looks_at_nodes_itself() -> None:
+    alone = node(cluster=large_cluster(external_cloud_controller=False, control_planes=("10.0.1.10",)))
+    assert "cloud-provider=external" not in k3s(alone)["kubelet-arg"]
+    assert k3s(alone)["disable-cloud-controller"] is False
+    assert k3s(node())["disable-cloud-controller"] is True
+
+
 def test_the_api_is_known_by_every_name_it_is_called_by() -> None:
     assert k3s(control_plane(2))["tls-san"] == [
         "10.0.1.10", "10.0.1.11", "10.0.1.12", "10.0.1.5", "203.0.113.7", "k8s.example.org",

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from clawstack.plans import load_catalogue
+from tests.unit.addons.builders import manifests
 from tests.unit.namespace.builders import cell, plan_of
 from tests.unit.policies.kubernetes_objects import ROUTE
 from toolchain.judges.running import Remark, conform, require, score
@@ -42,8 +43,8 @@ def remarks(around: Surroundings, plan: str, desired: str, routed: bool) -> tupl
 
 
 @cache
-def accepted() -> frozenset[tuple[str, str, str, str]]:
-    entries = yaml.safe_load(ACCEPTED.read_text())
+def accepted(subject: str) -> frozenset[tuple[str, str, str, str]]:
+    entries = yaml.safe_load(ACCEPTED.read_text())[subject]
     assert all(len(entry["reason"]) > 40 for entry in entries)
     keys = [(entry["check"], entry["kind"], entry["grade"], entry["words"]) for entry in entries]
     assert len(set(keys)) == len(keys)
@@ -64,12 +65,37 @@ def test_the_api_of_kubernetes_takes_them(around: Surroundings, plan: str, desir
 
 @pytest.mark.parametrize(("plan", "desired", "routed"), CASES)
 def test_nothing_but_what_was_accepted_is_remarked(around: Surroundings, plan: str, desired: str, routed: bool) -> None:
-    assert [remark for remark in remarks(around, plan, desired, routed) if key(remark) not in accepted()] == []
+    assert [remark for remark in remarks(around, plan, desired, routed) if key(remark) not in accepted("cells")] == []
 
 
 def test_everything_that_was_accepted_still_occurs(around: Surroundings) -> None:
     seen = {key(remark) for case in CASES for remark in remarks(around, *case.values)}
-    assert accepted() - seen == set()
+    assert accepted("cells") - seen == set()
+
+
+#: Kinds of the platform's own cluster whose definitions come with their operators, and are judged by those.
+OF_OPERATORS = {
+    "ClusterIssuer", "Cluster", "Middleware", "Plan", "PodMonitor", "PrometheusRule",
+}  # fmt: skip
+
+
+def services() -> list[dict[str, Any]]:
+    """Everything that the add-ons declare themselves, the platform's own services among it; charts judge their own."""
+    return [manifest.document() for manifest in manifests()]
+
+
+def test_the_api_of_kubernetes_takes_the_platforms_own_services(around: Surroundings) -> None:
+    documents = services()
+    judged = [document for document in documents if document["kind"] not in OF_OPERATORS]
+    assert {document["kind"] for document in documents} - {document["kind"] for document in judged} == OF_OPERATORS
+    assert {"Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler", "Ingress"} <= {
+        document["kind"] for document in judged
+    }
+    assert conform(around, judged) == []
+
+
+def test_the_platforms_own_services_are_remarked_for_nothing_else(around: Surroundings) -> None:
+    assert {key(remark) for remark in score(around, services())} == accepted("services")
 
 
 def change(kind: str, path: str, value: Any) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,15 @@ class HetznerCredentials:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddonCredentials:
+    """Secrets of add-ons that others issue; None where they are not set."""
+
+    database_url: pulumi.Output[str] | None
+    snapshot_access_key: pulumi.Output[str] | None
+    snapshot_secret_key: pulumi.Output[str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlatformConfig:
     """What an operator sets in `Pulumi.<stack>.yaml`."""
 
@@ -40,6 +50,8 @@ class PlatformConfig:
     cluster: ClusterConfig | None = None
     """None: this stack has no cluster."""
     hetzner: HetznerCredentials | None = None
+    """Present when there is a cluster."""
+    addons: AddonCredentials | None = None
     """Present when there is a cluster."""
 
 
@@ -64,15 +76,20 @@ def read_config(config: pulumi.Config, environ: Mapping[str, str] | None = None)
         secret_rotation=rotation or 1,
         cluster=cluster,
         hetzner=_hetzner(config, environ) if cluster else None,
+        addons=_addons(config) if cluster else None,
     )
 
 
 def _cluster(config: pulumi.Config) -> ClusterConfig | None:
-    raw: Any = config.get_object("cluster")
-    if raw is None:
+    said = config.get("cluster")
+    if said is None:
         return None
+    try:
+        raw: Any = json.loads(said)
+    except json.JSONDecodeError:
+        raw = None
     if not isinstance(raw, dict):
-        raise _refused("cluster", str(raw)[:60], "an object (see Pulumi.prod.yaml)")
+        raise _refused("cluster", said[:60], "an object (see Pulumi.prod.yaml)")
     cluster = parse_cluster(raw)  # also when it is switched off: a mistake shows early
     return cluster if cluster.enabled else None
 
@@ -91,6 +108,14 @@ def _hetzner(config: pulumi.Config, environ: Mapping[str, str]) -> HetznerCreden
     if endpoint is not None and not endpoint.startswith(("http://", "https://")):
         raise _refused("hcloudEndpoint", endpoint, "an address that starts with https:// or http://")
     return HetznerCredentials(token=token, endpoint=endpoint.rstrip("/") if endpoint else None)
+
+
+def _addons(config: pulumi.Config) -> AddonCredentials:
+    return AddonCredentials(
+        database_url=config.get_secret("databaseUrl"),
+        snapshot_access_key=config.get_secret("snapshotAccessKey"),
+        snapshot_secret_key=config.get_secret("snapshotSecretKey"),
+    )
 
 
 def _one_of(config: pulumi.Config, key: str, allowed: tuple[str, ...], default: str) -> str:

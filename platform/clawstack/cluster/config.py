@@ -10,7 +10,7 @@ import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 
 from clawstack.cluster.addresses import FIRST_SLOT, LAST_SLOT, MAX_NUMBER, hashed_slot
 from clawstack.cluster.offers import Arch, shipped_offers
@@ -20,6 +20,7 @@ _KEY: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 #: Names that the cluster's own parts carry; a pool of that name would be mistaken for them.
 RESERVED_POOLS: Final = frozenset({"control-plane", "nat", "api", "network", "infrastructure"})
 MAX_SERVERS: Final = 100  # servers and load balancers in one private network
+_FROM_THE_CLUSTER: Final = frozenset({"name", "control_planes", "api_load_balancer", "node_network"})
 DEFAULT_IMAGE: Final = "debian-13"
 
 
@@ -211,7 +212,7 @@ class ClusterConfig(Section):
     @field_validator("kubernetes")
     @classmethod
     def _not_what_the_cluster_says(cls, value: dict[str, Any]) -> dict[str, Any]:
-        mine = sorted(set(value) & {"name", "controlPlanes", "control_planes", "apiLoadBalancer", "api_load_balancer"})
+        mine = sorted(key for key in value if to_snake(key) in _FROM_THE_CLUSTER)
         if mine:
             raise ValueError(f"{', '.join(mine)} follow from the rest of the cluster's configuration; leave them out")
         return value

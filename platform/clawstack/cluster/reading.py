@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from clawstack.addons import AddonsSettings
+from clawstack.addons.reading import addons_settings
 from clawstack.cluster.config import ClusterConfig
 from clawstack.cluster.plan import plan_cluster
 from clawstack.cluster.rules import Problem, problems
@@ -25,7 +27,22 @@ def parse_cluster(raw: Mapping[str, Any]) -> ClusterConfig:
     found = list(problems(config)) or list(_of_k3s(config))
     if found:
         raise _refusal(found)
+    addons_of(config)
     return config
+
+
+def addons_of(config: ClusterConfig) -> AddonsSettings | None:
+    """Settings of the add-ons, None for a cluster without; raises InvalidInputError for what cannot be."""
+    if config.addons is None:
+        return None
+    return addons_settings(
+        config.addons,
+        cluster=cluster_settings(config, plan_cluster(config)),
+        network=config.name,
+        location=config.control_plane.locations[0],
+        firewall=f"{config.name}-node",
+        ssh_key=f"{config.name}-{min(config.ssh_keys)}",
+    )
 
 
 def _of_k3s(config: ClusterConfig) -> Iterable[Problem]:

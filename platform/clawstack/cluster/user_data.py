@@ -8,13 +8,13 @@ one can have the others. `clawstack.k3s` walls the metadata service off from eve
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
+from pydantic.alias_generators import to_snake
 
 from clawstack.cluster.addresses import gateway_address, load_balancer_address
 from clawstack.cluster.config import ClusterConfig
@@ -33,22 +33,19 @@ _HEADER: Final = "#cloud-config\n"
 
 def cluster_settings(config: ClusterConfig, plan: ClusterPlan) -> ClusterSettings:
     """What K3s is told of the whole cluster; the operator's `kubernetes` section may say the rest."""
-    said = {_snake(key): value for key, value in config.kubernetes.items()}
+    said = {to_snake(key): value for key, value in config.kubernetes.items()}
     balancer = load_balancer_address(config.network_range) if config.api_load_balancer else None
     names = (f"{config.dns.api_name}.{config.dns.zone}",) if config.dns and config.dns.api_name else ()
     return ClusterSettings.model_validate(
         {
             **said,
             "name": config.name,
+            "node_network": config.network_range,
             "control_planes": [node.address for node in plan.control_planes],
             "api_load_balancer": balancer,
             "api_sans": (*said.get("api_sans", ()), *names),
         }
     )
-
-
-def _snake(key: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).lower()
 
 
 def node_settings(node: Node, cluster: ClusterSettings) -> NodeSettings:
@@ -82,7 +79,9 @@ def node_user_data(
 
     Raises InvalidInputError when the result is larger than Hetzner takes.
     """
-    document: dict[str, Any] = yaml.safe_load(k3s_user_data(node, token=token, agent_token=agent_token))
+    document: dict[str, Any] = yaml.safe_load(
+        k3s_user_data(node, token=token, agent_token=agent_token, ca_certificate=authorities["server-ca"].certificate)
+    )
     if node.first:
         document["write_files"] = [*document.get("write_files", []), *_authority_files(authorities)]
         document["runcmd"] = [["sh", "-euc", _keys_script(authorities)], *document.get("runcmd", [])]

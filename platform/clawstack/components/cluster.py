@@ -40,6 +40,8 @@ class HetznerCluster(pulumi.ComponentResource):
 
     kubeconfig: pulumi.Output[str]
     """Secret."""
+    agent_token: pulumi.Output[str]
+    """Secret; for machines that the autoscaler makes."""
     addresses: pulumi.Output[dict[str, dict[str, str]]]
     """Private and public address by node name."""
 
@@ -60,6 +62,7 @@ class HetznerCluster(pulumi.ComponentResource):
         servers = {**planes.servers, **self._make_workers(planes)}
         self._attach_volumes(servers)
         self._make_records(planes)
+        self.agent_token = self._credentials.agent_token
         self.kubeconfig = self._make_kubeconfig(planes)
         self.addresses = self._all_addresses(servers)
         self.register_outputs({"kubeconfig": self.kubeconfig, "addresses": self.addresses})

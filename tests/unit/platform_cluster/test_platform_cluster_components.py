@@ -82,7 +82,8 @@ def test_the_firewall_opens_ssh_and_the_api_to_their_sources_only(large):
     assert "6443" not in nodes
     assert nodes["80"] == nodes["443"] == ["0.0.0.0/0"]
     for name, server in hetzner.of_kind("Server").items():
-        assert server["firewallIds"], f"{name} has no firewall"
+        public = server["publicNets"][0]["ipv4Enabled"]
+        assert bool(server.get("firewallIds")) is public, f"{name}: a firewall for each public side, and for no other"
 
 
 @pytest.mark.parametrize("range_", ["0.0.0.0/0", "::/0", "0.0.0.0/1", "8000::/1"])

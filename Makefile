@@ -43,6 +43,11 @@ $(VENV)/.ready-cluster: $(VENV)/.ready-tools $(wildcard toolchain/cluster/*.py t
 	$(PYTHON) -m toolchain setup cluster
 	@touch $@
 
+# Judges that are not ours: kubeconform, kube-score, cloud-init's schema, shellcheck. Only tests need them.
+$(VENV)/.ready-judges: $(VENV)/.ready-tools $(wildcard toolchain/judges/*.py toolchain/judges/*/go.*)
+	$(PYTHON) -m toolchain setup judges linters
+	@touch $@
+
 check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI runs first
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -51,19 +56,19 @@ check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI
 	$(if $(wildcard __main__.py),$(VENV)/bin/mypy __main__.py)
 	$(VENV)/bin/lint-imports
 
-test: $(VENV)/.ready-cluster ## all tests
+test: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## all tests
 	$(PYTEST) tests
 
 test-unit: $(VENV)/.ready-packages ## tests without network and processes; seconds
 	$(PYTEST) $(NOT_LONG) tests/unit
 
-test-integration: $(VENV)/.ready-tools ## tests with a real PostgreSQL and a real Pulumi engine
+test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges ## tests with a real PostgreSQL and a real Pulumi engine
 	$(PYTEST) $(NOT_LONG) tests/integration
 
 test-e2e: $(VENV)/.ready-cluster ## tests with a real gateway, a real browser and a real Kubernetes node
 	$(PYTEST) $(NOT_LONG) tests/e2e
 
-test-long: $(VENV)/.ready-cluster ## only the tests that take minutes
+test-long: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## only the tests that take minutes
 	$(PYTEST) -m long tests
 
 demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (KEEP=1 leaves it running, SUBSTRATE=process|namespace)

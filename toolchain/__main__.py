@@ -16,7 +16,7 @@ from clawstack.errors import ClawstackError
 from toolchain.cluster import commands as cluster_commands
 from toolchain.doctor import DoctorReport, examine
 from toolchain.progress import Progress, minutes
-from toolchain.steps import cluster, judges, openclaw, plugins, pulumi, system
+from toolchain.steps import cluster, judges, linters, openclaw, plugins, pulumi, system
 from toolchain.surroundings import Surroundings
 
 Step = Callable[[Surroundings, Console], None]
@@ -28,12 +28,13 @@ STEPS: Final[dict[str, Step]] = {
     "system": system.ensure,
     "chromium": system.ensure_chromium,
     "judges": judges.ensure,
+    "linters": linters.ensure,
     "cluster": cluster.ensure,
     "kwok": cluster.ensure_kwok,
 }
-OPTIONAL: Final = frozenset({"chromium", "judges"})
+OPTIONAL: Final = frozenset({"chromium"})
 """Parts that the product can do without: `all` goes on when they cannot be had."""
-ON_DEMAND: Final = frozenset({"cluster", "kwok"})
+ON_DEMAND: Final = frozenset({"judges", "linters", "cluster", "kwok"})
 """Parts that take minutes and serve tests alone: got when they are named."""
 
 

@@ -1,0 +1,29 @@
+"""Debian's own judges of what a fresh server is told: cloud-init's schema, and shellcheck. Tests alone need them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from toolchain.progress import Progress
+from toolchain.steps.system import apt_install
+from toolchain.surroundings import Surroundings
+
+LINTERS: Final = ("cloud-init", "shellcheck")
+DISABLED: Final = Path("/etc/cloud/cloud-init.disabled")
+"""Without this file the package would set this very machine up anew at its next start
+(https://cloudinit.readthedocs.io/en/latest/howto/disable_cloud_init.html)."""
+
+
+def ensure(around: Surroundings, console: Console, *, disabled: Path = DISABLED) -> None:
+    """Installs what is missing; a machine that had no cloud-init is left one that does nothing by itself."""
+    progress = Progress(console=console, name="Linters")
+    missing = [name for name in LINTERS if around.which(name) is None]
+    if missing:
+        if "cloud-init" in missing and around.root:
+            disabled.parent.mkdir(parents=True, exist_ok=True)
+            disabled.touch()
+        apt_install(around, progress, missing, "tests judge user data and scripts with them")
+    progress.ready(", ".join(LINTERS))

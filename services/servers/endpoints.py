@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from clawstack.errors import ClawstackError, InvalidInputError, PayloadTooLargeError
@@ -51,6 +51,7 @@ class MachineEndpoints:
             ("POST", "/{slug}/orders/{number:int}", self.order),
             ("POST", "/{slug}/logs", self.logs),
             ("PUT", "/{slug}/backups", self.backup),
+            ("GET", "/{slug}/restore", self.restore),
         )
         return Starlette(routes=[Route(path, _guarded(handler), methods=[verb]) for verb, path, handler in routes])
 
@@ -109,6 +110,10 @@ class MachineEndpoints:
         )
         manifest = await self._intake.receive(boot, upload, _steadily(request))
         return JSONResponse({"archive": manifest.archive}, 201)
+
+    async def restore(self, request: Request) -> Response:
+        """The archive that a new cell begins with."""
+        return FileResponse(await self._desk.restore(_slug(request), _bearer(request)), headers=_UNCACHED)
 
 
 def _guarded(handler: Handler) -> Handler:

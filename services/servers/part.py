@@ -18,11 +18,10 @@ _MAX_ARCHIVE_BYTES: Final = 20 * 1024**3
 def create_part(platform: Platform) -> Part:
     """Machines as the factory takes them."""
     manifest, lock = pins.OPENCLAW_PINS
+    archives = platform.settings.data_dir / "backups"
     endpoints = MachineEndpoints(
-        desk=MachineDesk(platform),
-        intake=ArchiveIntake(
-            platform=platform, folder=platform.settings.data_dir / "backups", max_bytes=_MAX_ARCHIVE_BYTES
-        ),
+        desk=MachineDesk(platform, archives=archives),
+        intake=ArchiveIntake(platform=platform, folder=archives, max_bytes=_MAX_ARCHIVE_BYTES),
         lock_files=LockFiles(manifest=manifest, lock=lock),
     )
     return Part(name="servers", mounts={MOUNT: endpoints.app()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clawstack.errors import NotFoundError
 from clawstack.logs import get_logger
 from clawstack.redaction import Redactor
 from clawstack.tokens import Token, TokenKind, parse
@@ -38,11 +40,18 @@ class LockFiles:
         return {"manifest": self.manifest.read_text(encoding="utf-8"), "lock": self.lock.read_text(encoding="utf-8")}
 
 
+def waiting_restore(archives: Path, slug: str) -> Path:
+    """Where an archive waits for the first machine of a cell."""
+    return archives / slug / ".restore"
+
+
 class MachineDesk:
     """The platform's side of every conversation with a machine, each in one transaction."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, *, archives: Path) -> None:
+        """`archives`: folder of all backups."""
         self._platform = platform
+        self._archives = archives
         self._redactor: Redactor = platform.redactor
 
     async def exchange(self, slug: str, presented: str, request: BootRequest, *, address: str) -> dict[str, Any]:
@@ -58,13 +67,13 @@ class MachineDesk:
             if used:
                 await repository.close_boots(session, slug, now=utcnow(), keep=boot.key)
                 log.info("machine booted", slug=slug, boot=boot.key, address=address)
-                return await self._bundle(session, boot)
+                return self._with_restore(slug, await self._bundle(session, boot))
         return await self._refuse(slug, boot.key, address=address)
 
     async def bundle(self, slug: str, presented: str) -> dict[str, Any]:
         """Everything of the cell, for the machine that serves it: after a restart, or when something changed."""
         async with self._platform.database.transaction() as session:
-            return await self._bundle(session, await self._agent(session, slug, presented))
+            return self._with_restore(slug, await self._bundle(session, await self._agent(session, slug, presented)))
 
     async def admit(self, slug: str, presented: str) -> ServerBoot:
         """The machine; raises AuthenticationError for everybody else."""
@@ -81,6 +90,8 @@ class MachineDesk:
             else:
                 boot = await self._agent(session, slug, presented)
             await self._note(session, boot, message)
+        if message.phase is Phase.READY:  # what was to be filled in was filled in
+            await asyncio.to_thread(waiting_restore(self._archives, slug).unlink, missing_ok=True)
         log.info("machine phoned home", slug=slug, boot=boot.key, phase=message.phase, code=message.code)
 
     async def poll(self, slug: str, presented: str, report: Report) -> Wanted:
@@ -126,11 +137,22 @@ class MachineDesk:
                 archive=answer.archive,
             )
 
+    async def restore(self, slug: str, presented: str) -> Path:
+        """The archive that a new cell is to begin with, sealed for it; raises NotFoundError when there is none."""
+        await self.admit(slug, presented)
+        waiting = waiting_restore(self._archives, slug)
+        if not waiting.is_file():
+            raise NotFoundError(f"Nothing is to be restored into {slug}.")
+        return waiting
+
     async def add_log(self, slug: str, presented: str, text: str) -> None:
         """Keep a piece of the gateway's log, without the secrets that this process knows."""
         async with self._platform.database.transaction() as session:
             await self._agent(session, slug, presented)
             await repository.add_log(session, slug, self._redactor.text(text).replace("\x00", ""))
+
+    def _with_restore(self, slug: str, bundle: dict[str, Any]) -> dict[str, Any]:
+        return {**bundle, "restore": waiting_restore(self._archives, slug).is_file()}
 
     async def _boot(self, session: AsyncSession, slug: str, presented: str) -> ServerBoot:
         boot, token = await self._presented(session, slug, presented, TokenKind.BOOT)

@@ -126,7 +126,7 @@ class ServerSettings(_Frozen):
     openclaw: OpenClawPin
     npm_registry: Annotated[str, Field(pattern=r"^https?://[^\s'\"$`\\]+$")] | None = None
     """npm's own where none is given."""
-    poll_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    poll_seconds: Annotated[float, Field(ge=0.1, le=60)] = 5
     """How often a machine asks for orders."""
     ready_seconds: Annotated[int, Field(ge=30, le=3600)] = 480
     """How long a new machine may take from its creation to the first answer of its gateway."""

@@ -21,6 +21,7 @@ from services.servers.schemas import Machine, OrderKind, Phase
 from services.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.substrates.server.channel import Channel
 from services.substrates.server.hetzner import Project
+from services.substrates.server.resealing import reseal
 from services.substrates.server.retiring import Foreman, Patience, is_running, is_silent, silence
 from services.substrates.server.settling import Settling
 from tenants.backups.archive import Archive
@@ -112,12 +113,12 @@ class ServerDriver(SubstrateDriver):
 
     @override
     async def restore(self, spec: CellSpec, archive: Archive, *, tell: Tell) -> None:
-        """Not yet: the volume of a suspended cell is held by no machine that could fill it."""
-        raise NeedsAttentionError(
-            f"A backup cannot be filled into {spec.slug}, which is to run on a server of its own.",
-            code="restore_unsupported",
-            remedy="Restore it into a process or namespace cell.",
-        )
+        """Seal the archive for this cell; its first machine fetches it and fills the empty volume before the first start."""
+        if any(machine.used_at is not None for machine in await self._channel.machines(spec.slug)):
+            tell("The assistant has a memory already; it is left alone.")
+            return
+        await asyncio.to_thread(reseal, archive, spec)
+        tell("The backup waits for the cell's first machine.")
 
     @override
     async def look(self, slug: str, *, port: int) -> CellLook:

@@ -2,7 +2,7 @@
 // the platform wants it, backs it up, and reports. It calls; nobody can call it. Only what Node brings along is used.
 // CLAWSTACK_ROOT is empty except in a rehearsal, where it stands before every path.
 import { spawn } from "node:child_process";
-import { createCipheriv, createHash, hkdfSync, randomBytes, randomInt } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, randomInt } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { constants, createReadStream } from "node:fs";
 import * as fs from "node:fs/promises";
@@ -261,6 +261,7 @@ async function bringUp(bundle) {
   await install(bundle);
   await openVolume(bundle.volume);
   const changed = await placeFiles(bundle, account);
+  await fill(bundle, account);
   await raiseWall(bundle, changed);
   if (changed.has(gateway.unit)) await run("systemctl", ["daemon-reload"]);
   const running = (await shown(gateway.unit)).ActiveState === "active";
@@ -313,11 +314,8 @@ const lastWords = async (gateway) => {
 async function backup(bundle) {
   const { gateway } = bundle;
   const [root, account] = [at(gateway.root), await ids(bundle)];
-  const traces = ["state", "agents", "openclaw.json"].map((name) => exists(`${root}/state/${name}`));
-  if (!(await Promise.all(traces)).includes(true)) return { empty: true }; // no gateway ever wrote anything
-  for (const old of await fs.readdir(root)) {
-    if (old.startsWith("backup-")) await fs.rm(`${root}/${old}`, { recursive: true, force: true });
-  }
+  if (!(await wasUsed(root))) return { empty: true };
+  await discard(root, "backup-");
   const outbox = `${root}/backup-${randomBytes(4).toString("hex")}`;
   await folder(outbox, 0o700, account);
   try {
@@ -331,6 +329,38 @@ async function backup(bundle) {
   } finally {
     for (const place of [outbox, `${outbox}.enc`]) await fs.rm(place, { recursive: true, force: true });
   }
+}
+
+// Whether a gateway ever wrote into the state: else there is nothing to back up, and a backup may be filled in.
+const wasUsed = async (root) =>
+  (await Promise.all(["state", "agents", "openclaw.json"].map((name) => exists(`${root}/state/${name}`)))).includes(true);
+
+async function discard(root, prefix) {
+  for (const old of await fs.readdir(root)) {
+    if (old.startsWith(prefix)) await fs.rm(`${root}/${old}`, { recursive: true, force: true });
+  }
+}
+
+// Before the first start of a cell that begins with a backup. It can be killed anywhere: the state appears whole.
+async function fill(bundle, account) {
+  const root = at(bundle.gateway.root);
+  if (!bundle.restore || (await wasUsed(root))) return;
+  now("booting", null, "The assistant's memory is being restored.");
+  await discard(root, "restore-");
+  const staging = `${root}/restore-${randomBytes(4).toString("hex")}`;
+  await folder(staging, 0o700, account);
+  const response = await call("GET", "/restore", token, { seconds: 1800 });
+  if (!response.ok) throw new Trouble("restore_failed", `The backup cannot be had: ${response.status}.`);
+  await fs.writeFile(`${staging}/archive.enc`, Readable.fromWeb(response.body), { mode: 0o600 });
+  await unseal(`${staging}/archive.enc`, `${staging}/archive.tar.gz`, bundle, account);
+  await openclaw(bundle, account, ["backup", "restore", `${staging}/archive.tar.gz`, "--target", `${staging}/restored`]);
+  const inside = await fs.readdir(`${staging}/restored`, { recursive: true });
+  const found = inside.filter((name) => /(^|\/)state\/openclaw\.sqlite$/.test(name));
+  if (found.length !== 1) throw new Trouble("bad_backup", `The backup holds ${found.length} state directories.`, { final: true });
+  await fs.rm(`${root}/state`, { recursive: true });
+  await fs.rename(path.join(`${staging}/restored`, path.dirname(path.dirname(found[0]))), `${root}/state`);
+  await fs.chmod(`${root}/state`, 0o700);
+  await discard(root, "restore-");
 }
 
 async function openclaw({ gateway }, account, args) {
@@ -351,34 +381,65 @@ async function openclaw({ gateway }, account, args) {
 // The format of tenants/backups/stream.py: the platform keeps what only the tenant's key opens.
 async function seal(source, target, { slug, backup: { key } }) {
   const header = Buffer.concat([Buffer.from("CLAWBAK1"), randomBytes(16 + 7)]);
-  const derived = hkdfSync("sha256", Buffer.from(key, "base64"), header.subarray(8, 24), `clawstack backup v1:${slug}`, 32);
+  const derived = derive(header, key, slug);
   const [input, output] = [await fs.open(source, constants.O_RDONLY | constants.O_NOFOLLOW), await fs.open(target, "wx", 0o600)];
   const [plain, whole] = [createHash("sha256"), createHash("sha256")];
   const put = async (data) => (whole.update(data), await output.write(data));
-  const next = async () => {
-    const buffer = Buffer.alloc(CHUNK);
-    let size = 0;
-    for (let got; size < CHUNK && (got = (await input.read(buffer, size, CHUNK - size)).bytesRead) > 0; ) size += got;
-    return buffer.subarray(0, size);
-  };
   try {
     await put(header);
-    for (let number = 0, chunk = await next(), last = false; !last; number += 1) {
-      const ahead = await next();
-      last = ahead.length === 0;
-      const count = Buffer.alloc(4);
-      count.writeUInt32BE(number);
-      const cipher = createCipheriv("aes-256-gcm", Buffer.from(derived), Buffer.concat([header.subarray(-7), count, Buffer.from([last ? 1 : 0])]));
-      cipher.setAAD(header);
+    for await (const { chunk, number, last } of chunks(input, CHUNK)) {
+      const cipher = createCipheriv("aes-256-gcm", derived, nonce(header, number, last)).setAAD(header);
       plain.update(chunk);
       await put(Buffer.concat([cipher.update(chunk), cipher.final(), cipher.getAuthTag()]));
-      chunk = ahead;
     }
     await output.sync();
   } finally {
     await Promise.all([input.close(), output.close()]);
   }
   return { sha256: whole.digest("hex"), plain: plain.digest("hex") };
+}
+
+async function unseal(source, target, { slug, backup: { key } }, account) {
+  const [input, output] = [await fs.open(source, "r"), await fs.open(target, "wx", 0o600)];
+  try {
+    const header = (await input.read(Buffer.alloc(31), 0, 31)).buffer;
+    for await (const { chunk, number, last } of chunks(input, CHUNK + 16)) {
+      const cipher = createDecipheriv("aes-256-gcm", derive(header, key, slug), nonce(header, number, last)).setAAD(header);
+      cipher.setAuthTag(chunk.subarray(-16));
+      await output.write(Buffer.concat([cipher.update(chunk.subarray(0, -16)), cipher.final()]));
+    }
+    await output.chown(account.uid, account.gid);
+  } catch (error) {
+    throw new Trouble("bad_backup", `The backup does not open: ${error.message}`, { final: true });
+  } finally {
+    await Promise.all([input.close(), output.close()]);
+  }
+}
+
+const derive = (header, key, slug) =>
+  Buffer.from(hkdfSync("sha256", Buffer.from(key, "base64"), header.subarray(8, 24), `clawstack backup v1:${slug}`, 32));
+
+function nonce(header, number, last) {
+  const end = Buffer.alloc(5);
+  end.writeUInt32BE(number);
+  end[4] = last ? 1 : 0;
+  return Buffer.concat([header.subarray(-7), end]);
+}
+
+// Full chunks and one last, shorter one, which may be empty.
+async function* chunks(input, size) {
+  const next = async () => {
+    const buffer = Buffer.alloc(size);
+    let filled = 0;
+    for (let got; filled < size && (got = (await input.read(buffer, filled, size - filled)).bytesRead) > 0; ) filled += got;
+    return buffer.subarray(0, filled);
+  };
+  for (let number = 0, chunk = await next(), last = false; !last; number += 1) {
+    const ahead = await next();
+    last = ahead.length === 0;
+    yield { chunk, number, last };
+    chunk = ahead;
+  }
 }
 
 // --- orders, reports ----------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class Rig:
             "platform_url": self.root,
             "node": {**node, "url": f"{self.root}/release/node-{{version}}-{{arch}}.tar.xz"},
             "openclaw": {"version": "2026.9.6", "lock_sha256": LOCK_SHA256},
-            "poll_seconds": 1,
+            "poll_seconds": 0.2,
             "ready_seconds": 30,
         }
         return make_settings(**{**defaults, **changes})

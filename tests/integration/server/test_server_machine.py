@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from services.servers.schemas import Machine, OrderKind, Phase
-from tenants.backups.archive import manifests
+from services.substrates.server.driver import ServerDriver
+from tenants.backups.archive import Archive, manifests
 from tenants.server.user_data import agent_source
 from tests.integration.server.rehearsal import RehearsedMachine
 from tests.integration.server.rig import Rig, token_of
@@ -226,6 +227,39 @@ async def test_a_machine_that_is_shut_out_stops_its_gateway(rig: Rig) -> None:
     await rig.until(lambda: "ActiveState=inactive" in machine.systemctl("show", "clawstack-gateway.service"))
     await rig.until((machine.root / "stub/clawstack-agent.service.exit").exists)
     assert (machine.root / "stub/clawstack-agent.service.exit").read_text().strip() == "77"
+
+
+async def test_a_new_cell_begins_with_another_cells_backup(rig: Rig) -> None:
+    old = await rig.equipped(rig.spec("old-tenant-abcdef"))
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(old))
+    ready = await rig.reported(old, lambda machine: machine.phase is Phase.READY)
+    (machine.disk.state / "state/openclaw.sqlite").write_text("what was remembered")
+    assert (await rig.done(await rig.channel.order(ready.key, OrderKind.RETIRE))).ok
+    machine.power_off()
+
+    spec = rig.spec()
+    [manifest] = manifests(spec.directories.backups, old.slug)
+    key = old.backup_key.get_secret_value()
+    assert key != spec.backup_key.get_secret_value()
+    driver = ServerDriver(settings=rig.settings(), channel=rig.channel)
+    told: list[str] = []
+    for _ in range(2):
+        archive = Archive(folder=spec.directories.backups, manifest=manifest, key=key)
+        await driver.restore(spec, archive, tell=told.append)
+    new = await rig.equipped(spec)
+    successor = rig.machine(rig.disk("another"))
+    # The small gateway writes its memory anew at each start; this one shows what it found.
+    await successor.boot(rig.user_data(new), {"exit": 78, "reason": "looked"})
+    await rig.reported(new, lambda machine: machine.phase is Phase.FAILED)
+    assert successor.disk.state.joinpath("starts.log").read_text().count("\n") == 2, "one start there, one here"
+    assert not list(successor.disk.state.parent.glob("restore-*"))
+    successor.behave()
+    await rig.equipped(rig.spec(restart_nonce="go"))
+    await rig.reported(new, lambda machine: machine.phase is Phase.READY)
+    await rig.until(lambda: not (spec.directories.backups / spec.slug / ".restore").exists())
+    await driver.restore(spec, archive, tell=told.append)
+    assert told[-1] == "The assistant has a memory already; it is left alone."
 
 
 async def test_logs_arrive_without_secrets(rig: Rig) -> None:

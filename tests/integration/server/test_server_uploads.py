@@ -94,7 +94,7 @@ async def test_an_archive_that_is_too_large_is_cut_off(rig: Rig, http: httpx.Asy
         for start in range(0, len(content), 65_536):
             yield content[start : start + 65_536]
 
-    boot = await MachineDesk(rig.platform).admit(spec.slug, agent_of(spec))
+    boot = await MachineDesk(rig.platform, archives=spec.directories.backups).admit(spec.slug, agent_of(spec))
     folder = spec.directories.backups
     intake = ArchiveIntake(platform=rig.platform, folder=folder, max_bytes=200_000)
     upload = Upload(sha256="0" * 64, plain_sha256="0" * 64, openclaw_version="1.2.3")

@@ -40,6 +40,8 @@ class Uploader:
     def __init__(self, *, platform: Platform, metrics: UploadMetrics) -> None:
         self._platform = platform
         self._metrics = metrics
+        self.waiting = 0
+        """Archives that were not in the store after the last pass."""
 
     async def run(self) -> int:
         """Upload what waits and remove copies that are not needed; returns how many archives reached the store.
@@ -54,7 +56,7 @@ class Uploader:
             waiting = await repository.below(session, str(landing_folder(settings)))
         done = 0
         for number, (backup, slug) in enumerate(waiting):
-            self._metrics.waiting.set(len(waiting) - done)
+            self._note(len(waiting) - done)
             try:
                 await self._upload(store, backup, slug)
             except ClawstackError as error:
@@ -62,10 +64,14 @@ class Uploader:
                 log.warning("backup_not_uploaded", backup=backup.location, error=error.code, why=str(error), left=left)
             else:
                 done += 1
-        self._metrics.waiting.set(len(waiting) - done)
+        self._note(len(waiting) - done)
         if not settings.backup_keep_local:
             await self._tidy(store)
         return done
+
+    def _note(self, waiting: int) -> None:
+        self.waiting = waiting
+        self._metrics.waiting.set(waiting)
 
     async def _upload(self, store: BackupStore, backup: Backup, slug: str) -> None:
         path = Path(backup.location)
@@ -81,10 +87,12 @@ class Uploader:
             )
         await store.put(manifest_name(key), beside)
         async with self._platform.database.transaction() as session:
-            known = await repository.move(session, backup.id, old=backup.location, new=store.location(key))
-        if not known:  # its owner had it deleted meanwhile
+            moved = await repository.move(session, backup.id, old=backup.location, new=store.location(key))
+            forgotten = not moved and await repository.by_location(session, backup.location) is None
+        if forgotten:  # its owner had it deleted meanwhile
             await store.delete(key)
             await store.delete(manifest_name(key))
+        if not moved:  # or another pass was faster
             return
         log.info("backup_uploaded", backup=store.location(key), bytes=backup.size)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from clawstack.errors import InvalidInputError
+from clawstack.errors import InvalidInputError, TemporaryError
 from services.cli.output import Output, moment
 from services.cli.session import with_platform
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Backups: list, make one, restore one into a new tenant, open one into a folder, delete one.",
+    help="Backups: list, make one, restore one into a new tenant, take them to their store, open one into a folder, delete one.",
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -125,6 +125,31 @@ def _answers(given: list[str]) -> dict[str, str]:
                 f"{key!r} is no answer.", remedy="Write it as KEY=VALUE, for example child_name=Emma."
             )
     return {key: value for key, _, value in pairs}
+
+
+@app.command()
+def upload(*, json: Json = False) -> None:
+    """Take archives to the store that CLAWSTACK_BACKUP_URL names, now instead of within a minute."""
+    output = Output(json=json)
+
+    async def work(platform: Platform) -> int:
+        from services.backups.uploading import Uploader, UploadMetrics  # late: keeps `--help` fast
+
+        uploader = Uploader(platform=platform, metrics=UploadMetrics(platform.metrics))
+        uploaded = await uploader.run()
+        if uploader.waiting:
+            raise TemporaryError(
+                f"{uploader.waiting} archives still wait for the store; {uploaded} were taken there.",
+                code="backup_store_unavailable",
+                remedy="The lines above name the reasons; it is tried again every minute.",
+            )
+        return uploaded
+
+    uploaded = with_platform(output, work)
+    if json:
+        output.document({"uploaded": uploaded, "waiting": 0})
+    else:
+        output.line(f"Taken to the store: {uploaded}. Nothing waits.")
 
 
 @app.command("open")

@@ -205,6 +205,26 @@ async def test_an_archive_that_was_deleted_meanwhile_leaves_nothing(stored: Any,
     assert await locations(stored) == []
 
 
+async def test_two_passes_at_once_lose_nothing(stored: Any, monkeypatch: Any) -> None:
+    kept = await keep(stored, "anna")
+    store = the_store(stored)
+    put = type(store).put
+    overtaken: list[int] = []
+
+    async def put_and_be_overtaken(self: Any, key: str, source: Path) -> None:
+        await put(self, key, source)
+        if key.endswith(".json") and not overtaken:
+            overtaken.append(1)
+            assert await uploader(stored).run() == 1
+
+    configured(stored, backup_keep_local=True)
+    monkeypatch.setattr(type(store), "put", put_and_be_overtaken)
+    await uploader(stored).run()
+    assert overtaken
+    assert await keys_in(stored) == beside(kept)
+    assert await locations(stored) == [store.location(kept.key)]
+
+
 async def test_one_that_was_changed_in_the_store_is_refused(stored: Any, tmp_path: Path) -> None:
     kept = await keep(stored, "anna")
     await uploader(stored).run()

@@ -30,7 +30,7 @@ def test_the_public_commands_are_there():
         ("serve",), ("doctor",), ("demo",), ("db", "upgrade"), ("db", "status"),
         *(("tenants", name) for name in ("list", "show", "up", "preview", "suspend", "resume", "restart", "destroy")),
         *(("operations", name) for name in ("list", "show", "cancel")),
-        *(("backup", name) for name in ("list", "open")),
+        *(("backup", name) for name in ("list", "open", "upload")),
         *(("token", name) for name in ("create", "list", "revoke")),
         *(("admin", name) for name in ("stripe-setup", "overview")),
     }  # fmt: skip

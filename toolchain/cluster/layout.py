@@ -135,5 +135,5 @@ class Layout:
 
     @property
     def cgroup(self) -> str:
-        """Below which all pods' groups lie."""
-        return "clawstack-cluster"
+        """Below which all pods' groups lie; each run has its own, so that none inherits what another could not remove."""
+        return f"clawstack-cluster-{self.run}"

@@ -126,6 +126,7 @@ def _clear_old(book: Book, progress: Progress) -> None:
         )
     progress.note("clearing away what a killed run left")
     _take_back(book, old)
+    machine.remove_data(old.layout.data)
 
 
 def _begin(book: Book, data: Path, *, stays: bool) -> Record:

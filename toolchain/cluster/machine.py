@@ -109,7 +109,7 @@ def remove_data(data: Path) -> None:
 
 def mounts_below(folder: Path) -> list[str]:
     """Mount points in the folder, the deepest last."""
-    prefix = f"{folder.resolve()}/"
+    prefix = f"{str(folder.resolve()).rstrip('/')}/"
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     decoded = [point.encode().decode("unicode_escape") for point in points]
     return [point for point in decoded if point.startswith(prefix)]

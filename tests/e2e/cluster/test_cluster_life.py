@@ -21,7 +21,7 @@ from tests.e2e.cluster.pods import shell_pod
 from tests.e2e.cluster_fixture import Hand
 from toolchain.cluster import machine, processes
 from toolchain.cluster.components import Component, Programs, components
-from toolchain.cluster.layout import Layout
+from toolchain.cluster.layout import DEFAULT_DATA, Layout
 from toolchain.cluster.lifecycle import attach, start, stop
 from toolchain.cluster.record import Book, Record
 
@@ -46,12 +46,11 @@ def look() -> dict[str, object]:
         "links": sorted(line.split(":")[1].split("@")[0] for line in words("ip", "-o", "link").splitlines()),
         "routes": words("ip", "route"),
         "tables": words("nft", "list", "tables"),
-        "groups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("*clawstack*")),
-        "groups of controllers": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("*/*clawstack*")),
+        "groups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("clawstack-cluster*")),
+        "groups of controllers": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("*/clawstack-cluster*")),
         "settings": machine.read_settings(),
         "namespaces": words("ip", "netns"),
-        "mounts": len(Path("/proc/self/mountinfo").read_text().splitlines()),
-        "shims": words("pgrep", "-fc", "containerd-shim"),
+        "mounts": [point for point in machine.mounts_below(Path("/")) if not point.startswith(f"{DEFAULT_DATA}/")],
     }
 
 
@@ -100,8 +99,8 @@ def use(namespace: str) -> None:
 
 def test_a_start_that_was_killed_on_its_way_is_cleared_away(tmp_path: Path) -> None:
     before = look()
-    data = str(tmp_path / "data")
-    with subprocess.Popen([*COMMAND, "start", "--data", data], stdout=subprocess.PIPE, text=True) as starter:
+    first, data = str(tmp_path / "first"), str(tmp_path / "data")
+    with subprocess.Popen([*COMMAND, "start", "--data", first], stdout=subprocess.PIPE, text=True) as starter:
         killed = await_record(starter, "etcd", "kube-apiserver", "kubelet")
         os.kill(starter.pid, signal.SIGKILL)
     assert processes.marked(killed.layout.run), "its processes go on without it"
@@ -110,6 +109,7 @@ def test_a_start_that_was_killed_on_its_way_is_cleared_away(tmp_path: Path) -> N
     answer = run("start", "--data", data, "--kubeconfig", str(tmp_path / "kubeconfig"))
     assert answer.splitlines()[-1] == str(tmp_path / "kubeconfig")
     assert leftovers(killed.layout) == []
+    assert not Path(first).exists()
     assert '"running": true' in run("status", "--json")
     use("stays")
 

@@ -78,7 +78,7 @@ class ControlPlane(Section):
     generations: dict[Number, Generation] = Field(default_factory=dict)
     """Raise the number of one control plane to replace it; see `unlocked`."""
     unlocked: Number | None = None
-    """The one control plane that this update may replace or remove while `protection` is on."""
+    """The one control plane that the next update may replace while `protection` is on."""
 
     @field_validator("count")
     @classmethod

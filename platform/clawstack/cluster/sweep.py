@@ -1,12 +1,13 @@
 """Finds what a cluster left behind at Hetzner and, when told to, removes it. Dry run unless `--delete` is given.
 
     python -m clawstack.cluster.sweep CLUSTER --made-by controllers --delete    # before `pulumi destroy`
+    python -m clawstack.cluster.sweep CLUSTER --lift                            # volumes are always protected
     python -m clawstack.cluster.sweep CLUSTER                                   # after it: must find nothing
 
 Before `pulumi destroy`: load balancers and volumes that controllers made keep the network in use and are billed on. The
 control planes are powered off first, or the controllers would make them again. CSI volumes hold data: have a backup.
 
-Exit status: 0 nothing (left), 1 something is there, 2 wrong arguments or no access.
+Exit status: 0 nothing (left) or lifted, 1 something is there, 2 wrong arguments or no access.
 """
 
 from __future__ import annotations
@@ -56,6 +57,13 @@ class Sweeper:
                 self.tell(f"powering off {server.name}")
                 self.call(server.power_off)
 
+    def lift(self, leftovers: Sequence[Leftover]) -> None:
+        """Take Hetzner's protection from deletion away; safe to repeat."""
+        for each in leftovers:
+            if each.protected:
+                self.tell(f"lifting the protection of {each.sentence()}")
+                self.call(partial(each.bound.change_protection, **_no_protection(each.kind)))
+
     def remove(self, leftovers: Sequence[Leftover], *, unprotect: bool = False) -> None:
         """Delete them in order. Raises NeedsAttentionError for protected ones, TemporaryError when patience ends.
 
@@ -68,11 +76,10 @@ class Sweeper:
                 code="deletion_protected",
                 remedy="Nothing was deleted. Add --unprotect if they must go.",
             )
+        self.lift(leftovers)
         deadline = time.monotonic() + self.patience
         for each in leftovers:
             self.tell(f"deleting {each.sentence()}")
-            if each.protected:
-                self._until(partial(each.bound.change_protection, **_no_protection(each.kind)), deadline)
             if each.kind == "volumes" and each.bound.server is not None:
                 self._until(each.bound.detach, deadline)
             self._until(each.bound.delete_rrset if each.kind == "rrsets" else each.bound.delete, deadline)
@@ -135,9 +142,12 @@ def _sweep(args: argparse.Namespace, client: hcloud.Client) -> int:
     maker = None if args.made_by == "anyone" else Maker(args.made_by)
     found = made_by(find_leftovers(client, args.cluster), maker)
     report(found, as_json=args.json)
+    sweeper = Sweeper(client=client, tell=lambda line: print(line, file=sys.stderr))  # noqa: T201
+    if args.lift:
+        sweeper.lift(found)
+        return 0
     if not args.delete or not found:
         return 1 if found else 0
-    sweeper = Sweeper(client=client, tell=lambda line: print(line, file=sys.stderr))  # noqa: T201
     if maker is not Maker.STACK:
         sweeper.quiet_controllers(args.cluster)
     sweeper.remove(found, unprotect=args.unprotect)
@@ -162,6 +172,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("cluster", help="name of the cluster, as in clawstack:cluster.name")
     parser.add_argument("--made-by", choices=("anyone", "controllers", "stack"), default="anyone")
     parser.add_argument("--delete", action="store_true", help="remove what is found; without it nothing is changed")
+    parser.add_argument(
+        "--lift", action="store_true", help="only take Hetzner's protection away, so that Pulumi can delete"
+    )
     parser.add_argument("--unprotect", action="store_true", help="also what Hetzner protects from deletion")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser

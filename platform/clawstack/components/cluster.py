@@ -144,7 +144,6 @@ class HetznerCluster(pulumi.ComponentResource):
             group_id=self._groups.group_id,
             ssh_key_ids=self._keys.key_ids,
             user_data=self._user_data,
-            protection=self._config.protection,
             after=after,
         )
 

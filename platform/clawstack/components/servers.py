@@ -3,7 +3,8 @@
 **Nothing replaces a server by accident.** User data, image and SSH keys matter at the first boot only, so changes of them
 are ignored until the node's `generation` is raised. A changed type is resized in place by the provider; a changed
 location or generation replaces. **Order**: each control plane waits for the one before it, workers wait for all of them.
-**One at a time**: with protection on the engine refuses to replace any control plane but the one that is unlocked.
+**One at a time**: with protection on the engine refuses to replace any control plane but the one that an earlier update
+unlocked.
 
 Names and private addresses exist once, so a server is deleted before its successor is made.
 """
@@ -37,7 +38,6 @@ class ServersArgs:
     ssh_key_ids: Sequence[pulumi.Input[str]]
     user_data: Callable[[Node], pulumi.Input[str]]
     """Secret: it carries the token by which the node joins."""
-    protection: bool
     after: Sequence[pulumi.Resource] = ()
     """What must exist before the first of these servers."""
 
@@ -92,8 +92,10 @@ def make_server(
         # The disk keeps its size, so that a larger type can be undone.
         keep_disk=True,
         backups=node.backups,
-        delete_protection=args.protection,
-        rebuild_protection=args.protection,
+        # The provider refuses to delete what Hetzner protects, also when it is to be replaced: one update unlocks, the
+        # next replaces. Workers are not protected, or no pool could shrink.
+        delete_protection=node.locked,
+        rebuild_protection=node.locked,
         opts=pulumi.ResourceOptions(
             parent=parent,
             depends_on=[args.subnet, *after],

@@ -29,7 +29,7 @@ class DataVolumesArgs:
     locations: Mapping[str, str]
     """Location by node name: a volume lies where its server lies."""
     protection: bool
-    """Pulumi's own; Hetzner's is always on, and the provider lifts it when it deletes a volume on purpose."""
+    """Pulumi's own. Hetzner's is always on: `clawstack.cluster.sweep --lift` takes it away, on purpose, before a destroy."""
 
 
 class DataVolumes(pulumi.ComponentResource):

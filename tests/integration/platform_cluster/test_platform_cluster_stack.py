@@ -141,6 +141,9 @@ def test_control_planes_are_replaced_one_at_a_time_and_only_the_unlocked_one(wor
     at_root.configure(raw)
     assert "marked for protection" in at_root.pulumi("preview", expect=1)
     raw["controlPlane"] |= {"unlocked": 2, "generations": {1: 2, 2: 2}}
+    at_root.configure(raw_cluster(protection=True, controlPlane={"count": 3, "unlocked": 2}))
+    assert at_root.steps() == {"update": ["Server claw-control-plane-2"]}
+    at_root.pulumi("up", "--yes", "--skip-preview")
     at_root.configure(raw)
     refused = " ".join(at_root.pulumi("preview", expect=1).split())
     assert "claw-control-plane-1" in refused
@@ -174,6 +177,9 @@ def test_everything_that_can_be_switched_on_passes_the_pack_and_goes_again(world
     document = yaml.safe_load(at_root.outputs()["kubeconfig"])
     admin = base64.b64decode(document["users"][0]["user"]["client-certificate-data"])
     assert x509.load_pem_x509_certificate(admin).not_valid_after_utc
+    assert "protected" in at_root.pulumi("destroy", "--yes", "--skip-preview", expect=1), "a volume went without a word"
+    assert client.volumes.get_by_name("claw-postgres"), "a refused destroy took the volume"
+    assert at_root.tool("sweep", "claw", "--lift").returncode == 0
     at_root.pulumi("destroy", "--yes", "--skip-preview")
     assert world.objects() == {}
 

@@ -56,12 +56,13 @@ async def by_location(session: AsyncSession, location: str) -> tuple[Backup, str
 
     A place where it once was will do: `<slug>/<name>`, the end of every location, stays the same in every store.
     """
-    ending = "/" + "/".join(location.rsplit("/", 2)[-2:])
     here = Backup.location == location
+    ending = location.rsplit("/", 2)[-2:]
+    once = Backup.location.endswith("/" + "/".join(ending), autoescape=True) if len(ending) > 1 else here
     query = (
         select(Backup, Tenant.slug)
         .join(Tenant, Tenant.id == Backup.tenant_id)
-        .where(here | Backup.location.endswith(ending, autoescape=True))
+        .where(here | once)
         .order_by(here.desc())
         .limit(1)
     )

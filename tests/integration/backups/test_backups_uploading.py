@@ -96,6 +96,14 @@ async def test_it_opens_from_the_store_by_both_names(stored: Any, tmp_path: Path
     assert [path.name for path in kept.archive.parent.parent.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize("part", ["", "/", "anna/", "/{name}", "{name}", "bob/{name}", "%/{name}", "x{slug}/{name}"])
+async def test_a_piece_of_a_location_is_none(stored: Any, part: str) -> None:
+    kept = await keep(stored, "anna")
+    await uploader(stored).run()
+    with pytest.raises(NotFoundError, match="There is no backup at"):
+        await find_archive(stored, part.format(name=kept.archive.name, slug=kept.slug))
+
+
 async def test_it_comes_back_to_be_restored_and_stays_while_it_is_awaited(stored: Any) -> None:
     kept = await keep(stored, "anna")
     async with stored.database.transaction() as session:

@@ -208,6 +208,21 @@ def test_pods_go_on_while_the_kubelet_is_away(test_cluster: TestCluster, kubectl
     assert output(kubectl, test_cluster, namespace, "after", "echo works") == "works\n"
 
 
+def test_every_component_can_crash_and_come_back(test_cluster: TestCluster, kubectl: Hand, namespace: str) -> None:
+    pod = serving_pod(test_cluster, kubectl, namespace)
+    everything = set(test_cluster.pids)
+    assert len(everything) == 9
+    for name in everything - {"kube-apiserver", "kubelet"}:  # these have tests of their own
+        test_cluster.kill(name)
+        test_cluster.restart(name)
+    assert set(test_cluster.pids) == everything
+    again = kubectl.get("pod", "web", "-n", namespace) or {}
+    assert again["metadata"]["uid"] == pod["metadata"]["uid"]
+    assert [each["restartCount"] for each in again["status"]["containerStatuses"]] == [0]
+    asked = output(kubectl, test_cluster, namespace, "ask", f"wget -qO- http://web.{namespace}.svc.cluster.local")
+    assert asked.strip() == "hello from the pod"
+
+
 def test_a_component_that_was_killed_from_outside_is_seen_as_gone(test_cluster: TestCluster, kubectl: Hand) -> None:
     os.kill(test_cluster.pids["kube-scheduler"], signal.SIGKILL)
     kubectl.await_(lambda: "kube-scheduler" not in test_cluster.pids, "the scheduler is gone")

@@ -40,6 +40,8 @@ _MAKE: Final = _OPENCLAW + (
     f"used || exit {_UNUSED}; "
     'need=$(du -sk "$state"); need=${need%%[!0-9]*}; set -- $(df -Pk "$root" | tail -n 1); '
     'out=$root/backup-$id; [ "$4" -gt "$need" ] || out=/tmp/backup-$id; mkdir "$out"; export TMPDIR="$out"; '
+    # OpenClaw archives its configuration too, but refuses included files that are links, as a ConfigMap's are.
+    f'cat {CONFIG_MOUNT}/{CONFIG_FILE} > "$out/{CONFIG_FILE}"; export OPENCLAW_CONFIG_PATH="$out/{CONFIG_FILE}"; '
     '"$node" "$openclaw" backup create --output "$out" --verify --json > "$out/answer" 2> "$out/errors" '
     '|| { code=$?; cat "$out/errors" >&2; tail -c 1000 "$out/answer" >&2; rm -rf "$out"; exit $code; }; '
     f'grep -q \'"verified": *true\' "$out/answer" || {{ tail -c 1000 "$out/answer" >&2; rm -rf "$out"; exit {_UNVERIFIED}; }}; '

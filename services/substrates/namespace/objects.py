@@ -52,17 +52,21 @@ class CellObjects:
         return sorted(await self.cluster.all(Event, self.namespace), key=_told_at)
 
     async def view(self, *, before: frozenset[EventKey] = frozenset()) -> View:
-        """All that `judge` needs. Events in `before` are left out: they were told before the operation."""
+        """What `judge` needs at this point of a start. Events in `before` are left out: they were told earlier."""
         pod = await self.pod()
-        if pod is not None and pod.status is not None and any(e.ready for e in pod.status.containerStatuses or ()):
-            return View(stateful_set=None, pod=pod)  # nothing else matters, and most looks are this one
-        node = await self.cluster.node(pod.spec.nodeName) if pod and pod.spec and pod.spec.nodeName else None
+        if (
+            pod is not None
+            and pod.status is not None
+            and any(entry.ready for entry in pod.status.containerStatuses or ())
+        ):
+            return View(stateful_set=None, pod=pod)
+        node = pod.spec.nodeName if pod and pod.spec else None
         return View(
-            stateful_set=await self.stateful_set(),
+            stateful_set=await self.stateful_set() if pod is None else None,
             pod=pod,
-            claim=await self.claim(),
+            claim=await self.claim() if pod is not None and node is None else None,
             events=[event for event in await self.events() if event_key(event) not in before],
-            node=node,
+            node=await self.cluster.node(node) if node else None,
         )
 
     async def scale(self, replicas: int) -> None:

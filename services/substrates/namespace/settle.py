@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,8 @@ from lightkube.resources.core_v1 import Pod
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from services.substrates.namespace import stopping
-from services.substrates.namespace.judge import POD, Phase, Verdict, is_stuck, judge, talker, wants_pod
+from services.substrates.namespace.board import Board
+from services.substrates.namespace.judge import POD, Phase, Verdict, View, is_stuck, judge, talker, wants_pod
 from services.substrates.namespace.objects import CellObjects, EventKey, event_keys
 from services.substrates.namespace.resources import (
     has_resources,
@@ -34,6 +36,8 @@ from tenants.spec import CellSpec, DesiredState
 _CONFIG_SEEN: Final = "clawstack.dev/config-digest"
 _LOG_LINES: Final = 15
 _RETRY: Final = 20.0
+_THOROUGH: Final = 3.0
+"""Seconds between looks at one cell's own objects: a hundred starts at once must not drown the API server."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +57,9 @@ class Patience:
 class Settling:
     """One wait for one cell."""
 
-    def __init__(self, cell: CellObjects, spec: CellSpec, *, tell: Tell, patience: Patience) -> None:
+    def __init__(self, cell: CellObjects, board: Board, spec: CellSpec, *, tell: Tell, patience: Patience) -> None:
         self._cell = cell
+        self._board = board
         self._spec = spec
         self._tell = tell
         self._patience = patience
@@ -141,23 +146,31 @@ class Settling:
             self._tell(f"The volume keeps its size, since the cluster cannot let it grow ({refused}).")
 
     async def _wait_ready(self, before: frozenset[EventKey]) -> Pod:
-        deadline = time.monotonic() + self._patience.ready
-        told, code, since = "", "", time.monotonic()
+        """The pod, once its gateway answers. Between thorough looks a list that all cells share tells what got ready."""
+        began = since = time.monotonic()
+        looked, told, code = -math.inf, "", ""
         while True:
-            view = await self._cell.view(before=before)
-            verdict, now = judge(view), time.monotonic()
-            if verdict.phase is Phase.READY and view.pod is not None:
-                self._tell(verdict.sentence)
-                return view.pod
-            if verdict.sentence != told:
-                told = verdict.sentence
-                self._tell(told)
-            if verdict.code != code:
-                code, since = verdict.code, now
-            allowed = self._patience.ready if verdict.patience is None else verdict.patience
-            if now - since >= allowed or now >= deadline:
-                raise await self._failure(verdict, view.pod)
+            now = time.monotonic()
+            if now - looked >= _THOROUGH or await self._seems_ready():
+                looked = now
+                view = await self._cell.view(before=before)
+                verdict = judge(view)
+                if verdict.phase is Phase.READY and view.pod is not None:
+                    self._tell(verdict.sentence)
+                    return view.pod
+                if verdict.sentence != told:
+                    told = verdict.sentence
+                    self._tell(told)
+                if verdict.code != code:
+                    code, since = verdict.code, now
+                allowed = self._patience.ready if verdict.patience is None else verdict.patience
+                if now - since >= allowed or now - began >= self._patience.ready:
+                    raise await self._failure(verdict, view.pod)
             await asyncio.sleep(self._patience.poll)
+
+    async def _seems_ready(self) -> bool:
+        pod = await self._board.pod(self._cell.namespace)
+        return pod is not None and judge(View(stateful_set=None, pod=pod)).phase is Phase.READY
 
     async def _failure(self, verdict: Verdict, pod: Pod | None) -> ClawstackError:
         sentence = verdict.sentence

@@ -47,6 +47,7 @@ class FakeCluster:
         self.volume.mkdir()
         self.mounted.mkdir()
         (self.mounted / "root.json").write_text("{}")
+        (self.mounted / "openclaw.json").write_text("{}")
         self.node = folder / "node"
         self.node.write_text(OPENCLAW)
         self.node.chmod(0o755)

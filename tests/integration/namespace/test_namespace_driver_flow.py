@@ -86,6 +86,7 @@ class Bench:
 async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     for module in ("stopping", "keeper", "driver"):
         monkeypatch.setattr(f"services.substrates.namespace.{module}._POLL", 0.01)
+    monkeypatch.setattr("services.substrates.namespace.settle._THOROUGH", 0.05)
     monkeypatch.setattr("services.substrates.namespace.board._FRESH", 60.0)  # this machine may be slow
     monkeypatch.setattr("services.substrates.namespace.board._OBJECTS_FRESH", 60.0)
     async with serving(FakeCluster(tmp_path)) as cluster:

@@ -6,7 +6,7 @@ SYSTEM_PYTHON := $(shell command -v python3.11 || command -v python3 || echo pyt
 # Everything written here stays in the checkout or in the cache (CLAWSTACK_CACHE_DIR); nothing is installed globally
 # but, for root on Debian, Chromium for the browser tests.
 PINS   := toolchain/pins.py toolchain/plugin_choice.py $(wildcard toolchain/*/go.* toolchain/*/package*.json) \
-          $(wildcard toolchain/steps/*.py)
+          $(wildcard toolchain/steps/*.py) $(wildcard toolchain/*/modules/*/go.*)
 PACKAGES := platform/clawstack tenants services sandbox toolchain policies/clawstack_policies
 # `make test` runs everything; the narrower targets leave the tests that take minutes to `make test-long`.
 NOT_LONG := -m "not long"

@@ -93,6 +93,7 @@ def _killed_at_every_tenth(cluster: dict[str, Any], world: Hetzner, folder: Any)
     return len(points)
 
 
+@pytest.mark.timeout(900)
 def test_killed_at_every_tenth_change_a_small_cluster_comes_to_the_same_end(world, tmp_path):
     assert _killed_at_every_tenth(SMALL, world, tmp_path) >= 1
 
@@ -116,6 +117,7 @@ _REACHES = {
 }
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "command",
     ["create_server", *(pytest.param(each, marks=pytest.mark.long) for each in _REACHES if each != "create_server")],

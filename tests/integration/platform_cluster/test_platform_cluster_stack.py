@@ -154,7 +154,7 @@ def test_control_planes_are_replaced_one_at_a_time_and_only_the_unlocked_one(wor
     at_root.pulumi("up", "--yes", "--skip-preview")
     after = servers_by_name(world)
     assert {name for name in before if before[name] != after[name]} == {"claw-control-plane-2"}
-    assert "marked for protection" in at_root.pulumi("destroy", "--yes", "--skip-preview", expect=1)
+    assert "protect" in at_root.pulumi("destroy", "--yes", "--skip-preview", expect=1)
     assert set(servers_by_name(world)) == set(before), "a refused destroy took a server"
     raw["controlPlane"].pop("unlocked")
     at_root.configure({**raw, "protection": False})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.integration.hcloud_plugin.standin import Hetzner
@@ -122,48 +124,92 @@ def test_a_replacement_deletes_first_because_names_are_unique(hetzner: Hetzner, 
     assert hetzner.objects() == {}
 
 
-LONG = pytest.mark.long
+COUNTS = {
+    "networks": 1,
+    "firewalls": 1,
+    "ssh_keys": 1,
+    "placement_groups": 1,
+    "servers": 2,
+    "volumes": 1,
+    "load_balancers": 1,
+    "zones": 1,
+    "rrsets": 3,  # with the two that Hetzner makes itself
+    "primary_ips": 4,
+}
 
 
-@pytest.mark.parametrize(
-    "at",
-    [2, 9, 15, *(pytest.param(at, marks=LONG) for at in (1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20))],
-)
-def test_a_killed_engine_leaves_no_second_object_when_the_update_is_repeated(
-    hetzner: Hetzner, stack: Stack, at: int
-) -> None:
-    """kill -9 of engine and plugins once Hetzner has got that many changing calls."""
+def counts(hetzner: Hetzner) -> dict[str, int]:
+    return {kind: len(entries) for kind, entries in hetzner.objects().items()}
+
+
+def kill(hetzner: Hetzner, stack: Stack, at: int, *command: str) -> None:
+    """kill -9 of engine and plugins once Hetzner has got that many changing calls; then free the stack."""
     hetzner.tell("speed", {"seconds": 0.15})
     before = len(hetzner.requests())
-    engine = stack.project.start("up", "--yes", "--skip-preview", "--stack", "dev")
+    engine = stack.project.start(*command, "--yes", "--skip-preview", "--stack", "dev")
     deadline = time.monotonic() + 60
     while sum(call["method"] != "GET" for call in hetzner.requests()[before:]) < at:
         assert engine.poll() is None, engine.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.01)
     for process in stack.project.processes():
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     engine.communicate(timeout=30)
     assert await_none(stack.project) == []
     hetzner.tell("speed", {"seconds": 0.02})
-
+    mend(stack.project)
     stack.project.pulumi("cancel", "--yes", "--stack", "dev")
+
+
+def mend(project: Project) -> None:
+    """The engine's file store writes in place: a kill may leave half a checkpoint. The one before lies beside it."""
+    checkpoint = project.folder / "state" / ".pulumi" / "stacks" / "trial" / "dev.json"
+    try:
+        json.loads(checkpoint.read_text())
+    except ValueError:
+        checkpoint.with_name("dev.json.bak").replace(checkpoint)
+
+
+def sometimes(often: tuple[int, ...], all_of: range) -> list[Any]:
+    return [at if at in often else pytest.param(at, marks=pytest.mark.long) for at in all_of]
+
+
+@pytest.mark.parametrize("at", sometimes((2, 9, 15), range(1, 19)))
+def test_a_killed_engine_leaves_no_second_object_when_the_update_is_repeated(
+    hetzner: Hetzner, stack: Stack, at: int
+) -> None:
+    kill(hetzner, stack, at, "up")
     stack.up()
-    named = {kind: [entry["name"] for entry in entries] for kind, entries in hetzner.objects().items()}
-    assert sorted(named["servers"]) == ["one", "two"]
-    assert {kind: len(names) for kind, names in named.items() if kind != "primary_ips"} == {
-        "networks": 1,
-        "firewalls": 1,
-        "ssh_keys": 1,
-        "placement_groups": 1,
-        "servers": 2,
-        "volumes": 1,
-        "load_balancers": 1,
-        "zones": 1,
-        "rrsets": 3,  # with the two that Hetzner makes itself
-    }
-    assert len(named["primary_ips"]) == 4
+    assert hetzner.names("servers") == ["one", "two"]
+    assert counts(hetzner) == COUNTS
     assert f"{CREATING} unchanged" in stack.refresh()
+    stack.destroy()
+    assert hetzner.objects() == {}
+
+
+@pytest.mark.parametrize("at", sometimes((11,), range(1, 22, 2)))
+def test_a_killed_change_ends_as_wished_when_it_is_repeated(hetzner: Hetzner, stack: Stack, at: int) -> None:
+    stack.up()
+    before = {kind: [entry["id"] for entry in entries] for kind, entries in hetzner.objects().items()}
+    stack.wish(labels={"x": "y"}, type="cx33", ports=["22"], size=20, ttl=600, balancer="lb21", backups=True)
+    kill(hetzner, stack, at, "up")
+    stack.up()
+    assert {kind: [entry["id"] for entry in entries] for kind, entries in hetzner.objects().items()} == before
+    servers = hetzner.ask("/servers")["servers"]
+    assert {(one["status"], one["server_type"]["name"], one["labels"]["x"]) for one in servers} == {
+        ("running", "cx33", "y")
+    }
+    assert not [label for one in servers for label in one["labels"] if "interrupted" in label]
+    assert f"{CREATING} unchanged" in stack.refresh()
+    stack.destroy()
+    assert hetzner.objects() == {}
+
+
+@pytest.mark.parametrize("at", sometimes((5,), range(1, 14, 2)))
+def test_a_killed_destroy_leaves_nothing_when_it_is_repeated(hetzner: Hetzner, stack: Stack, at: int) -> None:
+    stack.up()
+    kill(hetzner, stack, at, "destroy")
     stack.destroy()
     assert hetzner.objects() == {}
 

@@ -19,8 +19,8 @@ from toolchain.plugins.hcloud_provider.api import Api, Patience
 from toolchain.plugins.hcloud_provider.changes import adopted, differing, outputs, still_shown
 from toolchain.plugins.hcloud_provider.checking import complaints
 from toolchain.plugins.hcloud_provider.registry import resource_of
-from toolchain.plugins.hcloud_provider.resource import Resource, Unfinished
-from toolchain.plugins.hcloud_provider.session import Session
+from toolchain.plugins.hcloud_provider.resource import Resource
+from toolchain.plugins.hcloud_provider.session import Session, Unfinished
 from toolchain.plugins.hcloud_provider.telling import EngineLog, abort_unfinished
 from toolchain.plugins.hcloud_provider.waiting import Watch
 

@@ -31,16 +31,6 @@ _LOST_TRIES: Final = 4
 _NAME_TAKEN: Final = "hetzner_uniqueness_error"
 
 
-class Unfinished(Exception):  # noqa: N818 - reads as a state
-    """An object exists, but is not yet as wished; its id must reach the state."""
-
-    def __init__(self, identity: str, cause: Exception) -> None:
-        """`cause` says what stopped it."""
-        super().__init__(str(cause))
-        self.identity = identity
-        self.cause = cause
-
-
 class Resource(ABC):
     """One type of resource. Holds no state: everything comes with the call."""
 
@@ -66,7 +56,7 @@ class Resource(ABC):
         """Make it, or take over what a broken-off run left behind; the id. `known`: ids that other resources hold.
 
         It need not be in every respect as wished: the provider compares and calls `update`. Raises `Unfinished`
-        when something was made and could not be waited for.
+        when something was made and could not be waited for (`Session.making` sees to that).
         """
 
     @abstractmethod
@@ -128,7 +118,9 @@ class NamedObject(Resource):
                 if attempt or taken.code != _NAME_TAKEN:
                     raise
                 continue
-            return settled(session, str(answer[self.key]["id"]), answer)
+            identity = str(answer[self.key]["id"])
+            session.making(identity).settle(answer)
+            return identity
         raise Lost(
             f"Hetzner's answers to creating {self.label(wish)} keep getting lost.",
             remedy="Run the update again; what was made will be found.",
@@ -220,15 +212,6 @@ def common(found: Object) -> dict[str, Any]:
     if "protection" in found:
         told["deleteProtection"] = bool((found["protection"] or {}).get("delete"))
     return told
-
-
-def settled(session: Session, identity: str, answer: Object) -> str:
-    """The id of what was made, once its actions have ended; raises `Unfinished` when they did not end well."""
-    try:
-        session.settle(answer)
-    except Exception as cause:
-        raise Unfinished(identity, cause) from cause
-    return identity
 
 
 def marks(labels: Mapping[str, str]) -> dict[str, str]:

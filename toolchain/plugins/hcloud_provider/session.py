@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from toolchain.plugins.hcloud_provider.api import Api, Object
@@ -15,6 +15,16 @@ _IN_USE_TRIES: Final = 8
 _IN_USE_PAUSE: Final = 1.0
 
 
+class Unfinished(Exception):  # noqa: N818 - reads as a state
+    """An object exists, but is not yet as wished; its id must reach the state."""
+
+    def __init__(self, identity: str, cause: Exception) -> None:
+        """`cause` says what stopped it."""
+        super().__init__(str(cause))
+        self.identity = identity
+        self.cause = cause
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """What a resource may ask of Hetzner. `what` arguments complete the sentence "refused to ..."."""
@@ -23,6 +33,8 @@ class Session:
     watch: Watch
     tell: Callable[[str], None]
     """Shows a passing message beside the resource."""
+    made: str | None = None
+    """The id of what is being made; waits that fail raise `Unfinished` then."""
 
     def get(self, path: str, key: str, what: str) -> Object | None:
         """The object at `path`, None where there is none."""
@@ -81,7 +93,17 @@ class Session:
     def settle(self, answer: Mapping[str, Any]) -> None:
         """Wait for every action that an answer names."""
         single = [answer.get("action")]
-        self.watch.settle([*single, *(answer.get("next_actions") or []), *(answer.get("actions") or [])], self.tell)
+        actions = [*single, *(answer.get("next_actions") or []), *(answer.get("actions") or [])]
+        try:
+            self.watch.settle(actions, self.tell)
+        except Exception as cause:
+            if self.made is None:
+                raise
+            raise Unfinished(self.made, cause) from cause
+
+    def making(self, identity: str) -> Session:
+        """The same for what makes `identity`: from the first action on, it must reach the state whatever happens."""
+        return replace(self, made=identity)
 
     def settle_running(self, path: str) -> None:
         """Wait for what is still going on at an object that another run began."""

@@ -50,7 +50,7 @@ class _Member(Resource):
                 remedy=f"Take it out first, or import it as {identity}.",
             )
         if net is None:
-            join(session, member, wish, kind=self.plural)
+            join(session.making(identity), member, wish, kind=self.plural)
         return identity
 
     @staticmethod

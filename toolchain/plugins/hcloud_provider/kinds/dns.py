@@ -14,7 +14,7 @@ from toolchain.plugins.hcloud_provider import words
 from toolchain.plugins.hcloud_provider.api import Lost, Object
 from toolchain.plugins.hcloud_provider.checking import Reason
 from toolchain.plugins.hcloud_provider.naming import camelled, snaked, split_id
-from toolchain.plugins.hcloud_provider.resource import NamedObject, Resource, Values, marks, settled
+from toolchain.plugins.hcloud_provider.resource import NamedObject, Resource, Values, marks
 from toolchain.plugins.hcloud_provider.session import Session
 from toolchain.plugins.hcloud_provider.shapes import Field, Group, flag, labels, many, text, whole
 
@@ -135,7 +135,8 @@ class ZoneRrset(Resource):
             except Lost as lost:
                 session.tell(f"{lost.message} Looking whether it was done.")
                 continue
-            return settled(session, identity, answer)
+            session.making(identity).settle(answer)
+            return identity
         raise Lost(f"Hetzner's answers to creating {self.label(wish)} keep getting lost.")
 
     def _may_take(self, there: Object, wish: Values, identity: str) -> None:
@@ -208,7 +209,7 @@ class ZoneRecord(Resource):
         if identity not in known and self.read(session, identity, wish) is not None:
             return identity
         body = {"records": [{"value": wish["value"], **_comment(wish)}]}
-        session.act(f"{_rrset_path(wish)}/actions/add_records", f"add {self.label(wish)}", body)
+        session.making(identity).act(f"{_rrset_path(wish)}/actions/add_records", f"add {self.label(wish)}", body)
         return identity
 
     @override

@@ -118,7 +118,7 @@ class FirewallAttachment(Resource):
         servers, selectors = applied_to(found)
         there = [*(_place(server, None) for server in servers), *(_place(None, text) for text in selectors)]
         # What somebody else applied stays until the first update, as with the official provider.
-        reapply(session, identity, [], [place for place in self._wished(wish) if place not in there])
+        reapply(session.making(identity), identity, [], [place for place in self._wished(wish) if place not in there])
         return identity
 
     @override

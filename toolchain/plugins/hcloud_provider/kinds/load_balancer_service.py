@@ -85,7 +85,7 @@ class LoadBalancerService(Resource):
         there = self._find(session, balancer, port)
         if there is None:
             what = f"add port {port} to load balancer {balancer}"
-            session.act(f"/load_balancers/{balancer}/actions/add_service", what, self._body(wish))
+            session.making(identity).act(f"/load_balancers/{balancer}/actions/add_service", what, self._body(wish))
         elif identity in known or there["protocol"] != wish["protocol"]:
             raise ConflictError(
                 f"Load balancer {balancer} listens on port {port} already, with {there['protocol']}.",
@@ -99,9 +99,9 @@ class LoadBalancerService(Resource):
         return int(wish.get("listenPort") or _USUAL_PORT[wish["protocol"]])
 
     def _body(self, wish: Values) -> Object:
-        names = ("protocol", "destinationPort", "http", "healthCheck")
+        names = ("protocol", "destinationPort", "proxyprotocol", "http", "healthCheck")
         given = snaked({name: wish.get(name) for name in names})
-        return {**given, "listen_port": self._port(wish), "proxyprotocol": bool(wish.get("proxyprotocol"))}
+        return {**given, "listen_port": self._port(wish)}
 
     @staticmethod
     def _find(session: Session, balancer: str, port: int) -> Object | None:
@@ -128,7 +128,7 @@ class LoadBalancerService(Resource):
     def update(self, session: Session, identity: str, wish: Values, live: Values, changed: Collection[str]) -> None:
         balancer, port = split_id(identity, "<load balancer id>__<listen port>", separator="__")
         what = f"change port {port} of load balancer {balancer}"
-        session.act(f"/load_balancers/{balancer}/actions/update_service", what, self._body({**live, **wish}))
+        session.act(f"/load_balancers/{balancer}/actions/update_service", what, self._body(wish))
 
     @override
     def delete(self, session: Session, identity: str, state: Values) -> None:

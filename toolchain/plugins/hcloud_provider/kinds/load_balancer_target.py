@@ -57,7 +57,7 @@ class LoadBalancerTarget(Resource):
                 code="hetzner_name_taken",
                 remedy="Name each target once.",
             )
-        add_target(session, str(wish["loadBalancerId"]), target_body(wish))
+        add_target(session.making(identity), str(wish["loadBalancerId"]), target_body(wish))
         return identity
 
     @override

@@ -91,7 +91,8 @@ class _NetworkPart(Resource):
                     remedy=f"Remove it, choose another range, or import it as {identity}.",
                 )
             return identity
-        session.act(f"/networks/{network}/actions/{self.adds}", f"add {self.label(wish)}", self.body(wish))
+        path = f"/networks/{network}/actions/{self.adds}"
+        session.making(identity).act(path, f"add {self.label(wish)}", self.body(wish))
         return identity
 
     @override

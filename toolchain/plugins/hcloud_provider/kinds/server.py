@@ -138,7 +138,7 @@ class Server(NamedObject):
         self, session: Session, identity: str, wish: Values, live: Values, changed: Collection[str]
     ) -> None:
         if "networks" in changed:
-            parts.join_networks(session, identity, wish)
+            parts.join_networks(session, identity, wish, live)
         if "firewallIds" in changed:
             old, new = set(live.get("firewallIds") or []), set(wish.get("firewallIds") or [])
             for number in sorted(new - old):

@@ -137,19 +137,15 @@ def shut_down(session: Session, identity: str) -> bool:
     return False
 
 
-def join_networks(session: Session, identity: str, wish: Values) -> None:
+def join_networks(session: Session, identity: str, wish: Values, live: Values) -> None:
     """Leave networks that are not wished, join those that are; an address can only be changed by joining again."""
     wished = {_network_id(entry): entry for entry in wish.get("networks") or []}
-    found = session.get(f"/servers/{identity}", "server", f"server {identity}") or {}
-    present = {net["network"]: net for net in found.get("private_net") or []}
+    present = {net["networkId"]: net for net in live.get("networks") or []}
     for number, net in present.items():
         entry = wished.get(number)
         if entry is None or (entry.get("ip") and entry["ip"] != net["ip"]):
             leave(session, identity, number)
-        elif (
-            sorted(entry.get("aliasIps") or []) != sorted(net.get("alias_ips") or [])
-            and entry.get("aliasIps") is not None
-        ):
+        elif entry.get("aliasIps") is not None and sorted(entry["aliasIps"]) != sorted(net["aliasIps"]):
             set_aliases(session, identity, number, entry["aliasIps"])
     for number, entry in wished.items():
         if number not in present or (entry.get("ip") and entry["ip"] != present[number]["ip"]):

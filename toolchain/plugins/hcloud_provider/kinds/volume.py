@@ -12,7 +12,7 @@ from clawstack.plugin_server.values import UNKNOWN
 from toolchain.plugins.hcloud_provider import words
 from toolchain.plugins.hcloud_provider.api import Lost, Object
 from toolchain.plugins.hcloud_provider.checking import Reason
-from toolchain.plugins.hcloud_provider.resource import UNFINISHED, NamedObject, Resource, Values, common, marks, settled
+from toolchain.plugins.hcloud_provider.resource import UNFINISHED, NamedObject, Resource, Values, common, marks
 from toolchain.plugins.hcloud_provider.session import Session, given
 from toolchain.plugins.hcloud_provider.shapes import Field, flag, labels, text, whole
 
@@ -128,7 +128,7 @@ class VolumeAttachment(Resource):
                 remedy="Detach it there first; a volume has one server at a time.",
             )
         if not server:
-            attach(session, identity, wish)
+            attach(session.making(identity), identity, wish)
         return identity
 
     @override
@@ -177,7 +177,9 @@ class Snapshot(Resource):
             except Lost as lost:
                 session.tell(f"{lost.message} Beginning anew.")
                 continue
-            return settled(session, str(answer["image"]["id"]), answer)
+            identity = str(answer["image"]["id"])
+            session.making(identity).settle(answer)
+            return identity
         raise Lost(f"Hetzner's answers to creating {self.label(wish)} keep getting lost.")
 
     def _sweep(self, session: Session, wish: Values, known: Collection[str]) -> None:

@@ -40,9 +40,7 @@ def contents(cells: Cells, spec: CellSpec, manifest: archive.Manifest) -> dict[s
 
 async def test_a_cell_lives_through_all_its_changes(cells: Cells) -> None:
     """One gateway for everything that is to happen without a restart, and one more for the restart."""
-    began = time.monotonic()
     spec = await cells.provision()
-    print(f"ready after {time.monotonic() - began:.1f} s: {cells.told}")
     first = identity(cells.pod(spec.slug))
 
     look = await cells.driver.look(spec.slug, port=spec.port)
@@ -104,7 +102,7 @@ async def test_a_suspended_cell_keeps_its_memory_and_another_can_be_filled_with_
     cells.destroy(spec.slug)
     began = time.monotonic()
     await cells.driver.confirm_gone(spec.slug, tell=cells.told.append)
-    print(f"gone after {time.monotonic() - began:.1f} s")
+    assert time.monotonic() - began < 60
     assert cells.kubectl.get("namespace", namespace_name(spec.slug)) is None
     assert spec.slug not in {orphan.slug for orphan in await cells.driver.orphans(frozenset())}
 
@@ -166,7 +164,6 @@ async def test_a_configuration_that_the_gateway_refuses_needs_attention_and_heal
     with pytest.raises(NeedsAttentionError, match="last lines") as caught:
         await cells.settle(spec)
     assert caught.value.code == "gateway_refused_config"
-    print(caught.value.sentence())
 
     cells.up(spec)
     await cells.settle(spec)

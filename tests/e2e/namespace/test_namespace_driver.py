@@ -19,7 +19,7 @@ from tenants.backups import archive
 from tenants.backups.archive import Archive
 from tenants.backups.stream import decrypt
 from tenants.namespace.plan import build_plan
-from tenants.spec import CellSpec
+from tenants.spec import CellSpec, DesiredState
 from tests.e2e.namespace.cells import Cells, identity
 
 pytestmark = pytest.mark.timeout(900)
@@ -84,8 +84,7 @@ async def _follow(cells: Cells, slug: str, lines: list[str]) -> None:
 async def test_a_suspended_cell_keeps_its_memory_and_another_can_be_filled_with_it(cells: Cells) -> None:
     spec = await cells.provision()
     cells.run(spec.slug, f"echo '{MARK}' > /cell/{spec.slug}/state/workspace/NOTES.md")
-    suspended = spec.model_copy(update={"desired": "suspended"})
-    suspended = CellSpec.model_validate(suspended.model_dump())
+    suspended = _as(spec, DesiredState.SUSPENDED)
 
     await cells.driver.prepare(suspended, tell=cells.told.append)
     cells.up(suspended)
@@ -106,12 +105,12 @@ async def test_a_suspended_cell_keeps_its_memory_and_another_can_be_filled_with_
     assert cells.kubectl.get("namespace", namespace_name(spec.slug)) is None
     assert spec.slug not in {orphan.slug for orphan in await cells.driver.orphans(frozenset())}
 
-    heir = CellSpec.model_validate({**cells.spec().model_dump(), "desired": "suspended"})
+    heir = _as(cells.spec(), DesiredState.SUSPENDED)
     cells.up(heir)
     await cells.settle(heir)
     backup = Archive(folder=cells.backups, manifest=manifest, key=spec.backup_key.get_secret_value())
     await cells.driver.restore(heir, backup, tell=cells.told.append)
-    awake = CellSpec.model_validate({**heir.model_dump(), "desired": "running"})
+    awake = _as(heir, DesiredState.RUNNING)
     cells.up(awake)
     await cells.settle(awake)
     assert MARK in cells.run(heir.slug, f"cat /cell/{heir.slug}/state/workspace/NOTES.md")
@@ -172,3 +171,7 @@ async def test_a_configuration_that_the_gateway_refuses_needs_attention_and_heal
 
 def _documents(cells: Cells, spec: CellSpec) -> list[dict[str, Any]]:
     return build_plan(spec, cells.settings, today=date(2026, 11, 21)).documents()
+
+
+def _as(spec: CellSpec, desired: DesiredState) -> CellSpec:
+    return spec.model_copy(update={"desired": desired})

@@ -64,11 +64,12 @@ class TestCluster:
 
     def kill(self, name: str) -> None:
         """End a component at once, as a crash would. It stays away until `restart`."""
-        self._component(name)
         with self.book.turn():
             record = self.book.read()
-            if record and name in record.processes:
-                processes.stop([record.processes[name]], grace=0, first=signal.SIGKILL)
+            if record is None or name not in record.processes:
+                self._component(name)  # says which there are
+                return
+            processes.stop([record.processes[name]], grace=0, first=signal.SIGKILL)
 
     def restart(self, name: str) -> None:
         """Start a component anew (after `kill`, or ending it first), and wait until it answers.

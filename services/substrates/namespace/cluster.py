@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -259,6 +260,7 @@ def _forbidden(words: str) -> ClawstackError:
 def _connect(settings: NamespaceSettings) -> AsyncClient:
     try:
         content = yaml.safe_load(settings.kubeconfig.get_secret_value())
+        _check_data(content)
         config = KubeConfig.from_dict(content).get(context_name=settings.context)
         # No proxy, no certificate bundle and no kubeconfig of the environment: the settings alone count.
         return AsyncClient(config=config, timeout=_CALL, trust_env=False, field_manager=FIELD_MANAGER)
@@ -279,6 +281,15 @@ def _connect(settings: NamespaceSettings) -> AsyncClient:
             code="bad_kubeconfig",
             remedy="Give a complete kubeconfig with certificates or a token inside, and the name of one of its contexts.",
         ) from None
+
+
+def _check_data(content: Any) -> None:
+    """Raises ValueError for keys and certificates that are no base64: the library would leave an open file behind."""
+    for group, member in (("clusters", "cluster"), ("users", "user")):
+        for entry in content.get(group) or ():
+            for name, value in entry[member].items():
+                if name.endswith("-data"):
+                    base64.b64decode(value, validate=True)
 
 
 def _text(output: str | bytes | None) -> str:

@@ -13,8 +13,6 @@ KUBERNETES: Final = "1.34.4"
 COREDNS: Final = "1.15.0"
 LOCAL_PATH: Final = "0.0.30"
 KWOK: Final = "0.8.0"
-STAGES: Final = "stages.yaml"
-"""File beside KWOK."""
 
 _MODULES: Final = Path(__file__).parent / "modules"
 _K8S_VERSION: Final = "k8s.io/component-base/version"
@@ -31,8 +29,6 @@ class Build:
     proof: tuple[str, ...] = ()
     """A command (relative to the folder of binaries) whose output must contain `version`."""
     about: str = ""
-    stages: tuple[str, ...] = ()
-    """Files of the first package's module that are joined into one, `STAGES`, beside the binaries."""
 
     @property
     def module(self) -> Path:
@@ -94,14 +90,6 @@ KWOK_BUILD: Final = Build(
     name="kwok",
     version=KWOK,
     packages=("sigs.k8s.io/kwok/cmd/kwok",),
-    # Without them KWOK does not start: what a fake node and a fake pod go through.
-    stages=(
-        "node/fast/node-initialize.yaml",
-        "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
-        "pod/fast/pod-ready.yaml",
-        "pod/fast/pod-complete.yaml",
-        "pod/fast/pod-delete.yaml",
-    ),
     proof=("kwok", "--version"),
     about="about a minute",
 )

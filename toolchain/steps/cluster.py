@@ -6,14 +6,13 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 
 from clawstack.errors import NeedsAttentionError
 from toolchain.building import place
-from toolchain.cluster.pins import CLUSTER_BUILDS, KWOK_BUILD, STAGES, Build
+from toolchain.cluster.pins import CLUSTER_BUILDS, KWOK_BUILD, Build
 from toolchain.progress import Progress, minutes
 from toolchain.steps import cluster_images, cluster_system, openclaw
 from toolchain.surroundings import Downloads, Surroundings
@@ -76,22 +75,6 @@ def _compile(around: Surroundings, progress: Progress, build: Build, scratch: Pa
     command: list[str | Path] = [go, "build", "-o", f"{binaries}/", "-trimpath", "-ldflags", flags, *build.packages]
     log = around.cache / "logs" / f"cluster-{build.name}.log"
     progress.run(command, log=log, doing="building", folder=module, environ=environ, limit=3600)
-    if build.stages:
-        (binaries / STAGES).write_text("\n---\n".join(_stages(build, go, module)))
-
-
-def _stages(build: Build, go: Path, module: Path) -> Iterator[str]:
-    [required] = [line for line in (module / "go.mod").read_text().splitlines() if line.startswith("require ")][:1]
-    listing = subprocess.run(  # noqa: S603 - the person's own Go
-        [go, "list", "-m", "-f", "{{.Dir}}", required.split()[1]],
-        cwd=module,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    for name in build.stages:
-        yield (Path(listing.stdout.strip()) / "kustomize" / "stage" / name).read_text()
 
 
 def _verify(build: Build, binaries: Path) -> None:

@@ -16,7 +16,7 @@ from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.plugin_server.values import to_python
 from tests.integration.hcloud_plugin.calling import HURRIED, LABELS, Engine, Made, Refused, engine
 from tests.integration.hcloud_plugin.standin import Hetzner
-from tests.integration.hcloud_plugin.test_hcloud_plugin_kinds import KEY, server
+from tests.integration.hcloud_plugin.test_hcloud_plugin_kinds import KEY, network, server
 
 Object = dict[str, Any]
 SERVER: Object = {
@@ -252,6 +252,36 @@ def test_a_server_that_a_killed_resize_left_off_is_on_again_after_the_next_updat
         seen = repeated.refresh(finished)
         assert seen is not None
         assert repeated.diff(seen, wish).changes == 1
+
+
+@pytest.mark.parametrize("command", ["start_server", "create_server"])
+def test_a_server_whose_start_failed_runs_after_the_repeated_run(hetzner: Hetzner, command: str) -> None:
+    hetzner.fault("action_error", match=command, code="action_failed", message="planned")
+    with engine(hetzner) as killed:
+        begun = refusal(lambda: killed.create("Server", SERVER))
+        assert begun.partial is not None
+    with engine(hetzner) as repeated:
+        made = repeated.create("Server", SERVER)
+    assert made.id == begun.partial.id
+    assert (made.outputs["status"], made.outputs["labels"]) == ("running", LABELS)
+
+
+@pytest.mark.parametrize("lost", ["attach_to_network", "poweron", "PUT"])
+def test_a_hidden_server_runs_in_its_network_after_the_repeated_run(hetzner: Hetzner, lost: str) -> None:
+    with engine(hetzner) as killed:
+        net, _ = network(killed)
+        hidden = [{"ipv4Enabled": False, "ipv6Enabled": False}]
+        wish = {**SERVER, "publicNets": hidden, "networks": [{"networkId": int(net.id), "ip": "10.0.1.9"}]}
+        match = "PUT /servers" if lost == "PUT" else f"POST .*/actions/{lost}"
+        hetzner.fault("error", match=match, status=418, code="gone", times=99)
+        begun = refusal(lambda: killed.create("Server", wish))
+        hetzner.tell("faults", method="DELETE")
+    with engine(hetzner) as repeated:
+        made = repeated.create("Server", wish)
+    assert begun.partial is not None
+    assert made.id == begun.partial.id
+    assert (made.outputs["status"], made.outputs["labels"]) == ("running", LABELS)
+    assert made.outputs["networks"][0]["ip"] == "10.0.1.9"
 
 
 def test_a_resize_that_hetzner_refuses_leaves_the_server_on(hetzner: Hetzner, plugin: Engine) -> None:

@@ -128,15 +128,9 @@ class NamedObject(Resource):
 
     def _creation(self, session: Session, wish: Values) -> dict[str, Any]:
         labels = dict(wish.get("labels") or {})
-        unreadable = _digest(
-            {
-                name: wish.get(name)
-                for name in self.fields
-                if not self.fields[name].readable and self.fields[name].replaces
-            }
-        )
-        if unreadable and marks(labels):
-            labels[UNFINISHED] = unreadable
+        fixed = [name for name, field in self.fields.items() if field.replaces and not field.readable]
+        if fixed and marks(labels):
+            labels[UNFINISHED] = _digest({name: wish.get(name) for name in fixed})
         return {"name": wish["name"], "labels": labels, **self.body(session, wish)}
 
     def _left_behind(self, session: Session, wish: Values, known: Collection[str], *, just_made: bool) -> str | None:
@@ -222,6 +216,6 @@ def marks(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def _digest(values: Values) -> str:
-    """Short digest of what was given, empty where nothing was."""
+    """Short digest of what was given."""
     given = {name: value for name, value in values.items() if value not in (None, "", [], {})}
-    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16] if given else ""
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]

@@ -13,7 +13,7 @@ from toolchain.plugins.hcloud_provider.api import Object
 from toolchain.plugins.hcloud_provider.checking import Reason
 from toolchain.plugins.hcloud_provider.kinds import server_parts as parts
 from toolchain.plugins.hcloud_provider.kinds.firewall import reapply, server_place
-from toolchain.plugins.hcloud_provider.resource import INTERRUPTED, NamedObject, Values
+from toolchain.plugins.hcloud_provider.resource import INTERRUPTED, PASSING, NamedObject, Values
 from toolchain.plugins.hcloud_provider.session import Session
 from toolchain.plugins.hcloud_provider.shapes import Field, Group, Plain, flag, labels, many, text, whole
 
@@ -119,13 +119,14 @@ class Server(NamedObject):
         protection = {"deleteProtection", "rebuildProtection"} & set(changed)
         if protection and not wish.get("deleteProtection"):
             self.protect(session, identity, wish)
-        off = bool(_NEEDS_OFF & set(changed)) or INTERRUPTED in live["labels"]
-        plain = set(changed) - {"deleteProtection"} - ({"labels"} if off else set())
-        super().update(session, identity, wish, live, plain)
+        # A mark goes last: until then this may be broken off, and the next update must know.
+        needs_off, marked = bool(_NEEDS_OFF & set(changed)), bool(PASSING & set(live["labels"]))
+        late = {"labels"} if needs_off or marked else set()
+        super().update(session, identity, wish, live, set(changed) - {"deleteProtection"} - late)
         self._update_network(session, identity, wish, live, changed)
-        if off:
+        if needs_off:
             self._update_while_off(session, identity, wish, live, changed)
-        elif live["status"] == "off" and parts.hidden(wish) and "networks" in changed:
+        elif live["status"] == "off" and (marked or (parts.hidden(wish) and "networks" in changed)):
             parts.power(session, identity, on=True)
         if "backups" in changed:
             verb = "enable" if wish.get("backups") else "disable"
@@ -133,6 +134,11 @@ class Server(NamedObject):
         parts.boot_media(session, identity, wish, changed)
         if protection and wish.get("deleteProtection"):
             self.protect(session, identity, wish)
+        if late:
+            self._label(session, identity, wish.get("labels") or {}, wish)
+
+    def _label(self, session: Session, identity: str, labels: Mapping[str, str], wish: Values) -> None:
+        session.change(self.path(identity), {"labels": dict(labels)}, self.label(wish))
 
     def _update_network(
         self, session: Session, identity: str, wish: Values, live: Values, changed: Collection[str]
@@ -154,17 +160,19 @@ class Server(NamedObject):
         A mark at the server remembers that: the next update finds it and switches the server on.
         """
         running = live["status"] in {"running", "starting"}
+        on_again = running or bool(PASSING & set(live["labels"]))
         if running:
-            marked = {**live["labels"], INTERRUPTED: "true"}
-            session.change(self.path(identity), {"labels": marked}, self.label(wish))
+            self._label(session, identity, {**live["labels"], INTERRUPTED: "true"}, wish)
             parts.switch_off(session, identity)
         try:
             self._update_off(session, identity, wish, live, changed)
-        finally:
-            if not session.api.stop.is_set():
-                if running or INTERRUPTED in live["labels"]:
-                    parts.power(session, identity, on=True)
-                session.change(self.path(identity), {"labels": dict(wish.get("labels") or {})}, self.label(wish))
+        except Exception:
+            if on_again and not session.api.stop.is_set():
+                parts.power(session, identity, on=True)
+                self._label(session, identity, live["labels"], wish)
+            raise
+        if on_again:
+            parts.power(session, identity, on=True)
 
     def _update_off(
         self, session: Session, identity: str, wish: Values, live: Values, changed: Collection[str]

@@ -19,6 +19,7 @@ from services.context import Platform
 from services.database.base import utcnow
 from services.servers import errors, repository
 from services.servers.equipping import bundle_context, sealing_key
+from services.servers.places import waiting_restore
 from services.servers.schemas import BootRequest, OrderAnswer, OrderKind, Phase, PhoneHome, Report, Wanted
 from services.servers.tables import ServerBoot
 
@@ -38,11 +39,6 @@ class LockFiles:
     def document(self) -> dict[str, str]:
         """Both files as they are; blocks."""
         return {"manifest": self.manifest.read_text(encoding="utf-8"), "lock": self.lock.read_text(encoding="utf-8")}
-
-
-def waiting_restore(archives: Path, slug: str) -> Path:
-    """Where an archive waits for the first machine of a cell."""
-    return archives / slug / ".restore"
 
 
 class MachineDesk:

@@ -64,7 +64,7 @@ class ServerDriver(SubstrateDriver):
             await self._require_snapshot(spec)
         elif machine.key != boot_key(spec):
             tell("The machine is to be replaced; the assistant's memory stays on its volume.")
-            await self._retire(spec, machine, tell)
+            await self._make_way(spec, machine, tell)
         elif is_running(machine) and await self._is_to_be_resized(spec):
             tell("The server is to be resized; it will be switched off for a moment.")
             await self._foreman.have(spec.slug, machine, OrderKind.STOP, tell=tell)
@@ -183,6 +183,13 @@ class ServerDriver(SubstrateDriver):
         await self._channel.note_snapshot(spec.slug, image)
         if image is not None:
             tell("A snapshot of the machine was made.")
+
+    async def _make_way(self, spec: CellSpec, machine: Machine, tell: Tell) -> None:
+        """A machine that does not call cannot be asked; nothing is lost with it, so it must not block its successor."""
+        if is_silent(machine):
+            tell("The old machine does not call; it is replaced as it is.")
+            return
+        await self._retire(spec, machine, tell)
 
     async def _retire(self, spec: CellSpec, machine: Machine, tell: Tell) -> None:
         gone = is_silent(machine) and await self._project.server_type(spec.slug) is None

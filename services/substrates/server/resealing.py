@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from clawstack.errors import ClawstackError, NotFoundError, PermanentError
-from services.servers.service import waiting_restore
+from services.servers.places import waiting_restore
 from tenants.backups.archive import Archive
 from tenants.backups.stream import decrypt, encrypt
 from tenants.spec import CellSpec

@@ -531,8 +531,12 @@ async function shipLogs() {
   if (size > LOG_LIMIT) await fs.truncate(file, 0), (state.logged = 0); // systemd appends: it goes on at the start
 }
 
+const born = new Date().toISOString();
+
 function nightlyDue() {
   const stamp = new Date().toISOString();
+  // An agent that starts after tonight's hour waits for tomorrow's.
+  if (state.night === null && born.slice(11, 16) >= bundle.backup.at) state.night = born.slice(0, 10);
   if (state.phase !== "ready" || stamp.slice(11, 16) < bundle.backup.at || state.night === stamp.slice(0, 10)) return false;
   state.night = stamp.slice(0, 10);
   return true;
@@ -552,14 +556,13 @@ const state = { phase: "booting", code: null, reason: null, applied: null, tried
 let first = null; // what the exchange of the boot token brought
 const token = await credentials();
 let bundle = first;
-// A machine that starts after tonight's hour waits for tomorrow's.
-if (bundle && new Date().toISOString().slice(11, 16) >= bundle.backup.at) state.night = new Date().toISOString().slice(0, 10);
 let busy = null;
 for (;;) {
   try {
+    const free = !busy; // an answer that was on its way while an order ended still names it
     const wanted = await report();
     await shipLogs();
-    if (!busy) {
+    if (free) {
       busy = Promise.resolve(next(wanted)).catch((error) => say("failed:", error.message)).finally(() => (busy = null));
     }
   } catch (error) {

@@ -102,6 +102,9 @@ async def test_a_backup_by_order_opens_with_the_tenants_key_and_is_noted(rig: Ri
     restored = await rig.opened(spec, manifest.archive)
     assert (restored / "state" / "openclaw.sqlite").read_text() == "the memory of this cell\n"
     assert starts(machine) == 1, "the gateway went on"
+    for count in (2, 3, 4):
+        assert (await rig.done(await rig.channel.order(ready.key, OrderKind.BACKUP))).ok
+        assert len(manifests(spec.directories.backups, spec.slug)) == count, "each order is obeyed once"
 
 
 async def test_a_retired_machine_stops_backs_up_and_never_starts_again(rig: Rig) -> None:

@@ -173,6 +173,28 @@ async def test_a_rebuild_keeps_the_state(life: Life) -> None:
     assert len(manifests(life.rig.spec().directories.backups, SLUG)) == 1, "backed up before it was replaced"
 
 
+async def test_a_dead_machine_is_replaced_when_the_operator_says_so_and_suspending_it_waits(life: Life) -> None:
+    spec = life.rig.spec()
+    await life.operate()
+    before = life.server_ids()
+    assert life.machine is not None
+    life.machine.power_off()
+    await life.rig.silence(await life.rig.equipped(settings=life.settings()), seconds=600)
+    assert (await life.driver().look(SLUG, port=1)).observed is Observed.UNKNOWN
+    suspended = life.rig.spec(desired=DesiredState.SUSPENDED)
+    with pytest.raises(TemporaryError, match="has not called") as silent:
+        await life.driver().prepare(suspended, tell=life.told.append)
+    assert silent.value.code == "server_silent"
+    with pytest.raises(TemporaryError, match="has not called"):
+        await life.driver().release(spec, tell=life.told.append)
+    assert life.stack.hetzner.objects()["volumes"], "nothing is given up without a backup"
+
+    await life.rig.channel.close(SLUG)
+    assert (await life.operate())["replace"] == 2
+    assert not before & life.server_ids()
+    assert life.starts() == 2, "the same state"
+
+
 async def test_a_machine_that_never_calls_ends_in_another_one(life: Life) -> None:
     settings = life.settings()
     spec = await life.rig.equipped(settings=settings)

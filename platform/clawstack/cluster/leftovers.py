@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import hcloud
 
-from clawstack.cluster.labels import AUTOSCALER_GROUP, CCM_SERVICE, CLUSTER, CSI_DRIVER, CSI_MANAGED_BY, selector
+from clawstack.cluster.labels import AUTOSCALER_GROUP, CCM_SERVICE, CSI_DRIVER, CSI_MANAGED_BY, selector
+from clawstack.labels import CLUSTER
 
 
 class Maker(StrEnum):

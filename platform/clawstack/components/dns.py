@@ -9,7 +9,7 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from clawstack.cluster.config import Record
-from clawstack.cluster.labels import cluster_labels
+from clawstack.labels import platform_labels
 
 _API_TTL_SECONDS = 60  # a replaced control plane has a new public address
 _ZONE_TTL_SECONDS = 3600
@@ -48,7 +48,7 @@ class DnsRecords(pulumi.ComponentResource):
             name=self._args.zone,
             mode="primary",
             ttl=_ZONE_TTL_SECONDS,
-            labels=cluster_labels(self._name, role="zone"),
+            labels=platform_labels(cluster=self._name, role="zone"),
             delete_protection=self._args.protection,
             opts=pulumi.ResourceOptions(parent=self, protect=self._args.protection),
         )
@@ -61,6 +61,6 @@ class DnsRecords(pulumi.ComponentResource):
             type=type_,
             ttl=ttl,
             records=[hcloud.ZoneRrsetRecordArgs(value=value) for value in values],
-            labels=cluster_labels(self._name, role="record"),
+            labels=platform_labels(cluster=self._name, role="record"),
             opts=pulumi.ResourceOptions(parent=self),
         )

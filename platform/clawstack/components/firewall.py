@@ -14,10 +14,10 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from clawstack.cluster.kubeconfig import API_PORT
-from clawstack.cluster.labels import cluster_labels
 from clawstack.cluster.ranges import admin_source
 from clawstack.components.hetzner import number
 from clawstack.errors import InvalidInputError
+from clawstack.labels import platform_labels
 
 _SSH_PORT = "22"
 _WEB_PORTS = ("80", "443")
@@ -67,7 +67,7 @@ class ClusterFirewalls(pulumi.ComponentResource):
             f"{name}-{role}",
             name=f"{name}-{role}",
             rules=rules,
-            labels=cluster_labels(name, role=role),
+            labels=platform_labels(cluster=name, role=role),
             opts=pulumi.ResourceOptions(parent=self),
         )
 

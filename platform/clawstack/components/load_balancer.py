@@ -13,8 +13,9 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from clawstack.cluster.kubeconfig import API_PORT
-from clawstack.cluster.labels import cluster_labels, selector
+from clawstack.cluster.labels import selector
 from clawstack.components.hetzner import number
+from clawstack.labels import platform_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class ApiBalancer(pulumi.ComponentResource):
             load_balancer_type=args.type,
             location=args.location,
             algorithm=hcloud.LoadBalancerAlgorithmArgs(type="least_connections"),
-            labels=cluster_labels(name, role="api"),
+            labels=platform_labels(cluster=name, role="api"),
             delete_protection=args.protection,
             opts=pulumi.ResourceOptions(parent=self),
         )

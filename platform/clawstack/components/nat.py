@@ -13,8 +13,8 @@ import pulumi
 import pulumi_hcloud as hcloud
 import yaml
 
-from clawstack.cluster.labels import cluster_labels
 from clawstack.components.servers import FIRST_BOOT_ONLY
+from clawstack.labels import platform_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class NatGateway(pulumi.ComponentResource):
             server_type=args.type,
             image=args.image,
             location=args.location,
-            labels=cluster_labels(name, role="nat"),
+            labels=platform_labels(cluster=name, role="nat"),
             ssh_keys=list(args.ssh_key_ids),
             firewall_ids=[args.firewall_id],
             public_nets=[hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv6_enabled=True)],

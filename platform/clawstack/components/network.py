@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_hcloud as hcloud
 
-from clawstack.cluster.labels import cluster_labels
 from clawstack.cluster.plan import Subnet
 from clawstack.components.hetzner import number
+from clawstack.labels import platform_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class ClusterNetwork(pulumi.ComponentResource):
             f"{name}-network",
             name=name,
             ip_range=args.range,
-            labels=cluster_labels(name, role="network"),
+            labels=platform_labels(cluster=name, role="network"),
             delete_protection=args.protection,
             # Every address and every server hangs on it.
             opts=pulumi.ResourceOptions(parent=self, protect=args.protection),

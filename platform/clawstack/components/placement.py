@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_hcloud as hcloud
 
-from clawstack.cluster.labels import cluster_labels
 from clawstack.components.hetzner import number
 from clawstack.errors import PermanentError
+from clawstack.labels import platform_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class PlacementGroups(pulumi.ComponentResource):
                 f"{name}-{group}",
                 name=f"{name}-{group}",
                 type="spread",
-                labels=cluster_labels(name, role="placement"),
+                labels=platform_labels(cluster=name, role="placement"),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for group in args.groups

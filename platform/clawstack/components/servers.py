@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_hcloud as hcloud
 
-from clawstack.cluster.labels import cluster_labels
 from clawstack.cluster.plan import Node
+from clawstack.labels import platform_labels
 
 #: Read by cloud-init once; see the module's docstring.
 FIRST_BOOT_ONLY = ["userData", "sshKeys", "image"]
@@ -80,7 +80,7 @@ def make_server(
         server_type=node.server_type,
         location=node.location,
         image=node.image,
-        labels=cluster_labels(args.cluster, role=node.role, pool=node.pool),
+        labels=platform_labels(cluster=args.cluster, role=node.role, pool=node.pool),
         ssh_keys=list(args.ssh_key_ids),
         # Hetzner takes no firewall for a server without a public side (private_net_only_server).
         firewall_ids=[args.firewall_id] if node.public else [],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_hcloud as hcloud
 
-from clawstack.cluster.labels import cluster_labels
+from clawstack.labels import platform_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class SshKeys(pulumi.ComponentResource):
                 f"{name}-{key}",
                 name=f"{name}-{key}",
                 public_key=public,
-                labels=cluster_labels(name, role="ssh"),
+                labels=platform_labels(cluster=name, role="ssh"),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for key, public in sorted(args.keys.items())

@@ -14,9 +14,9 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from clawstack.cluster.config import DataVolume
-from clawstack.cluster.labels import cluster_labels
 from clawstack.components.hetzner import number
 from clawstack.errors import PermanentError
+from clawstack.labels import platform_labels
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class DataVolumes(pulumi.ComponentResource):
             size=volume.size_gb,
             format=volume.format,
             location=_of_node(self._args.locations, key, volume),
-            labels=cluster_labels(self._name, role="volume"),
+            labels=platform_labels(cluster=self._name, role="volume"),
             delete_protection=True,
             opts=pulumi.ResourceOptions(parent=self, protect=self._args.protection),
         )

@@ -155,6 +155,10 @@ def test_the_api_balancer_is_private_and_finds_control_planes_by_label(large):
     assert interface["ip"] == "10.0.0.3"
     target = hetzner.of_kind("LoadBalancerTarget")["claw-api-targets"]
     assert target["usePrivateIp"] is True
+    # Written out, because a changed text replaces the target.
+    assert target["labelSelector"] == (
+        "app.kubernetes.io/managed-by=clawstack,clawstack.dev/cluster=claw,clawstack.dev/role=control-plane"
+    )
     wanted = dict(part.split("=") for part in target["labelSelector"].split(","))
     planes = [
         server["labels"] for server in hetzner.of_kind("Server").values() if wanted.items() <= server["labels"].items()

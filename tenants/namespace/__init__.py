@@ -4,8 +4,9 @@
     spec ────── what the cell is: billing's and the customer's
     plan ────── both become every manifest of the cell, by pure functions, as one value
     component ─ the manifests become Pulumi resources
+    keeper ──── a short-lived pod that opens the volume of a cell whose gateway is stopped
 
 Here belong the manifests and what they mean. Not here: OpenClaw's keys (`tenants.openclaw`), waiting for a pod and
-saying why it is not ready (the provisioner's poller), the cluster itself (`clawstack.components`). Nothing but
+saying why it is not ready (`services.substrates.namespace`), the cluster itself (`clawstack.components`). Nothing but
 `component` may import `pulumi_kubernetes`: it costs 0.3 CPU-seconds.
 """

@@ -46,6 +46,9 @@ class Keeping:
         Repeating does only what is missing. Raises NeedsAttentionError when no backup can be made; the gateway is
         stopped then, and its volume kept.
         """
+        if await self._is_vanishing():
+            self._tell("The namespace is being deleted already: nothing can be read out of it any more.")
+            return
         claim = await self._claim_with_data()
         stateful_set = await self._cell.stateful_set()
         pod = await self._cell.pod()
@@ -127,6 +130,11 @@ class Keeping:
             await in_pod.forget_archive(room, made)
         self._tell(f"A verified backup was made ({manifest.size / 1024:.0f} KiB).")
         return manifest
+
+    async def _is_vanishing(self) -> bool:
+        """Whether a destruction is under way, for which the backup was made before it began."""
+        live = await self._cell.cluster.namespace(self._cell.namespace)
+        return live is not None and live.status is not None and live.status.phase == "Terminating"
 
     async def _claim_with_data(self) -> PersistentVolumeClaim | None:
         """The claim; None where no volume was ever bound to it, so that nobody can have written anything."""

@@ -207,6 +207,18 @@ async def test_a_backup_that_fails_keeps_the_volume_and_says_why(bench: Bench) -
     assert bench.leftovers() == []
 
 
+async def test_a_destruction_that_was_killed_does_not_wait_for_a_backup_that_cannot_be_made(bench: Bench) -> None:
+    await bench.running()
+    namespace = bench.cluster.find("Namespace", "cell-anna")
+    assert namespace is not None
+    namespace["status"] = {"phase": "Terminating"}
+
+    await bench.driver.release(bench.spec(), tell=bench.told.append)
+
+    assert "being deleted already" in bench.told[-1]
+    assert bench.cluster.find("Pod", "backup") is None
+
+
 async def test_an_operator_may_waive_the_backup(bench: Bench) -> None:
     await bench.running()
 

@@ -224,6 +224,17 @@ def test_a_failed_action_leaves_the_object_in_the_state_and_the_next_update_fini
     assert hetzner.names("servers") == ["one"]
 
 
+def test_a_made_up_name_stays_when_its_create_was_broken_off(hetzner: Hetzner, plugin: Engine) -> None:
+    hetzner.fault("action_error", match="start_server", code="action_failed", message="planned")
+    wish = {name: value for name, value in SERVER.items() if name != "name"}
+    partial = refusal(lambda: plugin.create("Server", wish)).partial
+    assert partial is not None
+    left = Made(kind="Server", id=partial.id, inputs=to_python(partial.inputs), outputs=to_python(partial.properties))
+    finished = plugin.update(left, wish)
+    assert finished.outputs["name"] == left.inputs["name"]
+    assert hetzner.names("servers") == [left.inputs["name"]]
+
+
 def test_a_stop_during_a_create_reports_what_exists_at_once(hetzner: Hetzner, plugin: Engine) -> None:
     hetzner.tell("speed", {"seconds": 0.02, "commands": {"create_server": 60}})
     threading.Timer(0.5, plugin.provider.stop).start()

@@ -19,7 +19,6 @@ from toolchain.plugins.hcloud_provider.api import Api, Patience
 from toolchain.plugins.hcloud_provider.changes import adopted, differing, outputs, still_shown
 from toolchain.plugins.hcloud_provider.checking import complaints
 from toolchain.plugins.hcloud_provider.registry import resource_of
-from toolchain.plugins.hcloud_provider.resource import Resource
 from toolchain.plugins.hcloud_provider.session import Session, Unfinished
 from toolchain.plugins.hcloud_provider.telling import EngineLog, abort_unfinished
 from toolchain.plugins.hcloud_provider.waiting import Watch
@@ -151,14 +150,14 @@ class HcloudProvider(PlainProvider):
         try:
             identity = resource.create(session, plain, known)
         except Unfinished as unfinished:
-            self._abort(context, resource, unfinished.cause, unfinished.identity, wish=wish, live=live)
+            self._abort(context, request, unfinished.cause, unfinished.identity, live)
             raise
         self._known.add((resource.type_name, identity))
         try:
             live = converging.read(resource, session, identity, plain)
             live = converging.finished(resource, session, identity, plain, live)
         except Exception as error:
-            self._abort(context, resource, error, identity, wish=wish, live=live)
+            self._abort(context, request, error, identity, live)
             raise
         return provider_pb2.CreateResponse(id=identity, properties=to_struct(outputs(resource.fields, wish, live)))
 
@@ -212,17 +211,17 @@ class HcloudProvider(PlainProvider):
     @staticmethod
     def _abort(
         context: grpc.ServicerContext,
-        resource: Resource,
+        request: provider_pb2.CreateRequest,
         error: Exception,
         identity: str,
-        *,
-        wish: Values,
         live: Values,
     ) -> None:
+        """End the call with an error that leaves the object in the state; the inputs stay as they came."""
         if not isinstance(error, ClawstackError):
             traceback.print_exception(error)
-        properties = {**outputs(resource.fields, wish, live), _UNFINISHED: True}
-        abort_unfinished(context, error, identity, properties=to_struct(properties), inputs=to_struct(wish))
+        told = outputs(resource_of(request.urn).fields, wishes.own(to_python(request.properties)), live)
+        properties = to_struct({**told, _UNFINISHED: True})
+        abort_unfinished(context, error, identity, properties=properties, inputs=request.properties)
 
 
 def _property_diff(old: Any, new: Any, *, replaces: bool) -> provider_pb2.PropertyDiff:

@@ -80,7 +80,7 @@ class TestCluster:
         with self.book.turn():
             record = self.book.read()
             if record and name in record.processes:
-                processes.stop([record.processes[name]], grace=10)
+                processes.stop([record.processes[name]], grace=3)
             process = launch(self.book, self.layout, component)
         await_component(self.layout, component, process)
 

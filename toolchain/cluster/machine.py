@@ -81,8 +81,7 @@ def prepare(layout: Layout) -> None:
     # So that Services answer from here also on a machine without a way out.
     run("ip", "route", "add", network.services, "dev", network.interface, "src", network.node_ip)
     (_SYSCTL / "net/ipv4/ip_forward").write_text("1")
-    for hierarchy in _hierarchies():
-        (hierarchy / layout.cgroup).mkdir(exist_ok=True)
+    _make_groups(layout)
 
 
 def restore(layout: Layout, settings: dict[str, str]) -> None:
@@ -143,6 +142,17 @@ def _unmount(data: Path) -> None:
         return not mounts_below(data)
 
     await_(none_left, seconds=10)
+
+
+def _make_groups(layout: Layout) -> None:
+    available = _CGROUPS / "cgroup.controllers"
+    if available.exists():
+        for controller in available.read_text().split():
+            # Where there is one hierarchy, a group has only what the root hands down, and the kubelet wants its share.
+            with suppress(OSError):
+                (_CGROUPS / "cgroup.subtree_control").write_text(f"+{controller}")
+    for hierarchy in _hierarchies():
+        (hierarchy / layout.cgroup).mkdir(exist_ok=True)
 
 
 def _remove_groups(layout: Layout) -> None:

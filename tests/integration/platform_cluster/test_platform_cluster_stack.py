@@ -43,6 +43,15 @@ def test_one_config_set_makes_a_cluster_and_destroy_leaves_nothing(world, at_roo
     assert (swept.returncode, swept.stdout) == (0, "Nothing is left.\n")
 
 
+def test_the_shipped_example_for_production_passes_the_pack(world, at_root):
+    at_root.pulumi("stack", "init", "prod")
+    text = at_root.pulumi("preview", "--stack", "prod", *PACK)
+    for name in ("prod-control-plane-3", "prod-cells-3", "prod-data-1", "prod-nat"):
+        assert f"hcloud:index:Server {name} create" in text
+    assert "hcloud:index:LoadBalancer prod-api create" in text
+    assert world.objects() == {}
+
+
 def test_the_model_does_not_flatter_itself(world, at_root):
     """The number of requests that the model foretells is an upper bound of what the engine really sends."""
     at_root.configure(raw_cluster(pools={"web": {"count": 4, "type": "cx33", "location": "fsn1"}}))

@@ -28,7 +28,7 @@ VERSION = "0.1.0"
 
 #: Nouns by the role that serves their routes and runs their loops. The worker runs the jobs of all of them.
 NOUNS: Mapping[Role, tuple[str, ...]] = {
-    Role.API: ("access", "billing", "onboarding", "provisioner", "backups", "admin"),
+    Role.API: ("access", "billing", "onboarding", "provisioner", "servers", "backups", "admin"),
     Role.PROXY: ("llm_proxy",),
     Role.ROUTER: ("telegram",),
     Role.WORKER: ("notifications", "health"),
@@ -41,14 +41,15 @@ def build_platform(settings: Settings, *, database_url: str, redactor: Redactor 
     redactor = redactor or Redactor()
     redactor.register(*settings.secret_values())
     master_key = load_master_key(settings)
+    database = Database(database_url)
     return Platform(
         settings=settings,
         catalogue=load_catalogue(),
-        database=Database(database_url),
+        database=database,
         redactor=redactor,
         master_key=master_key,
         vault=Vault(master_key=master_key, redactor=redactor),
-        drivers=Drivers(settings),
+        drivers=Drivers(settings, database),
     )
 
 

@@ -151,6 +151,8 @@ class Settings(BaseSettings):
     """Root of the Hetzner Cloud API."""
     hcloud_token: SecretStr | None = None
     """Token of the Hetzner project that holds tenants' servers."""
+    servers: dict[str, Any] = Field(default_factory=dict)
+    """JSON: what server cells need to know of that project: `{"location": "fsn1", "server_types": {"business": "cx33"}, "node": {...}}` (operators' guide)."""
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     """Largest request body outside the LLM proxy and file uploads."""

@@ -18,20 +18,23 @@ from clawstack.crypto import KEY_BYTES
 from clawstack.plans import Plan
 from clawstack.tokens import Token, TokenKind, issue, parse
 from services.context import Platform
+from services.database.base import utcnow
 from services.provisioner import cells
 from services.provisioner.borders import Neighbours, RegisterToken, Runtime
 from services.provisioner.engine.run import StackPlace
 from services.provisioner.schemas import TenantSettings
 from services.provisioner.tables import Cell, Tenant
 from services.provisioner.vocabulary import Desired
-from services.substrates.grounds import platform_url
-from tenants.spec import CellSpec, parse_spec
+from services.servers.equipping import SERVER_SECRETS, equip
+from services.substrates.grounds import platform_url, server_settings
+from services.substrates.registry import unavailable
+from tenants.spec import CellSpec, Substrate, parse_spec
 
 _PASSPHRASE_BYTES: Final = 32
 _GATEWAY_TOKEN_BYTES: Final = 32
 
 #: Erased with the stack. The backup key is not: without it no backup could be restored.
-CELL_SECRETS: Final = ("proxy_token", "channel_token", "gateway_token", "passphrase")
+CELL_SECRETS: Final = ("proxy_token", "channel_token", "gateway_token", "passphrase", *SERVER_SECRETS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,8 @@ class CellAssembler:
         cell = await cells.ensure_cell(session, tenant, self._platform.settings)
         place = await self.place_of(session, tenant, cell)
         spec = await self._spec(session, tenant, cell, runtime, substrate or tenant.substrate)
+        if spec.substrate is Substrate.SERVER:
+            spec = await self._equipped(session, tenant, spec)
         return AssembledCell(spec=spec, place=place)
 
     async def place_of(self, session: AsyncSession, tenant: Tenant, cell: Cell) -> StackPlace:
@@ -103,6 +108,14 @@ class CellAssembler:
                 "restart_nonce": tenant.restart_nonce,
                 "skip_backup": tenant.skip_backup,
             }
+        )
+
+    async def _equipped(self, session: AsyncSession, tenant: Tenant, spec: CellSpec) -> CellSpec:
+        project = server_settings(self._platform.settings)
+        if project is None:
+            raise unavailable(spec.substrate.value, self._platform.drivers.usable())
+        return await equip(
+            session, spec, vault=self._platform.vault, tenant_id=tenant.id, settings=project, now=utcnow()
         )
 
     def _models(self, plan: Plan, chosen: TenantSettings) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from services.provisioner.pack_config import pack_config
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.runner import OperationRunner
 from services.provisioner.tables import Tenant
-from services.substrates.grounds import namespace_settings
+from services.substrates.grounds import namespace_settings, server_settings
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
 
@@ -139,12 +139,12 @@ def create_neighbours(platform: Platform) -> Neighbours:
 
 def program_maker(settings: Settings) -> MakeProgram:
     """Makes the Pulumi program of any cell, wherever these settings let it run."""
-    cluster = cache(lambda: namespace_settings(settings))
+    cluster, server = cache(lambda: namespace_settings(settings)), cache(lambda: server_settings(settings))
 
     def make_program(spec: CellSpec) -> Program:
         from tenants.program import cell_program  # late: it loads Pulumi, which the API does not need
 
-        return cell_program(spec, cluster=cluster())
+        return cell_program(spec, cluster=cluster(), server=server())
 
     return make_program
 

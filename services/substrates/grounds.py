@@ -11,6 +11,7 @@ from clawstack.settings import Settings
 
 if TYPE_CHECKING:
     from tenants.namespace.settings import NamespaceSettings
+    from tenants.server.settings import ServerSettings
 
 
 def namespace_settings(settings: Settings) -> NamespaceSettings | None:
@@ -39,6 +40,23 @@ def namespace_settings(settings: Settings) -> NamespaceSettings | None:
             code="bad_settings",
             remedy='docs/operators.md, "Cells in namespaces", shows a complete one.',
         ) from None
+
+
+def server_settings(settings: Settings) -> ServerSettings | None:
+    """The Hetzner project for server cells, None where none is configured.
+
+    Raises NeedsAttentionError when CLAWSTACK_SERVERS is not complete or the token is missing.
+    """
+    if not settings.servers:
+        return None
+    from services.substrates.server.grounds import server_settings as read  # late, as above
+
+    return read(
+        token=settings.hcloud_token,
+        endpoint=settings.hcloud_endpoint,
+        platform_url=platform_url(settings, "server"),
+        given=settings.servers,
+    )
 
 
 def platform_url(settings: Settings, substrate: str) -> str:

@@ -8,22 +8,25 @@ from typing import Final
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Plan
 from clawstack.settings import Settings
-from services.substrates.grounds import namespace_settings
+from services.database.connection import Database
+from services.substrates.grounds import namespace_settings, server_settings
 from services.substrates.protocol import SubstrateDriver
 
 
 class Drivers:
     """Keeps one driver per substrate for the life of a process. Close it with the process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, database: Database) -> None:
+        """`database`: through which machines of server cells are spoken with."""
         self._settings = settings
+        self._database = database
         self._made: dict[str, SubstrateDriver] = {}
 
     def of(self, substrate: str) -> SubstrateDriver:
         """The driver; raises InvalidInputError where this installation cannot use the substrate."""
         if substrate not in self._made:
             make = _MAKERS.get(substrate)
-            driver = make(self._settings) if make else None
+            driver = make(self._settings, self._database) if make else None
             if driver is None:
                 raise unavailable(substrate, self.usable())
             self._made[substrate] = driver
@@ -57,18 +60,20 @@ def unavailable(substrate: str, usable: tuple[str, ...]) -> InvalidInputError:
     remedy = f"Choose one of: {', '.join(usable)}."
     if substrate == "namespace":
         remedy += " To use namespaces, set CLAWSTACK_KUBECONFIG and CLAWSTACK_CLUSTER."
+    if substrate == "server":
+        remedy += " To use servers, set CLAWSTACK_SERVERS and CLAWSTACK_HCLOUD_TOKEN."
     return InvalidInputError(
         f"Cells cannot run on the substrate {substrate!r} here.", code="substrate_unavailable", remedy=remedy
     )
 
 
-def _process(settings: Settings) -> SubstrateDriver:
+def _process(settings: Settings, _: Database) -> SubstrateDriver:
     from services.substrates.process import ProcessDriver  # late: each process loads the substrates that it uses
 
     return ProcessDriver(data_dir=settings.data_dir)
 
 
-def _namespace(settings: Settings) -> SubstrateDriver | None:
+def _namespace(settings: Settings, _: Database) -> SubstrateDriver | None:
     cluster = namespace_settings(settings)
     if cluster is None:
         return None
@@ -77,11 +82,23 @@ def _namespace(settings: Settings) -> SubstrateDriver | None:
     return NamespaceDriver(cluster)
 
 
-_MAKERS: Final[Mapping[str, Callable[[Settings], SubstrateDriver | None]]] = {
+def _server(settings: Settings, database: Database) -> SubstrateDriver | None:
+    project = server_settings(settings)
+    if project is None:
+        return None
+    from services.servers.channel import MachineChannel  # late, as above
+    from services.substrates.server.driver import ServerDriver
+
+    return ServerDriver(settings=project, channel=MachineChannel(database))
+
+
+_MAKERS: Final[Mapping[str, Callable[[Settings, Database], SubstrateDriver | None]]] = {
     "process": _process,
     "namespace": _namespace,
+    "server": _server,
 }
 _IS_CONFIGURED: Final[Mapping[str, Callable[[Settings], bool]]] = {
     "process": lambda _: True,
     "namespace": lambda settings: settings.kubeconfig is not None,
+    "server": lambda settings: bool(settings.servers),
 }

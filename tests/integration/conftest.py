@@ -88,7 +88,7 @@ def platform(database: Database, postgres_url: str, data_dir: Path, master_key: 
         redactor=redactor,
         master_key=master_key,
         vault=Vault(master_key=master_key, redactor=redactor),
-        drivers=Drivers(settings),
+        drivers=Drivers(settings, database),
     )
 
 

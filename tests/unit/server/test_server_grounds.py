@@ -1,0 +1,56 @@
+"""What the settings say about servers becomes the builder's settings, or one sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from clawstack.errors import NeedsAttentionError
+from services.substrates.server.grounds import server_settings
+from tests.unit.server.builders import PLANTED_API_TOKEN, settings_data
+from toolchain import pins
+
+URL = "https://claw.example.org"
+
+
+def given(**changes: Any) -> dict[str, Any]:
+    data = {key: value for key, value in settings_data().items() if key not in {"token", "platform_url", "openclaw"}}
+    return {**data, **changes}
+
+
+def read(what: dict[str, Any], *, token: str | None = PLANTED_API_TOKEN, url: str = URL) -> Any:
+    secret = None if token is None else SecretStr(token)
+    return server_settings(token=secret, endpoint="https://api.example.org/v1", platform_url=url, given=what)
+
+
+def test_without_settings_there_are_no_servers() -> None:
+    assert read({}) is None
+
+
+def test_machines_install_what_the_platform_itself_is_pinned_to() -> None:
+    settings = read(given())
+    assert settings.openclaw.version == pins.OPENCLAW
+    assert settings.openclaw.lock_sha256 == hashlib.sha256(pins.OPENCLAW_PINS[1].read_bytes()).hexdigest()
+    assert (settings.platform_url, settings.endpoint) == (URL, "https://api.example.org/v1")
+
+
+@pytest.mark.parametrize(
+    ("what", "token", "url", "words"),
+    [
+        (given(), None, URL, "CLAWSTACK_HCLOUD_TOKEN is not set"),
+        (given(location="Nuremberg!"), PLANTED_API_TOKEN, URL, "location: "),
+        (given(server_types={}), PLANTED_API_TOKEN, URL, "server_types: "),
+        (given(), PLANTED_API_TOKEN, "http://claw.example.org", "platform_url: .* in the clear"),
+        ({"location": "nbg1"}, PLANTED_API_TOKEN, URL, "server_types: Field required"),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_token_is_not(
+    what: dict[str, Any], token: str | None, url: str, words: str
+) -> None:
+    with pytest.raises(NeedsAttentionError, match=words) as refused:
+        read(what, token=token, url=url)
+    assert refused.value.code == "bad_settings"
+    assert PLANTED_API_TOKEN not in refused.value.sentence()

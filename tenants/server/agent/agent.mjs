@@ -166,6 +166,7 @@ async function install(bundle) {
   await run(`${node}/bin/npm`, npm, { seconds: 900, env, code: "install_failed" });
   const told = await run(`${node}/bin/node`, [`${draft}/node_modules/openclaw/openclaw.mjs`, "--version"], { env, code: "install_failed" });
   if (!told.stdout.includes(version)) throw new Trouble("install_failed", `OpenClaw says ${told.stdout.trim()}, not ${version}.`);
+  await fs.rm(`${draft}/.npm`, { recursive: true, force: true }); // npm's cache: as much again
   await run("chmod", ["-R", "u=rwX,go=rX", draft]);
   await write(`${draft}/.verified`, version, { mode: 0o644 });
   await fs.rm(at(home), { recursive: true, force: true });

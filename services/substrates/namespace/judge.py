@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from lightkube.models.core_v1 import ContainerStatus
+from lightkube.models.core_v1 import ContainerState, ContainerStatus
 from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import Event, Node, PersistentVolumeClaim, Pod
 
@@ -139,14 +139,18 @@ def judge_keeper(view: View) -> Verdict:
 
 
 def is_stuck(pod: Pod) -> bool:
-    """Whether Kubernetes waits longer and longer before it tries this pod again: a new pod is tried at once."""
+    """Whether it failed, and Kubernetes waits longer and longer before it tries again: a new pod is tried at once."""
     status = pod.status
     if status is None:
         return False
-    stuck = _NO_IMAGE | _BAD_CONTAINER | {"CrashLoopBackOff"}
     containers = [*(status.initContainerStatuses or []), *(status.containerStatuses or [])]
-    waiting = [entry.state.waiting for entry in containers if entry.state and entry.state.waiting]
-    return any(entry.reason in stuck for entry in waiting)
+    return any(_failed(entry.state) for entry in containers if entry.state)
+
+
+def _failed(state: ContainerState) -> bool:
+    if state.waiting is not None:
+        return state.waiting.reason in _NO_IMAGE | _BAD_CONTAINER | {"CrashLoopBackOff"}
+    return state.terminated is not None and state.terminated.exitCode != 0
 
 
 def gateway_began(pod: Pod) -> bool:

@@ -123,6 +123,7 @@ def test_a_registry_may_stumble_but_an_image_that_is_never_pulled_does_not_come(
     [
         (waiting("CrashLoopBackOff"), True),
         (waiting("ImagePullBackOff"), True),
+        (EXIT_78, True),
         (waiting("PodInitializing"), False),
         (RUNNING, False),
     ],

@@ -148,18 +148,21 @@ class Run:
         failed = [each for each in ended if each.status != "succeeded"]
         for each in failed[:3]:
             self.console.print(f"  {each.kind} {each.status}: {each.error}")
-        self.phases.append(
-            Phase(
-                operation=name,
-                cells=cells,
-                count=count,
-                wall=after.at - before.at,
-                before=before,
-                after=after,
-                seconds=[each.seconds for each in ended],
-                failed=len(failed),
-                late=None if late is None else late.message,
-            )
+        phase = Phase(
+            operation=name,
+            cells=cells,
+            count=count,
+            wall=after.at - before.at,
+            before=before,
+            after=after,
+            seconds=[each.seconds for each in ended],
+            failed=len(failed),
+            late=None if late is None else late.message,
+        )
+        self.phases.append(phase)
+        self.console.print(
+            f"  {phase.wall:.1f} s; CPU-seconds each: {phase.engine_cpu:.2f} in the engine, "
+            f"{phase.named_cpu(_PLATFORM):.2f} in the platform"
         )
         if late is not None:
             raise late
@@ -191,7 +194,7 @@ def main() -> int:
     """Run, print, and keep the report if asked; 1 where something was not done in its time."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     options, console = Options.read(), Console(stderr=True)
-    lines = [*facts(_PACKAGES), *_versions(), _workload(options)]
+    lines = [*facts(_PACKAGES), _versions(), _workload(options)]
     late = False
     with (
         control_plane(cells=options.cells + options.checkouts) as plane,

@@ -125,7 +125,7 @@ class CellWork:
             ready = await self._prepare_end(session, tenant, runtime)
         substrate = str(tenant.observed.get("substrate", tenant.substrate))
         await self._release(shift, tenant, ready, substrate)
-        if _has_late_word(tenant):
+        if substrate == Substrate.PROCESS and _has_late_word(tenant):
             await self._pass_on_late_word(shift, ready)
         outcome = await self._destroy(shift, ready)
         await LiveWork(
@@ -188,7 +188,8 @@ class CellWork:
             return _Ready(place=place, program=_raising(error), spec=None)
 
     async def _pass_on_late_word(self, shift: Shift, ready: _Ready) -> None:
-        # Deletion follows what the state says, so an operator's "no backup needed" has to reach the state first.
+        # Process cells are backed up by their own resources' deletion, which follows what the state says: an operator's
+        # "no backup needed" has to reach the state first.
         # A cell that is too broken for that is destroyed all the same: its folder may have heard it before the failure.
         try:
             await self._up(shift, ready.place, ready.program, refresh=False)

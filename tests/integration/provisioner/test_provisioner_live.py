@@ -233,6 +233,22 @@ async def test_a_cell_whose_plan_is_lost_is_not_destroyed_unsaved(rig: Rig, driv
     assert rig.probe.cell(tenant.slug) is None
 
 
+async def test_a_cell_whose_driver_keeps_the_backups_is_destroyed_without_an_update(
+    rig: Rig, drivers: ToldDrivers
+) -> None:
+    tenant = await healthy(rig, drivers)
+    async with rig.platform.database.transaction() as session:
+        row = await session.get(Tenant, tenant.id)
+        assert row is not None
+        row.substrate, row.observed = "namespace", {**row.observed, "substrate": "namespace"}
+    before = len(rig.probe.starts())
+    await rig.want(tenant, state="absent", skip_backup=True)
+    await rig.reconciler().reconcile(tenant.id)
+    verbs = [line.replace("--non-interactive ", "").split()[0] for line in rig.probe.starts()[before:]]
+    assert verbs == ["destroy"]
+    assert (await rig.tenant(tenant)).state == "deleted"
+
+
 async def test_what_somebody_changed_is_repaired_and_the_operation_says_so(rig: Rig, drivers: ToldDrivers) -> None:
     driver = drivers.of("process")
     driver.objects = {"NetworkPolicy/default-deny": "a", "StatefulSet/gateway": "b"}

@@ -212,7 +212,7 @@ class Meter:
 def _all_processes(kernel: set[str]) -> dict[int, Look]:
     """Everything but the kernel's own threads; those that are met are noted in `kernel` and not looked at again."""
     seen = {}
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names are enough
         if not name.isdigit() or name in kernel:
             continue
         try:

@@ -163,7 +163,14 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     """`json` for log collectors."""
 
-    @field_validator("public_url", "stripe_api_base", "telegram_api_root", "telegram_link_base", "cell_platform_url", "cluster_platform_url")
+    @field_validator(
+        "public_url",
+        "stripe_api_base",
+        "telegram_api_root",
+        "telegram_link_base",
+        "cell_platform_url",
+        "cluster_platform_url",
+    )
     @classmethod
     def _url_without_trailing_slash(cls, value: str | None) -> str | None:
         if value is None:

@@ -24,7 +24,7 @@ def noah(signs_up, ground, hand, test_cluster):
 
 
 def pods(hand, customer):
-    return hand.get("pods", "--namespace", namespace_name(customer.slug))["items"]
+    return (hand.get("pods", "--namespace", namespace_name(customer.slug)) or {"items": []})["items"]
 
 
 def test_worker_and_api_server_killed_while_it_was_built(noah, hand, watcher):

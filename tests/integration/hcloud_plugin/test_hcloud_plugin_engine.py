@@ -175,7 +175,7 @@ def sometimes(often: tuple[int, ...], all_of: range) -> list[Any]:
     return [at if at in often else pytest.param(at, marks=pytest.mark.long) for at in all_of]
 
 
-@pytest.mark.parametrize("at", sometimes((2, 9, 15), range(1, 19)))
+@pytest.mark.parametrize("at", sometimes((2, 9, 15), (2, 5, 9, 12, 15, 18)))
 def test_a_killed_engine_leaves_no_second_object_when_the_update_is_repeated(
     hetzner: Hetzner, stack: Stack, at: int
 ) -> None:
@@ -188,7 +188,7 @@ def test_a_killed_engine_leaves_no_second_object_when_the_update_is_repeated(
     assert hetzner.objects() == {}
 
 
-@pytest.mark.parametrize("at", sometimes((11,), range(1, 22, 2)))
+@pytest.mark.parametrize("at", sometimes((11,), (3, 7, 11, 15, 19)))
 def test_a_killed_change_ends_as_wished_when_it_is_repeated(hetzner: Hetzner, stack: Stack, at: int) -> None:
     stack.up()
     before = {kind: [entry["id"] for entry in entries] for kind, entries in hetzner.objects().items()}
@@ -206,7 +206,7 @@ def test_a_killed_change_ends_as_wished_when_it_is_repeated(hetzner: Hetzner, st
     assert hetzner.objects() == {}
 
 
-@pytest.mark.parametrize("at", sometimes((5,), range(1, 14, 2)))
+@pytest.mark.parametrize("at", sometimes((5,), (1, 5, 9, 13)))
 def test_a_killed_destroy_leaves_nothing_when_it_is_repeated(hetzner: Hetzner, stack: Stack, at: int) -> None:
     stack.up()
     kill(hetzner, stack, at, "destroy")

@@ -21,13 +21,13 @@ from services.provisioner.keeper import LeaseKeeper
 from services.provisioner.leases import Grant, LeaseLostError
 from services.provisioner.runner import OperationRunner
 from services.provisioner.tables import Operation
+from services.provisioner.turns import Turns
 from services.provisioner.vocabulary import OperationKind
 
 log = get_logger(__name__)
 
 #: Jobs that may wait in this process for a free slot; more would keep other nouns' jobs from running.
 _MOST_WAITING: Final = 2
-_BUSY_PAUSE: Final = timedelta(seconds=1)
 #: Added to the end of somebody else's lease before it is tried again.
 _AFTER_LEASE: Final = timedelta(seconds=0.5)
 #: A reconcile that goes round more often than this is going in circles.
@@ -45,11 +45,12 @@ class Reconciler:
         self._worker = worker
         self._slots = asyncio.Semaphore(concurrency)
         self._waiting = 0
+        self._turns = Turns(slots=concurrency)
 
     async def reconcile(self, tenant_id: uuid.UUID) -> None:
         """Converge the tenant's cell, or note when to try again."""
         if self._slots.locked() and self._waiting >= _MOST_WAITING:
-            await self._postpone(tenant_id, _BUSY_PAUSE)
+            await self._postpone(tenant_id, self._turns.next())
             return
         self._waiting += 1
         try:

@@ -171,7 +171,7 @@ def mend(project: Project) -> None:
         checkpoint.with_name("dev.json.bak").replace(checkpoint)
 
 
-def sometimes(often: tuple[int, ...], all_of: range) -> list[Any]:
+def sometimes(often: tuple[int, ...], all_of: tuple[int, ...]) -> list[Any]:
     return [at if at in often else pytest.param(at, marks=pytest.mark.long) for at in all_of]
 
 

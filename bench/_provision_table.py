@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bench._meter import Reading
@@ -201,6 +201,4 @@ def _row(values: Sequence[str]) -> str:
 
 def with_rivals(phases: Iterable[Phase], rivals: Mapping[tuple[str, int], Rival]) -> list[Phase]:
     """The phases, each with kubectl's figures where there are any."""
-    from dataclasses import replace
-
     return [replace(phase, rival=rivals.get((phase.operation, phase.cells))) for phase in phases]

@@ -33,6 +33,7 @@ def create_router(*, platform: Platform, guard: Guard) -> APIRouter:
     """Routes of tenants."""
     router = APIRouter(prefix="/v1/tenants", tags=["tenants"])
     _add_tenants(router, platform, guard)
+    _add_single_tenants(router, platform, guard)
     _add_wishes(router, platform, guard)
     _add_views(router, platform, guard)
     return router
@@ -80,6 +81,12 @@ def _add_tenants(router: APIRouter, platform: Platform, guard: Guard) -> None:
                 today=utcnow().date(),
             )
             return TenantView.of(tenant)
+
+
+def _add_single_tenants(router: APIRouter, platform: Platform, guard: Guard) -> None:
+    database = platform.database
+    reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
+    writer = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_WRITE))]
 
     @router.get("/{slug}")
     async def read_tenant(slug: str, principal: reader) -> TenantView:

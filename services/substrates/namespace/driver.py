@@ -55,7 +55,7 @@ class NamespaceDriver(SubstrateDriver):
     @override
     async def settle(self, spec: CellSpec, *, tell: Tell) -> None:
         """See `services.substrates.namespace.settle`."""
-        await Settling(self._cell(spec.slug), self._board, spec, tell=tell, patience=self._patience).run()
+        await Settling(self._cell(spec.slug), spec, tell=tell, patience=self._patience).run()
 
     @override
     async def release(self, spec: CellSpec, *, tell: Tell) -> None:

@@ -18,7 +18,6 @@ from lightkube.resources.core_v1 import Pod
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from services.substrates.namespace import stopping
-from services.substrates.namespace.board import Board
 from services.substrates.namespace.judge import POD, Phase, Verdict, View, is_stuck, judge, talker, wants_pod
 from services.substrates.namespace.objects import CellObjects, EventKey, event_keys
 from services.substrates.namespace.resources import (
@@ -57,9 +56,8 @@ class Patience:
 class Settling:
     """One wait for one cell."""
 
-    def __init__(self, cell: CellObjects, board: Board, spec: CellSpec, *, tell: Tell, patience: Patience) -> None:
+    def __init__(self, cell: CellObjects, spec: CellSpec, *, tell: Tell, patience: Patience) -> None:
         self._cell = cell
-        self._board = board
         self._spec = spec
         self._tell = tell
         self._patience = patience
@@ -146,7 +144,7 @@ class Settling:
             self._tell(f"The volume keeps its size, since the cluster cannot let it grow ({refused}).")
 
     async def _wait_ready(self, before: frozenset[EventKey]) -> Pod:
-        """The pod, once its gateway answers. Between thorough looks a list that all cells share tells what got ready."""
+        """The pod, once its gateway answers. Between thorough looks only the pod is asked for."""
         began = since = time.monotonic()
         looked, told, code = -math.inf, "", ""
         while True:
@@ -169,7 +167,8 @@ class Settling:
             await asyncio.sleep(self._patience.poll)
 
     async def _seems_ready(self) -> bool:
-        pod = await self._board.pod(self._cell.namespace)
+        # Its own pod costs 1.3 ms of CPU here; one list for all who wait costs 230 ms with 500 cells (measured).
+        pod = await self._cell.pod()
         return pod is not None and judge(View(stateful_set=None, pod=pod)).phase is Phase.READY
 
     async def _failure(self, verdict: Verdict, pod: Pod | None) -> ClawstackError:

@@ -354,6 +354,23 @@ async def test_many_looks_cost_few_calls(bench: Bench) -> None:
     assert not any("cell-" in path for path in asked)
 
 
+async def test_a_start_costs_the_same_however_many_other_cells_there_are(bench: Bench) -> None:
+    starting = {"ready": False, "started": False}
+    bench.cluster.broken_pod = starting
+
+    def gets_ready(calls: int) -> None:
+        if calls == 40 and (pod := bench.cluster.find("Pod", "gateway-0")):
+            pod["status"]["containerStatuses"][0] |= {"ready": True, "started": True}
+
+    bench.cluster.on_call = gets_ready
+    await bench.running()
+
+    assert len(bench.cluster.calls) >= 40
+    assert not {path for verb, path in bench.cluster.calls if verb == "GET" and "/namespaces/" not in path} - {
+        "/api/v1/nodes/node-1"
+    }
+
+
 async def test_what_is_left_of_a_destroyed_cell_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.substrates.namespace.driver._GONE_SECONDS", 0.1)
     volume = {

@@ -42,8 +42,8 @@ class Look:
     """CPU, user and system."""
     children_seconds: float
     """CPU of its children that ended and were waited for, and of theirs."""
-    bytes: int
-    """Resident."""
+    resident: int
+    """Bytes."""
 
     @classmethod
     def of(cls, pid: int, line: bytes) -> Self:
@@ -60,7 +60,7 @@ class Look:
             started=started,
             seconds=(user + system) * _TICK,
             children_seconds=(children_user + children_system) * _TICK,
-            bytes=pages * _PAGE,
+            resident=pages * _PAGE,
         )
 
 
@@ -181,7 +181,7 @@ class Meter:
             elif family:
                 total += look.children_seconds
             self._seconds[name] = max(self._seconds.get(name, 0.0), total)
-            self._resident[name] = max(self._resident.get(name, 0), look.bytes)
+            self._resident[name] = max(self._resident.get(name, 0), look.resident)
 
     def _note_engine(self, platform: int, seen: Mapping[int, Look]) -> None:
         for look in seen.values():
@@ -193,7 +193,7 @@ class Meter:
             if session is None:
                 continue
             self._note_process(session, look)
-            resident[look.session] = resident.get(look.session, 0) + look.bytes
+            resident[look.session] = resident.get(look.session, 0) + look.resident
         for number, total in resident.items():
             self._sessions[number].peak = max(self._sessions[number].peak, total)
 
@@ -202,11 +202,11 @@ class Meter:
         known = session.processes.get((look.pid, look.started))
         if known is None or known.name != look.name or known.part == "other":
             # A gate becomes the CLI, a starter becomes Python: the same process with another name.
-            part = part_of(_command(look.pid)) if known is None or look.bytes else known.part
+            part = part_of(_command(look.pid)) if known is None or look.resident else known.part
             known = _Process(part=part, name=look.name, seconds=0.0, peak=known.peak if known else 0)
             session.processes[look.pid, look.started] = known
         known.seconds = max(known.seconds, look.seconds)
-        known.peak = max(known.peak, look.bytes)
+        known.peak = max(known.peak, look.resident)
 
 
 def _all_processes(kernel: set[str]) -> dict[int, Look]:

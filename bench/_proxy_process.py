@@ -23,6 +23,7 @@ from services.database.connection import Database
 from services.factory import create_app
 from services.llm_proxy.limits import InFlight, RateLimit
 from services.llm_proxy.part import create_part
+from services.substrates.registry import Drivers
 from services.vault.service import Vault
 
 
@@ -31,13 +32,16 @@ def _platform(vendor_url: str) -> Platform:
     redactor, master_key = Redactor(), MasterKey(secrets.token_bytes(32))
     logs.configure(redactor=redactor, level="WARNING")
     upstream = Upstream.model_validate({"base_url": vendor_url, "api_key": "sk-bench-bench-bench-bench"})
+    settings = Settings(data_dir=Path(tempfile.gettempdir()), llm_upstreams={"openai": upstream})
+    database = Database(url)
     return Platform(
-        settings=Settings(data_dir=Path(tempfile.gettempdir()), llm_upstreams={"openai": upstream}),
+        settings=settings,
         catalogue=load_catalogue(),
-        database=Database(url),
+        database=database,
         redactor=redactor,
         master_key=master_key,
         vault=Vault(master_key=master_key, redactor=redactor),
+        drivers=Drivers(settings, database),
     )
 
 

@@ -17,7 +17,7 @@ def test_a_line_of_proc_is_read_past_a_name_with_brackets() -> None:
     tick = os.sysconf("SC_CLK_TCK")
     assert look.seconds == pytest.approx(200 / tick)
     assert look.children_seconds == pytest.approx(1000 / tick)
-    assert look.bytes == 256 * os.sysconf("SC_PAGE_SIZE")
+    assert look.resident == 256 * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_the_cancelled_subscription_takes_everything_along(parent, ground, hand)
     _client(ground).v1.subscriptions.cancel(_subscription(ground, parent).id)
     parent.await_state("deleted", seconds=300)
     assert hand.get("namespace", namespace_name(parent.slug)) is None
-    volumes = hand.get("persistentvolumes")["items"]
+    volumes = (hand.get("persistentvolumes") or {"items": []})["items"]
     assert not [each for each in volumes if each["spec"]["claimRef"]["namespace"] == namespace_name(parent.slug)]
     backups = json.loads(ground.world.run("backup", "list", parent.slug, "--json"))
     assert {backup["reason"] for backup in backups} >= {"destroy"}

@@ -21,6 +21,7 @@ from tenants.namespace.settings import NamespaceSettings
 _ADDRESS: Final = "192.0.2.1"
 """For documentation (RFC 5737). Nothing calls it: fake pods run nothing. A pod's platform must not be on loopback."""
 _PORT: Final = 8080
+_POLICY_PACK: Final = Path(__file__).resolve().parents[1] / "policies"
 _IMAGE: Final = "clawstack.test/openclaw:2026.9.6@sha256:" + "0" * 64
 """Nobody pulls it."""
 
@@ -55,6 +56,7 @@ def on_control_plane(plane: ControlPlane, concurrency: int) -> Iterator[Ground]:
             "CLAWSTACK_KUBECONFIG": str(plane.kubeconfig),
             "CLAWSTACK_CLUSTER": json.dumps(cluster),
             "CLAWSTACK_CLUSTER_PLATFORM_URL": f"http://{_ADDRESS}:{_PORT}",
+            "CLAWSTACK_POLICY_PACK": str(_POLICY_PACK),
             "CLAWSTACK_WORKER_CONCURRENCY": str(concurrency),
             "CLAWSTACK_SIGNUP_RATE_PER_MINUTE": "1000000",  # all customers sit at one address
             "CLAWSTACK_LOG_LEVEL": "WARNING",

@@ -150,9 +150,11 @@ class Run:
         return is_there(self._place)
 
     def _initialise(self) -> None:
-        if self._files is not None:
+        if self._files is None:
+            self._stack.initialise()
+        else:
             self._files.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._stack.initialise()
+            state_files.create(self._files)
 
     def _inline(self, program: Program) -> InlineProgram:
         self._inline_program = InlineProgram(program)

@@ -6,7 +6,9 @@ Only `file://` state can be looked at here; of other backends the CLI tells (`re
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +57,18 @@ def files_of(backend_url: str, *, project: str, stack: str) -> StackFiles | None
     if parts.scheme != "file":
         return None
     return StackFiles(root=Path(unquote(parts.path)), project=project, stack=stack)
+
+
+def create(files: StackFiles) -> None:
+    """Make an empty stack, as `pulumi stack init` does; one that is there stays as it is.
+
+    Saves a CLI process (0.3 CPU-seconds). The first update chooses the stack's key from its passphrase. Source of the
+    layout: pkg/backend/diy/{meta,state}.go; the tests compare it with what the CLI itself leaves.
+    """
+    files.checkpoint.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _place(files.root / ".pulumi" / "meta.yaml", "version: 1\n")  # else the CLI takes the location for one of old
+    name = f"organization/{files.project}/{files.stack}"
+    _place(files.checkpoint, json.dumps({"version": 3, "checkpoint": {"stack": name}}, separators=(",", ":")))
 
 
 def mend(files: StackFiles) -> bool:
@@ -133,6 +147,18 @@ def owner_is_dead(owner: LockOwner) -> bool:
         return psutil.Process(owner.pid).create_time() > owner.since + _TOLERANCE_SECONDS
     except psutil.NoSuchProcess:
         return True
+
+
+def _place(path: Path, content: str) -> None:
+    """Whole or not at all, and never over what is there."""
+    draft = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
+    draft.write_text(content, encoding="utf-8")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
 
 
 def _owner(path: Path) -> LockOwner | None:

@@ -40,6 +40,8 @@ def test_two_cells_are_paid_for_changed_destroyed_and_compared(tmp_path: Path) -
     for operation in ("paid checkouts at once", "update", "destroy"):
         assert float(first[operation][5]) > 0.2, "the engine's CPU-seconds"
         assert float(first[operation][10]) > 0.0, "kubectl's"
+    by_part = [row for row in rows if len(row) == 10 and row[0] == "| update"]
+    assert float(by_part[0][5]) > 0.05, "the policy pack judged"
     assert "What did not go well" not in done.stdout
     left = [each.info["cmdline"] for each in psutil.process_iter(["cmdline"]) if _is_ours(each.info["cmdline"])]
     assert not left

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pulumi
 import pytest
 from pydantic import SecretStr
 
-from clawstack.errors import InvalidInputError, NeedsAttentionError, PermanentError, TemporaryError
+from clawstack.errors import ClawstackError, InvalidInputError, NeedsAttentionError, PermanentError, TemporaryError
 from services.provisioner.engine import state_files
 from services.provisioner.engine.command import Ownership
 from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
@@ -125,18 +126,18 @@ def verbs(lines: list[str]) -> list[str]:
     return [" ".join(word for word in line.split() if not word.startswith("-"))[:10].split()[0] for line in lines]
 
 
-def test_a_first_provision_takes_two_processes_an_update_one_and_a_destroy_one(bench: Bench) -> None:
+def test_every_operation_takes_one_process(bench: Bench) -> None:
     assert bench.up() == {"endpoint": f"probe://{SLUG}"}, "secret outputs are left out"
-    assert verbs(bench.probe.starts()) == ["stack", "up"]
+    assert verbs(bench.probe.starts()) == ["up"]
     bench.up("changed")
-    assert verbs(bench.probe.starts()) == ["stack", "up", "up"]
+    assert verbs(bench.probe.starts()) == ["up", "up"]
     bench.destroy()
-    assert verbs(bench.probe.starts()) == ["stack", "up", "up", "destroy"]
+    assert verbs(bench.probe.starts()) == ["up", "up", "destroy"]
     assert not bench.files.exists()
     assert bench.probe.cell(SLUG) is None
     bench.destroy()
-    assert len(bench.probe.starts()) == 4, "destroying what is gone needs no process"
-    assert len(bench.processes) == 4, "every process was written down before it started"
+    assert len(bench.probe.starts()) == 3, "destroying what is gone needs no process"
+    assert len(bench.processes) == 3, "every process was written down before it started"
     assert [step.message for step in bench.steps if step.kind == "resource"] == [
         "Creating cell cell.",
         "Created cell cell.",
@@ -145,6 +146,58 @@ def test_a_first_provision_takes_two_processes_an_update_one_and_a_destroy_one(b
         "Removing cell cell.",
         "Removed cell cell.",
     ]
+
+
+def test_a_stack_is_made_as_the_cli_makes_it(bench: Bench) -> None:
+    theirs = replace(bench.place, backend_url=f"file://{bench.data}/theirs", work_dir=bench.data / "theirs-work")
+    folder = Path(bench.data / "theirs")
+    for place in (folder, theirs.work_dir):
+        place.mkdir()
+    (theirs.work_dir / "Pulumi.yaml").write_text(f"name: {theirs.project}\nruntime: python\n")
+    environment = {
+        **os.environ,
+        "PULUMI_HOME": str(bench.data / "pulumi" / "home"),
+        "PULUMI_BACKEND_URL": theirs.backend_url,
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    command = [str(bench.probe.runtime().pulumi), "--non-interactive", "stack", "init", SLUG]
+    subprocess.run(command, cwd=theirs.work_dir, env=environment, check=True, capture_output=True, timeout=60)
+    made = state_files.files_of(theirs.backend_url, project=theirs.project, stack=SLUG)
+    assert made is not None
+    bench.files.root.mkdir(parents=True)
+    state_files.create(bench.files)
+
+    by_cli, ours = (json.loads(files.checkpoint.read_text()) for files in (made, bench.files))
+    assert "resources" not in by_cli["checkpoint"].pop("latest"), "but for its key, which the first update chooses"
+    assert ours == by_cli
+    meta = Path(".pulumi/meta.yaml")
+    assert (bench.files.root / meta).read_text() == (folder / meta).read_text()
+
+
+def test_the_first_update_gives_a_new_stack_its_key(bench: Bench) -> None:
+    bench.up()
+    state = bench.files.checkpoint.read_text()
+    latest = json.loads(state)["checkpoint"]["latest"]
+    assert latest["secrets_providers"]["type"] == "passphrase"
+    assert latest["secrets_providers"]["state"]["salt"] in (bench.place.work_dir / f"Pulumi.{SLUG}.yaml").read_text()
+    assert TOKEN not in state
+    wrong = replace(bench.place, passphrase=SecretStr("another-passphrase"))
+    with pytest.raises(ClawstackError):
+        bench.engine.up(wrong, bench.program(), ownership=bench.ownership(), on_step=bench.steps.append)
+
+
+def test_a_stack_that_was_made_and_never_updated_goes_on_or_goes_away(bench: Bench) -> None:
+    bench.files.root.mkdir(parents=True)
+    state_files.create(bench.files)
+    state_files.create(bench.files)
+    bench.destroy()
+    assert not bench.files.exists()
+    state_files.create(bench.files)
+    bench.up()
+    there = bench.files.checkpoint.read_bytes()
+    state_files.create(bench.files)
+    assert bench.files.checkpoint.read_bytes() == there, "what is there is never written over"
 
 
 def test_a_preview_changes_nothing_even_for_a_stack_still_to_come(bench: Bench) -> None:

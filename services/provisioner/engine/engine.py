@@ -57,7 +57,7 @@ class Engine:
     def up(
         self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep, refresh: bool = False
     ) -> Outcome:
-        """Bring the stack to what `program` declares. Two CLI processes for a new stack, one otherwise.
+        """Bring the stack to what `program` declares. One CLI process; one more for a new stack whose state is elsewhere.
 
         Raises TemporaryError, PermanentError, NeedsAttentionError or OperationStoppedError, nothing else.
         """

@@ -3,8 +3,8 @@
 The control plane is a real one, its nodes are KWOK's; the platform is the whole one, with its policy pack.
 
 Environment: BENCH_CHECKOUTS (100) pay at once, BENCH_CELLS (500) in all; BENCH_SAMPLE (20) operations are measured at a
-time; BENCH_CONCURRENCY operations of the worker at once (the platform's own default); BENCH_DEADLINE (1800) seconds for
-each phase; BENCH_SAVE=1 writes bench/results/provision-<date>.md. Needs no root.
+time; BENCH_CONCURRENCY (8) operations of the worker at once; BENCH_DEADLINE (1800) seconds for each phase; BENCH_SAVE=1
+writes bench/results/provision-<date>.md. Needs no root.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from bench._machine import facts
 from bench._meter import Meter
 from bench._provision_table import Phase, Report, Rival, growth, render, scales, with_rivals
 from clawstack.errors import ClawstackError
-from clawstack.settings import Settings
 from tenants.namespace.settings import NamespaceSettings
 from toolchain.cluster.pins import KUBERNETES, KWOK
 from toolchain.locate import locate
@@ -50,7 +49,8 @@ class Options:
     checkouts: int = 100
     cells: int = 500
     sample: int = 20
-    concurrency: int = Settings.model_fields["worker_concurrency"].default
+    concurrency: int = 8
+    """Twice the worker's default: operations on namespaces wait for the cluster more than they work."""
     deadline: int = 1800
     save: int = 0
 

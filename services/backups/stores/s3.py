@@ -1,7 +1,12 @@
-"""An S3-compatible store, through obstore: typed, asynchronous, uploads in parts, no dependencies of its own."""
+"""An S3-compatible store, through obstore: typed, uploads in parts, no dependencies of its own.
+
+Its blocking functions are called in threads: its own asynchronous ones end the whole process with SIGABRT now and then when
+the interpreter ends soon after them (seen in one of three runs of a test).
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,32 +74,34 @@ class S3Store(BackupStore):
     @override
     async def put(self, key: str, source: Path) -> None:
         with self._told(key):
-            await obstore.put_async(self._bucket, key, source, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
+            await asyncio.to_thread(
+                obstore.put, self._bucket, key, source, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE
+            )
 
     @override
     async def read(self, key: str) -> AsyncIterator[bytes]:
         with self._told(key):
-            answer = await obstore.get_async(self._bucket, key)
-            async for block in answer.stream(min_chunk_size=BLOCK):
+            answer = await asyncio.to_thread(obstore.get, self._bucket, key)
+            blocks = iter(answer.stream(min_chunk_size=BLOCK))
+            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
                 yield bytes(block)
 
     @override
     async def delete(self, key: str) -> None:
         try:
             with self._told(key):
-                await obstore.delete_async(self._bucket, key)
+                await asyncio.to_thread(obstore.delete, self._bucket, key)
         except errors.NotFoundError:
             return
 
     @override
     async def files(self, prefix: str = "") -> list[Stored]:
         with self._told(prefix):
-            found = [entry for page in [batch async for batch in self._pages(prefix)] for entry in page]
-        return sorted(found)
+            return sorted(await asyncio.to_thread(self._listed, prefix))
 
-    async def _pages(self, prefix: str) -> AsyncIterator[list[Stored]]:
-        async for batch in obstore.list(self._bucket, prefix or None):
-            yield [Stored(key=entry["path"], size=entry["size"]) for entry in batch]
+    def _listed(self, prefix: str) -> list[Stored]:
+        pages = obstore.list(self._bucket, prefix or None)
+        return [Stored(key=entry["path"], size=entry["size"]) for page in pages for entry in page]
 
     @contextmanager
     def _told(self, key: str) -> Iterator[None]:

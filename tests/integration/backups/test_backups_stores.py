@@ -127,6 +127,7 @@ async def test_memory_stays_bounded(tmp_path: Path, s3: object) -> None:
         file.truncate(160 * 1024 * 1024)
     url = s3.url(secrets.token_hex(4))  # type: ignore[attr-defined]
     answer = subprocess.run(
-        [sys.executable, "-c", MEMORY, url, str(big)], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", MEMORY, url, str(big)], capture_output=True, text=True, check=False, timeout=120
     )
+    assert answer.returncode == 0, answer.stderr
     assert int(answer.stdout) < 80

@@ -29,25 +29,22 @@ class Redactor:
     """Strikes registered secrets and secret shapes out of text and nested values. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._values: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._by_head: dict[str, tuple[str, ...]] = {}
+        """By their first eight characters, the longest first: a worker learns secrets of every cell that it works on, so
+        neither learning one more nor looking for all of them may grow with their number, as one pattern of all would."""
         self._lock = threading.Lock()
 
     def register(self, *values: str) -> None:
         """Strike these values out from now on; values under eight characters are left to their shape."""
-        fresh = {value for value in values if len(value) >= _MIN_LENGTH} - self._values
-        if not fresh:
-            return
         with self._lock:
-            self._values |= fresh
-            longest_first = sorted(self._values, key=len, reverse=True)
-            self._pattern = re.compile("|".join(re.escape(value) for value in longest_first))
+            for value in values:
+                head = value[:_MIN_LENGTH]
+                if len(head) == _MIN_LENGTH and value not in (known := self._by_head.get(head, ())):
+                    self._by_head[head] = tuple(sorted((*known, value), key=len, reverse=True))
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
-        if self._pattern is not None:
-            text = self._pattern.sub(MASK, text)
-        return _SHAPES.sub(lambda match: f"{match[match.lastgroup or 0]}{MASK}", text)
+        return _SHAPES.sub(lambda match: f"{match[match.lastgroup or 0]}{MASK}", self._without_values(text))
 
     def value(self, value: Any) -> Any:
         """A copy of a JSON-like value without secrets; values under telling keys are struck out whole."""
@@ -58,6 +55,16 @@ class Redactor:
         if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
             return [self.value(item) for item in value]
         return value
+
+    def _without_values(self, text: str) -> str:
+        heads = self._by_head
+        parts, kept = [], 0
+        for at in [at for at in range(len(text) - _MIN_LENGTH + 1) if text[at : at + _MIN_LENGTH] in heads]:
+            value = next((each for each in heads[text[at : at + _MIN_LENGTH]] if text.startswith(each, at)), None)
+            if value is not None and at >= kept:
+                parts += [text[kept:at], MASK]
+                kept = at + len(value)
+        return "".join([*parts, text[kept:]])
 
     def _member(self, key: str, value: Any) -> Any:
         if isinstance(value, str) and value and _SENSITIVE_KEY.search(key):

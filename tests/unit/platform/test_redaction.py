@@ -38,6 +38,30 @@ def test_registered_values_are_struck_out_wherever_they_stand():
     assert redactor.value(value) == {"a": [f"x {MASK} y", {"b": MASK}], "password": MASK, "n": 3}
 
 
+def test_values_that_overlap_or_share_a_beginning_are_struck_out_from_the_left_and_whole():
+    redactor = Redactor()
+    redactor.register("secret-one-long", "secret-one", "secret-two", "one-long-tail")
+    assert redactor.text("secret-one-long-tail") == f"{MASK}-tail"
+    assert redactor.text("secret-two") == MASK
+    assert redactor.text("secret-onsecret-one!") == f"secret-on{MASK}!"
+    assert redactor.text("secret-onx") == "secret-onx"
+
+
+def test_values_beside_each_other_and_at_both_ends_are_struck_out():
+    redactor = Redactor()
+    redactor.register("abcdefgh", "hgfedcba")
+    assert redactor.text("abcdefghhgfedcbaabcdefgh") == MASK * 3
+    assert redactor.text("abcdefg") == "abcdefg"
+
+
+def test_one_more_value_costs_no_more_when_many_are_known():
+    redactor = Redactor()
+    redactor.register(*(f"planted-secret-number-{number:06}" for number in range(20_000)))
+    for number in range(2_000):  # with one pattern of all, each of these would take half a second
+        redactor.register(f"another-planted-secret-{number:06}")
+    assert redactor.text("x another-planted-secret-001999 planted-secret-number-000000") == f"x {MASK} {MASK}"
+
+
 def test_the_key_of_a_token_stays_readable():
     token = tokens.issue(tokens.TokenKind.OPERATOR)
     assert token.key in Redactor().text(token.reveal())

@@ -76,7 +76,7 @@ class Cell(Base):
     stack: Mapped[str] = mapped_column(unique=True)
     backend_url: Mapped[str]
     stack_created_at: Mapped[datetime | None]
-    """Set once Pulumi has the stack: the next operation may leave `stack init` out."""
+    """Set once Pulumi has the stack: the next operation need not make one."""
     created_at: Mapped[Now]
 
 

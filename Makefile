@@ -40,7 +40,7 @@ $(VENV)/.ready-tools: $(PINS) $(VENV)/.ready-packages
 
 # A Kubernetes control plane and node from Go modules and Debian packages; only tests and SUBSTRATE=namespace need them.
 $(VENV)/.ready-cluster: $(VENV)/.ready-tools $(wildcard toolchain/cluster/*.py toolchain/cluster/modules/*/go.*)
-	$(PYTHON) -m toolchain setup cluster
+	$(PYTHON) -m toolchain setup cluster kwok
 	@touch $@
 
 # Judges that are not ours: kubeconform, kube-score, cloud-init's schema, shellcheck. Only tests need them.

@@ -77,7 +77,9 @@ def test_what_the_engine_gets_is_the_plan(monkeypatch: pytest.MonkeyPatch, reque
     for manifest in plan.manifests:
         got = reveal(to_python(requests[f"{SLUG}-{manifest.name}"].object))
         assert got == manifest.document()
-    assert len(requests) == len(plan.manifests) + 3, "besides: stack, component, provider"
+    # The stack itself is registered once a process, by whichever test comes first.
+    ours = [request for request in requests.values() if request.type != "pulumi:pulumi:Stack"]
+    assert len(ours) == len(plan.manifests) + 2, "besides: component, provider"
 
 
 def plan_of_today() -> NamespacePlan:

@@ -166,7 +166,9 @@ async def test_a_configuration_that_the_gateway_refuses_needs_attention_and_heal
 
     cells.up(spec)
     await cells.settle(spec)
-    assert (await cells.driver.look(spec.slug, port=1)).observed is Observed.RUNNING
+    async with asyncio.timeout(10):  # what a look shows may be a second old
+        while (await cells.driver.look(spec.slug, port=1)).observed is not Observed.RUNNING:
+            await asyncio.sleep(0.2)
 
 
 def _documents(cells: Cells, spec: CellSpec) -> list[dict[str, Any]]:

@@ -91,7 +91,7 @@ async def test_a_suspended_cell_keeps_its_memory_and_another_can_be_filled_with_
     await cells.settle(suspended)
 
     assert cells.pods(spec.slug) == []
-    assert (await cells.driver.look(spec.slug, port=1)).observed is Observed.SUSPENDED
+    await _seen(cells, spec, Observed.SUSPENDED)
     [manifest] = archive.manifests(cells.backups, spec.slug)
     files = contents(cells, spec, manifest)
     assert any(MARK.encode() in content for content in files.values()), sorted(files)
@@ -166,8 +166,12 @@ async def test_a_configuration_that_the_gateway_refuses_needs_attention_and_heal
 
     cells.up(spec)
     await cells.settle(spec)
+    await _seen(cells, spec, Observed.RUNNING)
+
+
+async def _seen(cells: Cells, spec: CellSpec, observed: Observed) -> None:
     async with asyncio.timeout(10):  # what a look shows may be a second old
-        while (await cells.driver.look(spec.slug, port=1)).observed is not Observed.RUNNING:
+        while (await cells.driver.look(spec.slug, port=1)).observed is not observed:
             await asyncio.sleep(0.2)
 
 

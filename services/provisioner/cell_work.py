@@ -86,10 +86,10 @@ class CellWork:
 
         A tenant that is to be filled from a backup is built suspended first, filled, then started.
         """
-        tenant, cell, archive = await self._assembled(shift)
-        live = self._live(shift, cell.spec)
-        if archive is not None:
-            await self._fill(shift, cell, archive)
+        tenant, cell = await self._assembled(shift)
+        live = self._live(shift, cell.spec.substrate)
+        if tenant.restore_from is not None:
+            await self._fill(shift, cell, await self._find_archive(tenant.restore_from))
         await live.prepare(cell.spec)
         broken = tenant.observed_state in {Observed.BROKEN, Observed.UNKNOWN}
         outcome = await self._up(shift, cell.place, self._make_program(cell.spec), refresh=broken)
@@ -101,8 +101,8 @@ class CellWork:
 
     async def back_up(self, shift: Shift) -> None:
         """A verified backup of the cell as it is."""
-        _, cell, _ = await self._assembled(shift)
-        await self._live(shift, cell.spec).back_up(cell.spec)
+        _, cell = await self._assembled(shift)
+        await self._live(shift, cell.spec.substrate).back_up(cell.spec)
 
     async def leave(self, shift: Shift) -> None:
         """Take the cell away from the substrate on which it was last seen; its state is in the newest backup then."""
@@ -111,7 +111,7 @@ class CellWork:
             tenant = await self._tenant(session, shift)
             old = str(tenant.observed["substrate"])
             cell = await self._assembler.assemble(session, tenant, runtime, substrate=old)
-        live = self._live(shift, cell.spec)
+        live = self._live(shift, cell.spec.substrate)
         spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
         await live.release(spec)
         await self._destroy(shift, _Ready(place=cell.place, program=self._make_program(spec), spec=spec))
@@ -128,9 +128,7 @@ class CellWork:
         if substrate == Substrate.PROCESS and _has_late_word(tenant):
             await self._pass_on_late_word(shift, ready)
         outcome = await self._destroy(shift, ready)
-        await LiveWork(
-            driver=self._platform.drivers.of(substrate), control=shift.control, recorder=shift.recorder
-        ).confirm_gone(tenant.slug)
+        await self._live(shift, substrate).confirm_gone(tenant.slug)
         await asyncio.to_thread(cells.remove_traces, self._platform.settings, tenant.slug)
         return outcome
 
@@ -146,7 +144,7 @@ class CellWork:
 
     async def _release(self, shift: Shift, tenant: Tenant, ready: _Ready, substrate: str) -> None:
         if ready.spec is not None:
-            await self._live(shift, ready.spec).release(ready.spec)
+            await self._live(shift, ready.spec.substrate).release(ready.spec)
         elif substrate != Substrate.PROCESS and not tenant.skip_backup:
             # Only process cells are backed up by the stack itself; nothing is destroyed unsaved because of a lost plan.
             ready.program()
@@ -154,18 +152,16 @@ class CellWork:
     async def _fill(self, shift: Shift, cell: AssembledCell, archive: Archive) -> None:
         spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
         await self._up(shift, cell.place, self._make_program(spec), refresh=False)
-        await self._live(shift, spec).restore(spec, archive)
+        await self._live(shift, spec.substrate).restore(spec, archive)
 
-    async def _assembled(self, shift: Shift) -> tuple[Tenant, AssembledCell, Archive | None]:
+    async def _assembled(self, shift: Shift) -> tuple[Tenant, AssembledCell]:
         runtime = await asyncio.to_thread(self._find_runtime)
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
-            cell = await self._assembler.assemble(session, tenant, runtime)
-        archive = None if tenant.restore_from is None else await self._find_archive(tenant.restore_from)
-        return tenant, cell, archive
+            return tenant, await self._assembler.assemble(session, tenant, runtime)
 
-    def _live(self, shift: Shift, spec: CellSpec) -> LiveWork:
-        driver = self._platform.drivers.of(spec.substrate.value)
+    def _live(self, shift: Shift, substrate: str) -> LiveWork:
+        driver = self._platform.drivers.of(substrate)
         return LiveWork(driver=driver, control=shift.control, recorder=shift.recorder)
 
     async def _tenant(self, session: AsyncSession, shift: Shift) -> Tenant:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.provisioner.engine.control import Control, OperationStoppedError
+from services.provisioner.engine.control import Control
 from services.provisioner.engine.narration import Step
 from services.provisioner.recorder import EventRecorder
 from services.provisioner.vocabulary import EventKind
@@ -59,20 +59,13 @@ class LiveWork:
         self.recorder.tell(Step(kind=EventKind.HEALTH, message=sentence))
 
     async def _while_wanted(self, work: Coroutine[Any, Any, None]) -> None:
-        self.control_check_or_close(work)
         task = asyncio.create_task(work)
         try:
+            self.control.check()  # before `work` has begun: a task starts at the next await
             while not (await asyncio.wait([task], timeout=_LOOK_SECONDS))[0]:
-                if (reason := self.control.reason) is not None:
-                    raise OperationStoppedError(reason)
+                self.control.check()
             task.result()
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):  # its own error was raised above, or nobody waits for it
                 await task
-
-    def control_check_or_close(self, work: Coroutine[Any, Any, None]) -> None:
-        """Raises OperationStoppedError before `work` has begun."""
-        if (reason := self.control.reason) is not None:
-            work.close()
-            raise OperationStoppedError(reason)

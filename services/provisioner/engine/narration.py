@@ -68,9 +68,9 @@ class Findings:
     changes: dict[str, int] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    """Error diagnostics of providers and engine, oldest first."""
     marked: ClawstackError | None = None
     """What a provider of ours said of the kind of its failure; the first one counts."""
-    """Error diagnostics of providers and engine, oldest first."""
     failed: list[str] = field(default_factory=list)
     """Resources whose step failed."""
     complete: bool = False

@@ -9,8 +9,8 @@ import tarfile
 from pathlib import Path
 
 from clawstack.errors import ConflictError, NotFoundError, PermanentError
-from services.backups import repository
 from services.backups.fetching import fetched
+from services.backups.service import located
 from services.context import Platform
 from tenants.backups.stream import decrypt
 
@@ -21,14 +21,7 @@ async def open_backup(platform: Platform, location: str, target: Path) -> Path:
     Raises NotFoundError for an unknown location or a missing file, ConflictError for a folder that is in use,
     PermanentError for an archive that was changed or that the tenant's key does not open, and what its store raises.
     """
-    async with platform.database.transaction() as session:
-        found = await repository.by_location(session, location)
-        if found is None:
-            raise NotFoundError(f"There is no backup at {location}.", remedy="`clawstack backup list` shows them.")
-        backup, slug = found
-        key = await platform.vault.get(session, backup.tenant_id, "backup_key")
-    if key is None:
-        raise PermanentError(f"The key of {slug}'s backups is gone; they cannot be opened.", code="backup_key_gone")
+    backup, slug, key = await located(platform, location)
     async with fetched(platform.settings, backup, slug) as path:
         await asyncio.to_thread(_open, path, target, key=base64.b64decode(key), slug=slug, sha256=backup.sha256)
     return target

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import NotFoundError, PermanentError
 from services.backups import repository
 from services.backups.fetching import bring_here
+from services.backups.tables import Backup
 from services.context import Platform
 from tenants.backups import archive
 from tenants.backups.archive import Archive, Manifest
@@ -24,11 +25,10 @@ async def register_backups(session: AsyncSession, tenant_id: uuid.UUID, *, slug:
     return await repository.add(session, [_row(item, tenant_id, folder, reason) for item in found])
 
 
-async def find_archive(platform: Platform, location: str) -> Archive:
-    """The backup at a location, on this machine and ready to be restored; from a store it is fetched first.
+async def located(platform: Platform, location: str) -> tuple[Backup, str, str]:
+    """The backup at a location, the slug of its tenant and the key that opens it, 32 bytes in base64.
 
-    Raises NotFoundError when there is none, PermanentError when its key is gone or it was changed, and what the store
-    raises. Holds no transaction while it waits for a store.
+    Raises NotFoundError when there is none, PermanentError when its key is gone.
     """
     async with platform.database.transaction() as session:
         found = await repository.by_location(session, location)
@@ -38,6 +38,16 @@ async def find_archive(platform: Platform, location: str) -> Archive:
         key = await platform.vault.get(session, backup.tenant_id, "backup_key")
     if key is None:
         raise PermanentError(f"The key of {slug}'s backups is gone; they cannot be opened.", code="backup_key_gone")
+    return backup, slug, key
+
+
+async def find_archive(platform: Platform, location: str) -> Archive:
+    """The backup at a location, on this machine and ready to be restored; from a store it is fetched first.
+
+    Raises NotFoundError when there is none, PermanentError when its key is gone or it was changed, and what the store
+    raises. Holds no transaction while it waits for a store.
+    """
+    backup, slug, key = await located(platform, location)
     path = await bring_here(platform.settings, backup, slug)
     for manifest in await asyncio.to_thread(archive.manifests, path.parent.parent, slug):
         if manifest.archive == path.name and manifest.sha256 == backup.sha256:

@@ -8,32 +8,25 @@ suspends a cell before it destroys it.
 
 from __future__ import annotations
 
-import importlib
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.apiextensions import CustomResource
 from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
+from clawstack.kubernetes_sdk import arguments, class_of
 from tenants.namespace.plan import Manifest, NamespacePlan, build_plan
 from tenants.namespace.settings import NamespaceSettings
 from tenants.spec import CellSpec, Substrate
 from tenants.substrates.protocol import Cell, SubstrateBuilder
 
-#: Module of the SDK for each API group used here.
-_MODULES: Final[Mapping[str, str]] = MappingProxyType(
-    {"v1": "core.v1", "apps/v1": "apps.v1", "networking.k8s.io/v1": "networking.v1"}
-)
 #: A claim can never shrink, and whether it can grow depends on its storage class: what grows it is the live side, after
 #: the update. Its labels tell the plan it was made for.
 _FROZEN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"PersistentVolumeClaim": ("spec", "metadata")})
-_LOADING: Final = threading.Lock()
 
 
 class NamespaceCell(pulumi.ComponentResource):
@@ -103,31 +96,13 @@ class NamespaceCell(pulumi.ComponentResource):
 
 def declare(cell: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
     """The Pulumi resource of one manifest, with its secret fields marked."""
-    fields: dict[str, Any] = {
-        _argument(key): pulumi.Output.secret(value) if key in manifest.secret else value
+    fields = {
+        key: pulumi.Output.secret(value) if key in manifest.secret else value
         for key, value in manifest.document().items()
-        if key not in {"apiVersion", "kind"}
     }
-    resource: pulumi.CustomResource = _class_of(manifest)(f"{cell}-{manifest.name}", **fields, opts=opts)
+    declared = class_of(manifest.api_version, manifest.kind)
+    resource: pulumi.CustomResource = declared(f"{cell}-{manifest.name}", **arguments(fields), opts=opts)
     return resource
-
-
-def _class_of(manifest: Manifest) -> Callable[..., Any]:
-    module = _MODULES.get(manifest.api_version)
-    if module is None:
-        return lambda name, **fields: CustomResource(
-            name, api_version=manifest.api_version, kind=manifest.kind, **fields
-        )
-    # The SDK loads its modules when they are first touched, and not safely from two threads at once.
-    with _LOADING:
-        importlib.import_module("pulumi_kubernetes.meta.v1")
-        found: Callable[..., Any] = getattr(importlib.import_module(f"pulumi_kubernetes.{module}"), manifest.kind)
-    return found
-
-
-def _argument(key: str) -> str:
-    """`automountServiceAccountToken` as the SDK spells it."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
 
 
 class NamespaceSubstrate(SubstrateBuilder[NamespacePlan]):

@@ -6,38 +6,21 @@ Left out on purpose: waiting for what the charts' own waiting does not see, and 
 from __future__ import annotations
 
 import base64
-import importlib
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from clawstack.addons.autoscaler import autoscaler_config
 from clawstack.addons.model import Addon, Bundle, Chart, Manifest, SecretName
 from clawstack.addons.plan import build_addons
 from clawstack.addons.settings import AddonsSettings
 from clawstack.errors import InvalidInputError
+from clawstack.kubernetes_sdk import arguments, class_of, module
 
-#: Module of the SDK for each API group used here; other kinds are declared as custom resources.
-_MODULES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "v1": "core.v1",
-        "apps/v1": "apps.v1",
-        "networking.k8s.io/v1": "networking.v1",
-        "rbac.authorization.k8s.io/v1": "rbac.v1",
-        "policy/v1": "policy.v1",
-        "autoscaling/v2": "autoscaling.v2",
-        "scheduling.k8s.io/v1": "scheduling.v1",
-        "admissionregistration.k8s.io/v1": "admissionregistration.v1",
-    }
-)
-_LOADING: Final = threading.Lock()
 _GRAFANA_PASSWORD_LENGTH: Final = 40
 
 
@@ -141,10 +124,10 @@ class AddonResource(pulumi.ComponentResource):
         return made
 
     def _object(self, manifest: Manifest, depends_on: Sequence[pulumi.Resource]) -> pulumi.Resource:
-        content = {_argument(key): value for key, value in manifest.document().items() if key not in _TYPE}
+        content = arguments(manifest.document())
         if manifest.kind == "Secret":
             content["data"] = self._data(manifest)
-        resource: pulumi.Resource = _class_of(manifest)(
+        resource: pulumi.Resource = class_of(manifest.api_version, manifest.kind)(
             f"{self._name}-{manifest.key()}", **content, opts=self._options(depends_on)
         )
         return resource
@@ -162,7 +145,7 @@ class AddonResource(pulumi.ComponentResource):
         return pulumi.Output.secret(values.apply(_encoded))
 
     def _chart(self, chart: Chart, depends_on: Sequence[pulumi.Resource]) -> pulumi.Resource:
-        helm: Any = _module("helm.v3")
+        helm: Any = module("helm.v3")
         release: pulumi.Resource = helm.Release(
             f"{self._name}-{chart.name}",
             name=chart.name,
@@ -179,14 +162,11 @@ class AddonResource(pulumi.ComponentResource):
         return release
 
     def _bundle(self, bundle: Bundle, depends_on: Sequence[pulumi.Resource]) -> pulumi.Resource:
-        yaml: Any = _module("yaml.v2")
+        yaml: Any = module("yaml.v2")
         file: pulumi.Resource = yaml.ConfigFile(
             f"{self._name}-{bundle.name}", file=bundle.url, opts=self._options(depends_on)
         )
         return file
-
-
-_TYPE: Final = frozenset({"apiVersion", "kind"})
 
 
 def _encoded(values: Any) -> dict[str, str]:
@@ -203,25 +183,3 @@ def _require(addons: Sequence[Addon], known: Mapping[SecretName, Any]) -> None:
                 code="addon_secret_missing",
                 remedy="Give it in AddonSecrets (the autoscaler's comes from agent_token), or leave the add-on out.",
             )
-
-
-def _class_of(manifest: Manifest) -> Callable[..., Any]:
-    module = _MODULES.get(manifest.api_version)
-    if module is None:
-        return lambda name, **content: CustomResource(
-            name, api_version=manifest.api_version, kind=manifest.kind, **content
-        )
-    found: Callable[..., Any] = getattr(_module(module), manifest.kind)
-    return found
-
-
-def _module(name: str) -> Any:
-    # The SDK loads its modules when they are first touched, and not safely from two threads at once.
-    with _LOADING:
-        importlib.import_module("pulumi_kubernetes.meta.v1")
-        return importlib.import_module(f"pulumi_kubernetes.{name}")
-
-
-def _argument(key: str) -> str:
-    """`automountServiceAccountToken` as the SDK spells it."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)

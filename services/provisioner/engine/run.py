@@ -123,6 +123,8 @@ class Run:
     def _mend(self, files: StackFiles) -> None:
         if state_files.mend(files):
             self._tell("The state file was cut short; the state before its last write was put back.")
+        if state_files.drop_torn_attributes(files):
+            self._tell("A killed run left an empty attribute file beside the state; it is removed.")
         for sentence in state_files.break_stale_locks(files):
             self._tell(sentence)
 

@@ -86,6 +86,21 @@ def mend(files: StackFiles) -> bool:
     return True
 
 
+def drop_torn_attributes(files: StackFiles) -> bool:
+    """Remove attribute files that a killed CLI left empty; True when there was one.
+
+    The file store replaces a state by rename, but first writes `<name>.attrs` beside it in place. A kill between the two
+    leaves an empty one, and from then on every command ends with "failed to load checkpoint: EOF". The state itself is
+    whole, and its attributes (media type, checksum) are read by nobody: without the file the store goes on.
+    Source: gocloud.dev/blob/fileblob attrs.go, and a kill that hit the place.
+    """
+    kept = (files.checkpoint, files.backup, files.root / ".pulumi" / "meta.yaml")
+    torn = [path for path in map(_attributes_of, kept) if path.is_file() and not _is_json(path)]
+    for path in torn:
+        path.unlink(missing_ok=True)
+    return bool(torn)
+
+
 def break_stale_locks(files: StackFiles) -> list[str]:
     """Remove locks of processes of this machine that are proven dead; returns what was removed, one sentence each."""
     removed = []
@@ -93,7 +108,7 @@ def break_stale_locks(files: StackFiles) -> list[str]:
         owner = _owner(path)
         if owner is None or not owner_is_dead(owner):
             continue
-        for leftover in (path, path.with_name(path.name + ".attrs")):
+        for leftover in (path, _attributes_of(path)):
             leftover.unlink(missing_ok=True)
         removed.append(f"Removed the lock of process {owner.pid}, which is dead.")
     return removed
@@ -175,6 +190,18 @@ def _microseconds(timestamp: str) -> str:
         return timestamp
     digits = len(tail) - len(tail.lstrip("0123456789"))
     return f"{head}.{tail[: min(digits, 6)].ljust(6, '0')}{tail[digits:]}"
+
+
+def _attributes_of(path: Path) -> Path:
+    return path.with_name(path.name + ".attrs")
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _is_complete(path: Path) -> bool:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.integration.hcloud_plugin.standin import Hetzner
+from tests.integration.killed_engine import mend
 from tests.integration.toolchain.conftest import await_none
 from tests.integration.toolchain.engine import Project
 from toolchain.locate import locate
@@ -158,17 +159,8 @@ def kill(hetzner: Hetzner, stack: Stack, at: int, *command: str) -> None:
     engine.communicate(timeout=30)
     assert await_none(stack.project) == []
     hetzner.tell("speed", {"seconds": 0.02})
-    mend(stack.project)
+    mend(stack.project.folder / "state")
     stack.project.pulumi("cancel", "--yes", "--stack", "dev")
-
-
-def mend(project: Project) -> None:
-    """The engine's file store writes in place: a kill may leave half a checkpoint. The one before lies beside it."""
-    checkpoint = project.folder / "state" / ".pulumi" / "stacks" / "trial" / "dev.json"
-    try:
-        json.loads(checkpoint.read_text())
-    except ValueError:
-        checkpoint.with_name("dev.json.bak").replace(checkpoint)
 
 
 def sometimes(often: tuple[int, ...], all_of: tuple[int, ...]) -> list[Any]:

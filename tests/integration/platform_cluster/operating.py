@@ -20,6 +20,8 @@ import hcloud
 import psutil
 import yaml
 
+from tests.integration.killed_engine import mend
+
 ROOT = Path(__file__).parents[3]
 PACK = ("--policy-pack", str(ROOT / "policies"))
 _TIMEOUT = 240
@@ -92,7 +94,7 @@ class Operator:
 
     def pulumi(self, *arguments: str, expect: int = 0) -> str:
         if arguments[0] == "cancel":
-            self._mend()
+            mend(Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://")))
         result = subprocess.run(
             self.command(*arguments),
             cwd=self.project, env=self.environment, capture_output=True, text=True, timeout=_TIMEOUT, check=False,
@@ -101,15 +103,6 @@ class Operator:
             f"{arguments}: {result.returncode}\n{result.stdout}{result.stderr}"
         )
         return result.stdout + result.stderr
-
-    def _mend(self) -> None:
-        """What docs/operators.md tells to do first: a killed engine may leave half a checkpoint, the one before beside it."""
-        backend = Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
-        for checkpoint in (backend / ".pulumi" / "stacks").rglob("*.json"):
-            try:
-                json.loads(checkpoint.read_text())
-            except ValueError:
-                checkpoint.with_name(f"{checkpoint.name}.bak").replace(checkpoint)
 
     def command(self, *arguments: str) -> list[str]:
         return [str(Path(sys.prefix) / "bin" / "pulumi"), *arguments, "--non-interactive"]

@@ -256,6 +256,19 @@ def test_what_does_not_stop_in_its_grace_is_killed_and_the_next_run_recovers(ben
     assert any("lock of process" in step.message for step in bench.steps)
 
 
+def test_a_kill_between_attributes_and_state_is_no_obstacle(bench: Bench) -> None:
+    """The file store empties `.attrs` in place before it renames the state: found by a kill that hit the instant."""
+    assert bench.up() == {"endpoint": f"probe://{SLUG}"}
+    attributes = bench.files.checkpoint.with_name(f"{bench.files.checkpoint.name}.attrs")
+    assert attributes.stat().st_size, "the CLI writes one"
+    attributes.write_text("")
+    assert bench.up("again") == {"endpoint": f"probe://{SLUG}"}
+    assert any("attribute file" in step.message for step in bench.steps)
+    attributes.write_text("")
+    bench.destroy()
+    assert not bench.files.exists()
+
+
 def test_a_creation_that_was_killed_is_found_again_before_it_is_destroyed(bench: Bench) -> None:
     bench.probe.hold("create", SLUG)
     control = bench.control(grace=0)

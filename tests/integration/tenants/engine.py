@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tenants.spec import CellSpec
+from tests.integration.killed_engine import mend
 from tests.integration.tenants.harness import Place
 from toolchain.locate import locate
 
@@ -42,6 +43,8 @@ class Engine:
 
     def run(self, verb: str) -> Result:
         """up, preview, refresh, destroy or cancel, to its end, whatever that is."""
+        if verb == "cancel":
+            mend(self.place.folder / "pulumi" / "state")
         process = self.start(verb)
         try:
             process.wait(_SECONDS)

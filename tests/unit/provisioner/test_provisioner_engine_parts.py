@@ -324,6 +324,19 @@ def test_neither_a_good_nor_a_missing_state_is_touched(files: StackFiles) -> Non
     assert files.checkpoint.read_text() == checkpoint()
 
 
+@pytest.mark.parametrize("name", ["checkpoint", "backup"])
+def test_empty_attributes_are_removed_and_whole_ones_stay(files: StackFiles, name: str) -> None:
+    assert not state_files.drop_torn_attributes(files)
+    path: Path = getattr(files, name)
+    attributes = path.with_name(f"{path.name}.attrs")
+    attributes.write_text('{"user.content_type":"application/json"}\n')
+    assert not state_files.drop_torn_attributes(files)
+    attributes.write_text("")
+    assert state_files.drop_torn_attributes(files)
+    assert not attributes.exists()
+    assert not state_files.drop_torn_attributes(files)
+
+
 def test_pending_creations_are_found(files: StackFiles) -> None:
     assert pending_creates_of(state_files.deployment(files)) == []
     content = checkpoint("creating urn:a", "updating urn:b", "creating urn:c")

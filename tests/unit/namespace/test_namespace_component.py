@@ -140,7 +140,9 @@ def test_the_explicit_provider_is_used_and_the_contents_go_with_their_namespace(
     for request in contents:
         assert provider in request.provider
         if not request.type.endswith(":Namespace"):
-            assert request.deletedWith.endswith(f"::{namespace}")
+            alone = request.type.endswith((":StatefulSet", ":PersistentVolumeClaim"))
+            assert request.deletedWith.endswith("" if alone else f"::{namespace}")
+            assert bool(request.deletedWith) != alone
             assert any(urn.endswith(f"::{namespace}") for urn in request.dependencies)
 
 

@@ -18,6 +18,7 @@ from clawstack.settings import Settings
 from services.context import Platform
 from services.factory import VERSION, build_others, build_parts, create_app
 from services.health.endpoints import create_router as create_health_router
+from services.jobs.metrics import JobMetrics
 from services.jobs.worker import run_worker
 from services.opening import background, opened_platform
 from services.parts import Part
@@ -63,7 +64,11 @@ async def _worker(platform: Platform, parts: tuple[Part, ...]) -> AsyncIterator[
     name = f"{socket.gethostname()}-{os.getpid()}"
     everything = _with_all_jobs(platform, parts)
     work = run_worker(
-        platform.database.url, everything, name=name, concurrency=platform.settings.worker_concurrency + 4
+        platform.database.url,
+        everything,
+        name=name,
+        concurrency=platform.settings.worker_concurrency + 4,
+        metrics=JobMetrics(platform.metrics),
     )
     async with background(work, name="worker"):
         yield

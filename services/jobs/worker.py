@@ -12,6 +12,7 @@ from procrastinate import exceptions
 
 from clawstack.logs import get_logger
 from services.database.connection import session_conninfo
+from services.jobs.metrics import JobMetrics
 from services.jobs.queue import DEFAULT_QUEUE
 from services.parts import Part
 
@@ -39,12 +40,14 @@ def create_jobs_app(database_url: str, parts: Iterable[Part]) -> procrastinate.A
     return app
 
 
-async def run_worker(database_url: str, parts: tuple[Part, ...], *, name: str, concurrency: int) -> None:
+async def run_worker(
+    database_url: str, parts: tuple[Part, ...], *, name: str, concurrency: int, metrics: JobMetrics
+) -> None:
     """Work until cancelled. A database that goes away is waited for; running jobs are cancelled with their task."""
     while True:
         app = create_jobs_app(database_url, parts)
         try:
-            async with app.open_async(), _stalled_jobs_retried(app):
+            async with app.open_async(), _watched(app, metrics):
                 await app.run_worker_async(
                     queues=[DEFAULT_QUEUE],
                     name=name,
@@ -71,14 +74,15 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-class _stalled_jobs_retried:  # noqa: N801 - used like a function
-    """Starts jobs of dead workers again, while the block runs."""
+class _watched:  # noqa: N801 - used like a function
+    """Starts jobs of dead workers again and notes how many wait, while the block runs."""
 
-    def __init__(self, app: procrastinate.App) -> None:
+    def __init__(self, app: procrastinate.App, metrics: JobMetrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._loop(), name="retry-stalled-jobs")
+        self._task = asyncio.create_task(self._loop(), name="watch-jobs")
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
@@ -89,8 +93,9 @@ class _stalled_jobs_retried:  # noqa: N801 - used like a function
         while True:
             try:
                 await retry_stalled_jobs(self._app)
+                await self._metrics.note(self._app)
             except (psycopg.Error, exceptions.ConnectorException) as error:
-                log.warning("stalled_jobs_not_checked", error=type(error).__name__)
+                log.warning("jobs_not_checked", error=type(error).__name__)
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
 

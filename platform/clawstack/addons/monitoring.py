@@ -18,8 +18,10 @@ MONITORING: Final = "monitoring"
 GRAFANA_SECRET: Final = "grafana-admin"  # noqa: S105 - the name of an object
 #: What Prometheus' pods carry, for network rules of those whom it asks.
 POD_LABELS: Final = {"app.kubernetes.io/name": "prometheus"}
-#: Gauges by which the services are scaled.
+#: Gauges of single pods by which the services are scaled.
 SCALING_METRICS: Final = ("clawstack_operations_running", "clawstack_llm_in_flight", "clawstack_telegram_waiting_polls")
+#: Gauges of which every pod tells the whole.
+SHARED_METRICS: Final = ("clawstack_jobs_waiting",)
 
 
 def monitoring(settings: AddonsSettings, own: Monitoring) -> Addon:
@@ -100,9 +102,17 @@ def _adapter(settings: AddonsSettings) -> Chart:
         }
         for metric in SCALING_METRICS
     ]
+    shared = [
+        {
+            "seriesQuery": f'{metric}{{namespace!=""}}',
+            "resources": {"overrides": {"namespace": {"resource": "namespace"}}},
+            "metricsQuery": "max(<<.Series>>{<<.LabelMatchers>>})",
+        }
+        for metric in SHARED_METRICS
+    ]
     values = {
         "prometheus": {"url": f"http://kube-prometheus-stack-prometheus.{NAMESPACE}.svc", "port": 9090},
-        "rules": {"default": False, "custom": rules},
+        "rules": {"default": False, "custom": rules, "external": shared},
         "resources": requests("50m", "128Mi"),
     }
     return chart_of(settings, "prometheus-adapter", NAMESPACE, values)

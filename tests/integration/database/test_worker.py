@@ -7,15 +7,19 @@ import os
 import signal
 import tempfile
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from shutil import rmtree
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from services.database import migrate
+from services.database.base import utcnow
 from services.database.connection import Database
 from services.database.embedded import EmbeddedPostgres
+from services.jobs.metrics import JobMetrics
 from services.jobs.queue import Job, defer
 from services.jobs.worker import create_jobs_app, run_worker
 from services.parts import Part
@@ -55,7 +59,7 @@ async def _until(condition, seconds=30):
 async def test_jobs_are_done_after_the_server_was_killed(server):
     done: list[str] = []
     database = Database(server.url)
-    worker = asyncio.create_task(run_worker(server.url, (_part(done),), name="w", concurrency=2))
+    worker = asyncio.create_task(run_worker(server.url, (_part(done),), name="w", concurrency=2, metrics=JobMetrics()))
     try:
         await _defer(database, "before")
         await _until(lambda: done == ["before"])
@@ -85,7 +89,9 @@ async def test_a_session_that_sleeps_in_a_transaction_is_ended_by_the_server(dat
 
 async def test_a_cancelled_worker_ends_and_is_not_begun_again(database, postgres_url):
     done: list[str] = []
-    worker = asyncio.create_task(run_worker(postgres_url, (_part(done),), name="w", concurrency=2))
+    worker = asyncio.create_task(
+        run_worker(postgres_url, (_part(done),), name="w", concurrency=2, metrics=JobMetrics())
+    )
     await _defer(database, "x")
     await _until(lambda: done == ["x"])
     worker.cancel()
@@ -95,17 +101,57 @@ async def test_a_cancelled_worker_ends_and_is_not_begun_again(database, postgres
     assert worker.done()
 
 
+async def test_only_what_a_free_worker_could_begin_counts_as_waiting(database, postgres_url):
+    registry = CollectorRegistry()
+    metrics, later = JobMetrics(registry), utcnow() + timedelta(hours=1)
+    async with database.transaction() as session:
+        for word, lock, when in (("a", "one", None), ("b", "one", None), ("c", "two", None), ("d", None, later)):
+            await defer(session, Job(task="probe", args={"word": word}, lock=lock, scheduled_at=when))
+    app = create_jobs_app(postgres_url, ())
+    async with app.open_async():
+        await metrics.note(app)
+        assert registry.get_sample_value("clawstack_jobs_waiting") == 3
+        taken = await app.job_manager.fetch_job(["clawstack"], await app.job_manager.register_worker())
+        assert taken is not None
+        await metrics.note(app)
+        assert registry.get_sample_value("clawstack_jobs_waiting") == 1, "b waits for a, not for a worker"
+
+
+async def test_a_worker_tells_how_much_waits(database, postgres_url):
+    registry = CollectorRegistry()
+    begun, hold = asyncio.Event(), asyncio.Event()
+
+    def register(app) -> None:
+        @app.task(name="probe", queue="clawstack")
+        async def probe(word: str) -> None:
+            begun.set()
+            await hold.wait()
+
+    part = Part(name="probe", register_tasks=register)
+    work = run_worker(postgres_url, (part,), name="w", concurrency=1, metrics=JobMetrics(registry))
+    worker = asyncio.create_task(work)
+    try:
+        for word in "abc":
+            await _defer(database, word)
+        await begun.wait()
+        await _until(lambda: registry.get_sample_value("clawstack_jobs_waiting") == 2)
+        hold.set()
+        await _until(lambda: registry.get_sample_value("clawstack_jobs_waiting") == 0)
+    finally:
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+
+
 async def test_a_job_brought_forward_waits_for_no_old_back_off(database, postgres_url):
-    from datetime import timedelta
-
-    from services.database.base import utcnow
-
     done: list[str] = []
     async with database.transaction() as session:
         later = Job(task="probe", args={"word": "x"}, queueing_lock="q", scheduled_at=utcnow() + timedelta(hours=1))
         await defer(session, later)
         await defer(session, Job(task="probe", args={"word": "x"}, queueing_lock="q"))
-    worker = asyncio.create_task(run_worker(postgres_url, (_part(done),), name="w", concurrency=1))
+    worker = asyncio.create_task(
+        run_worker(postgres_url, (_part(done),), name="w", concurrency=1, metrics=JobMetrics())
+    )
     try:
         await _until(lambda: done == ["x"])
     finally:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clawstack.addons.monitoring import SCALING_METRICS
-from clawstack.addons.workloads.scaling import LOAD
+from clawstack.addons.monitoring import SCALING_METRICS, SHARED_METRICS
+from clawstack.addons.workloads.scaling import LOAD, SHARED
 from tests.unit.addons.builders import manifests, values
 
 ROOT = Path(__file__).parents[3]
@@ -123,6 +123,15 @@ def test_what_is_shipped_reaches_the_cluster() -> None:
 
 def test_services_are_scaled_by_gauges_that_exist_and_that_the_adapter_serves() -> None:
     assert {gauge for gauge, _ in LOAD.values()} == set(SCALING_METRICS)
-    assert {declared()[gauge] for gauge in SCALING_METRICS} == {"Gauge"}
-    custom = values("monitoring", "prometheus-adapter")["rules"]["custom"]
-    assert {rule["seriesQuery"].split("{")[0] for rule in custom} == set(SCALING_METRICS)
+    assert {gauge for gauge, _ in SHARED.values()} == set(SHARED_METRICS)
+    assert {declared()[gauge] for gauge in (*SCALING_METRICS, *SHARED_METRICS)} == {"Gauge"}
+    served = values("monitoring", "prometheus-adapter")["rules"]
+    assert {rule["seriesQuery"].split("{")[0] for rule in served["custom"]} == set(SCALING_METRICS)
+    assert {rule["seriesQuery"].split("{")[0] for rule in served["external"]} == set(SHARED_METRICS)
+
+
+def test_the_depth_of_the_queue_is_divided_among_workers_and_not_multiplied_by_them() -> None:
+    """Every worker tells the same number: summed over pods, or averaged per pod, it would only ever grow the fleet."""
+    (rule,) = values("monitoring", "prometheus-adapter")["rules"]["external"]
+    assert rule["metricsQuery"].startswith("max(")
+    assert not set(SHARED_METRICS) & {gauge for gauge, _ in LOAD.values()}

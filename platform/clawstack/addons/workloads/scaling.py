@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from clawstack.addons.model import Manifest
@@ -20,6 +20,8 @@ LOAD: Final[dict[Role, tuple[str, str]]] = {
     Role.PROXY: ("clawstack_llm_in_flight", "100"),
     Role.ROUTER: ("clawstack_telegram_waiting_polls", "500"),
 }
+#: Gauge of what all pods of a role share, and how much of it one pod shall have: the queue's depth, four jobs a worker.
+SHARED: Final[dict[Role, tuple[str, str]]] = {Role.WORKER: ("clawstack_jobs_waiting", "4")}
 
 
 def scalers(objects: Objects, own: Workloads) -> Iterator[Manifest]:
@@ -34,10 +36,8 @@ def _scaler(own: Workloads, role: Role) -> Document:
     size = own.size(role)
     target = {"type": "Utilization", "averageUtilization": _CPU_PERCENT}
     metrics: list[Document] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
-    if own.scale_by_metrics and role in LOAD:
-        gauge, load = LOAD[role]
-        average = {"type": "AverageValue", "averageValue": load}
-        metrics.append({"type": "Pods", "pods": {"metric": {"name": gauge}, "target": average}})
+    if own.scale_by_metrics:
+        metrics += _by(LOAD, role, "Pods") + _by(SHARED, role, "External")
     return {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name_of(role)},
         "minReplicas": size.minimum,
@@ -46,3 +46,11 @@ def _scaler(own: Workloads, role: Role) -> Document:
         # Long polls and model answers are cut when a pod goes: not at every lull.
         "behavior": {"scaleDown": {"stabilizationWindowSeconds": 600}},
     }
+
+
+def _by(gauges: Mapping[Role, tuple[str, str]], role: Role, source: str) -> list[Document]:
+    if role not in gauges:
+        return []
+    gauge, load = gauges[role]
+    asked = {"metric": {"name": gauge}, "target": {"type": "AverageValue", "averageValue": load}}
+    return [{"type": source, source.lower(): asked}]

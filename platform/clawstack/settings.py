@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     default_substrate: Literal["process", "namespace", "server"] = "process"
     """Where new cells run unless their plan forbids it."""
     pulumi_backend_url: str | None = None
-    """Root of Pulumi state (`file://`, `s3://`, ...); every cell has its own location below; default in the data folder."""
+    """Root of Pulumi state (`file://`, `s3://BUCKET?region=...`, ...); every cell has its own location below, or its own rows (`postgres://`); default in the data folder."""
     policy_pack: Path = Field(default_factory=lambda: _repository_root() / "policies")
     """Folder of the policy pack that judges every update."""
     policy_config: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -137,6 +137,8 @@ class Settings(BaseSettings):
     """JSON: what namespace cells need to know of that cluster: `{"cluster": "prod", "image": "...", "proxy": {...}, "router": {...}, "platform": {...}}` (operators' guide)."""
     cluster_platform_url: str | None = None
     """Where namespace cells reach the LLM proxy and the Telegram router; default is the public URL."""
+    cluster_router_url: str | None = None
+    """Where namespace cells reach the Telegram router, if that is elsewhere than the LLM proxy."""
 
     backup_url: str | None = None
     """Where archives are kept for good: `file:///FOLDER`, or `s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION`; default is `DATA_DIR/backups`, where cells leave them."""
@@ -170,6 +172,7 @@ class Settings(BaseSettings):
         "telegram_link_base",
         "cell_platform_url",
         "cluster_platform_url",
+        "cluster_router_url",
     )
     @classmethod
     def _url_without_trailing_slash(cls, value: str | None) -> str | None:

@@ -26,7 +26,7 @@ from services.provisioner.schemas import TenantSettings
 from services.provisioner.tables import Cell, Tenant
 from services.provisioner.vocabulary import Desired
 from services.servers.equipping import SERVER_SECRETS, equip
-from services.substrates.grounds import platform_url, server_settings
+from services.substrates.grounds import platform_url, router_url, server_settings
 from services.substrates.registry import unavailable
 from tenants.spec import CellSpec, Substrate, parse_spec
 
@@ -131,8 +131,11 @@ class CellAssembler:
         }
 
     def _endpoints(self, substrate: str) -> dict[str, str]:
-        root = platform_url(self._platform.settings, substrate)
-        return {"llm_base_url": f"{root}/llm/v1", "telegram_api_root": f"{root}/telegram"}
+        settings = self._platform.settings
+        return {
+            "llm_base_url": f"{platform_url(settings, substrate)}/llm/v1",
+            "telegram_api_root": f"{router_url(settings, substrate)}/telegram",
+        }
 
     def _directories(self, slug: str) -> dict[str, Path]:
         data = self._platform.settings.data_dir

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -21,6 +22,8 @@ from clawstack.settings import Settings
 from services.provisioner.tables import Cell, Tenant
 
 _LOOPBACK: Final = "127.0.0.1"
+#: State backends that keep rows by the stack's name (pulumi/pulumi pkg/backend/diy/postgres).
+_TABLES: Final = frozenset({"postgres", "postgresql"})
 
 IsFree = Callable[[int], bool]
 
@@ -78,10 +81,17 @@ async def ensure_cell(
 
 
 def backend_url(settings: Settings, slug: str) -> str:
-    """Where Pulumi keeps this cell's state: a location of its own."""
-    if settings.pulumi_backend_url is None:
+    """Where Pulumi keeps this cell's state: a folder of its own, or its own rows of a PostgreSQL table."""
+    root = settings.pulumi_backend_url
+    if root is None:
         return f"file://{settings.data_dir / 'state' / slug}"
-    return f"{settings.pulumi_backend_url.rstrip('/')}/{slug}"
+    parts = urlsplit(root)
+    if parts.scheme in _TABLES:  # the path names the database
+        return root
+    path = f"{parts.path.rstrip('/')}/{slug}"
+    # Not `urlunsplit`: it leaves out the slashes of a URL without a host, as `file:///` is one.
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}{path}{query}"
 
 
 def work_dir(settings: Settings, slug: str) -> Path:

@@ -59,8 +59,14 @@ def server_settings(settings: Settings) -> ServerSettings | None:
     )
 
 
+def router_url(settings: Settings, substrate: str) -> str:
+    """Root under which cells of a substrate reach `/telegram`."""
+    apart = settings.cluster_router_url if substrate == "namespace" else None
+    return apart or platform_url(settings, substrate)
+
+
 def platform_url(settings: Settings, substrate: str) -> str:
-    """Root under which cells of a substrate reach `/llm` and `/telegram`."""
+    """Root under which cells of a substrate reach `/llm`, and `/telegram` unless the router is elsewhere."""
     match substrate:
         case "namespace":
             return settings.cluster_platform_url or settings.base_url()

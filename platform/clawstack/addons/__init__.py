@@ -15,6 +15,6 @@ from __future__ import annotations
 
 from clawstack.addons.plan import build_addons
 from clawstack.addons.settings import AddonsSettings
-from clawstack.addons.workloads.plan import cell_peers
+from clawstack.addons.workloads.cells import cell_peers
 
 __all__ = ["AddonsSettings", "build_addons", "cell_peers"]

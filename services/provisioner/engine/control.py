@@ -51,6 +51,11 @@ class Control:
         return self._budget
 
     @property
+    def longest(self) -> float:
+        """Seconds after which nothing of an operation with this budget can be running any more."""
+        return self._budget + self._grace
+
+    @property
     def reason(self) -> StopReason | None:
         """Why it is to stop, None while it may go on. An exhausted budget counts by itself."""
         with self._lock:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from services.provisioner.engine.identity import this_host
 from services.provisioner.engine.state_files import LockOwner, owner_is_dead
 
 #: "  s3://...: created by root@host (pid 17) at 2026-11-21T07:46:10Z" (pkg/backend/diy/lock.go)
@@ -14,8 +16,13 @@ _LOCK: Final = re.compile(r"created by \S*@(?P<host>\S+) \(pid (?P<pid>\d+)\) at
 _COUNT: Final = re.compile(r"currently locked by (\d+) lock")
 
 
-def all_holders_are_dead(refusal: str) -> bool:
-    """True when the CLI's refusal names every lock, and each one's process is of this machine and proven dead."""
+def all_holders_are_dead(refusal: str, *, elsewhere_after: float) -> bool:
+    """True when the CLI's refusal names every lock, and each one's process is dead.
+
+    Of processes of this machine that can be proven. Those of other machines (a pod that was replaced has another name)
+    count as dead `elsewhere_after` seconds after they took the lock: only call this while holding the cell's lease, and
+    with the longest time that an operation may take.
+    """
     count = _COUNT.search(refusal)
     owners = [
         LockOwner.of({"hostname": found["host"], "pid": found["pid"], "timestamp": found["at"]})
@@ -23,7 +30,11 @@ def all_holders_are_dead(refusal: str) -> bool:
     ]
     if count is None or not owners or len(owners) != int(count[1]):
         return False
-    return all(owner is not None and owner_is_dead(owner) for owner in owners)
+    latest = time.time() - elsewhere_after
+    return all(
+        owner is not None and (owner_is_dead(owner) if owner.host == this_host() else owner.since < latest)
+        for owner in owners
+    )
 
 
 def pending_creates_in(exported: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pulumi.automation import EngineEvent
 from pulumi.automation.errors import ConcurrentUpdateError, StackNotFoundError
@@ -21,6 +21,8 @@ from services.provisioner.engine.state_files import StackFiles
 from services.provisioner.vocabulary import EventKind
 
 OnStep = Callable[[Step], None]
+#: Seconds by which the clocks of two workers may differ.
+_CLOCKS_APART: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +135,8 @@ class Run:
         try:
             work()
         except ConcurrentUpdateError as error:
-            if self._files is not None or not remote_state.all_holders_are_dead(str(error)):
+            patience = self._control.longest + _CLOCKS_APART
+            if self._files is not None or not remote_state.all_holders_are_dead(str(error), elsewhere_after=patience):
                 raise
             self._tell("The stack was locked by a process that is dead; the lock is removed.")
             self._stack.break_locks()

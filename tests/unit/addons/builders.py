@@ -9,9 +9,11 @@ from clawstack.addons.model import Addon, Manifest
 from tests.unit.k3s.clusters import SNAPSHOTS, THREE, large_cluster
 
 IMAGE = "ghcr.io/example/clawstack:1.4.0@sha256:" + "cd" * 32
+CELL_IMAGE = "ghcr.io/openclaw/openclaw:2026.9.6@sha256:" + "ab" * 32
 
 WORKLOADS = {
     "image": IMAGE,
+    "cells": {"image": CELL_IMAGE, "storage_class": "hcloud-volumes"},
     "host": "app.example.org",
     "pulumi_backend_url": "s3://clawstack-state?region=fsn1",
     "kubernetes_api": THREE,

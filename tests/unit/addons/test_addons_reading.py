@@ -10,7 +10,7 @@ import yaml
 from clawstack.addons import AddonsSettings
 from clawstack.addons.reading import addons_settings
 from clawstack.errors import InvalidInputError
-from tests.unit.addons.builders import IMAGE
+from tests.unit.addons.builders import CELL_IMAGE, IMAGE
 from tests.unit.k3s.clusters import THREE, large_cluster
 
 CLUSTER = large_cluster(node_network="10.0.0.0/16")
@@ -37,7 +37,7 @@ def test_what_the_cluster_knows_need_not_be_said_again() -> None:
         certificates: {{email: ops@example.org}}
         monitoring: {{retentionDays: 30, customMetrics: true}}
         database: {{image: "ghcr.io/cloudnative-pg/postgresql:17.6", storageGb: 40}}
-        workloads: {{image: "{IMAGE}", host: app.example.org, pulumiBackendUrl: "s3://state", scaleByMetrics: true}}
+        workloads: {{image: "{IMAGE}", cells: {{image: "{CELL_IMAGE}"}}, host: app.example.org, pulumiBackendUrl: "s3://state", scaleByMetrics: true}}
         autoscaler:
           pools: [{{name: cells, serverType: cpx42, arch: x86, location: fsn1, maximum: 5}}]
           images: {{x86: debian-12}}

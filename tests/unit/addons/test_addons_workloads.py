@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,20 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from clawstack.addons import cell_peers
 from clawstack.addons.workloads.plan import PRIORITIES
 from clawstack.addons.workloads.settings import Role
-from clawstack.settings import environment_names
+from clawstack.settings import Settings, environment_names
 from clawstack_policies.kubernetes import pods as pod_rules
 from clawstack_policies.pack import POLICIES
-from tests.unit.addons.builders import EXTERNAL_DATABASE, IMAGE, addon, document, manifests, settings, workloads
+from services.substrates.grounds import namespace_settings, platform_url, router_url
+from tests.unit.addons.builders import (
+    CELL_IMAGE,
+    EXTERNAL_DATABASE,
+    IMAGE,
+    addon,
+    document,
+    manifests,
+    settings,
+    workloads,
+)
 from tests.unit.namespace.builders import make_settings
 from tests.unit.policies.judging import judge
 
@@ -172,7 +183,7 @@ def test_services_grow_with_cpu_and_with_their_own_load(role: str) -> None:
     assert spec["scaleTargetRef"]["name"] == name
     assert spec["minReplicas"] <= spec["maxReplicas"]
     kinds = [metric["type"] for metric in spec["metrics"]]
-    assert kinds == (["Resource"] if role == "api" else ["Resource", "Pods"])
+    assert kinds == {"api": ["Resource"], "worker": ["Resource", "Pods", "External"]}.get(role, ["Resource", "Pods"])
     plain = document("HorizontalPodAutoscaler", name, settings(workloads=workloads(scale_by_metrics=False)))["spec"]
     assert [metric["type"] for metric in plain["metrics"]] == ["Resource"]
     assert "replicas" not in deployment(role)["spec"], "an update would undo what the autoscaler did"
@@ -195,6 +206,32 @@ def test_the_world_reaches_api_and_webhooks_over_tls_and_never_the_metrics() -> 
 def test_without_a_host_there_is_no_entrance() -> None:
     inside = settings(workloads=workloads(host=None))
     assert not [entry for entry in manifests(inside) if entry.kind == "Ingress"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_services_know_their_cluster(role: str, tmp_path: Path) -> None:
+    """What the pods are given is complete for the substrate, and the kubeconfig is one that both clients read."""
+    variables = {entry["name"]: entry.get("value", "") for entry in pod(role)["containers"][0]["env"]}
+    file = tmp_path / "kubeconfig"
+    file.write_text(document("ConfigMap", "clawstack-cluster")["data"]["kubeconfig"])
+    mounts = {mount["mountPath"]: mount["name"] for mount in pod(role)["containers"][0]["volumeMounts"]}
+    assert mounts[str(Path(variables["CLAWSTACK_KUBECONFIG"]).parent)] == "cluster"
+    platform = Settings(
+        kubeconfig=file,
+        cluster=json.loads(variables["CLAWSTACK_CLUSTER"]),
+        cluster_platform_url=variables["CLAWSTACK_CLUSTER_PLATFORM_URL"],
+        cluster_router_url=variables["CLAWSTACK_CLUSTER_ROUTER_URL"],
+    )
+    told = namespace_settings(platform)
+    assert told is not None
+    assert told.image == CELL_IMAGE
+    assert told.storage_class == "hcloud-volumes"
+    [user] = yaml.safe_load(told.kubeconfig.get_secret_value())["users"]
+    assert user["user"] == {"tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}
+    services = {entry.name for entry in manifests() if entry.kind == "Service"}
+    for url, service in ((platform_url, "clawstack-proxy"), (router_url, "clawstack-router")):
+        assert url(platform, "namespace") == f"http://{service}.clawstack.svc:8080"
+        assert service in services
 
 
 def test_cells_find_the_platform_where_it_is() -> None:

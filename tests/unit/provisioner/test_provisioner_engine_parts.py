@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -359,19 +360,24 @@ def test_history_keeps_the_latest(files: StackFiles) -> None:
     assert len(list(folder.iterdir())) == 8
 
 
-def test_locks_elsewhere_are_broken_only_when_all_holders_are_proven_dead() -> None:
+def test_locks_elsewhere_are_broken_only_when_all_holders_must_be_dead() -> None:
     dead, alive = (
         f"\n  s3://bucket/x: created by root@{this_host()} (pid {pid}) at 2999-11-21T07:46:10Z"
         for pid in (2**22 - 3, os.getpid())
     )
-    foreign = "\n  s3://bucket/y: created by root@elsewhere (pid 7) at 2026-11-21T07:46:10Z"
+    now = datetime.now(UTC)
+    fresh, stale = (
+        f"\n  s3://bucket/y: created by root@elsewhere (pid 7) at {now - timedelta(seconds=age):%Y-%m-%dT%H:%M:%SZ}"
+        for age in (50, 70)
+    )
     locked = "error: the stack is currently locked by {} lock(s). Either wait"
-    assert all_holders_are_dead(locked.format(1) + dead)
-    assert all_holders_are_dead(locked.format(2) + dead + dead)
-    assert not all_holders_are_dead(locked.format(2) + dead), "one lock is not named"
-    assert not all_holders_are_dead(locked.format(1) + alive)
-    assert not all_holders_are_dead(locked.format(2) + dead + foreign)
-    assert not all_holders_are_dead("something else")
+    assert all_holders_are_dead(locked.format(1) + dead, elsewhere_after=60)
+    assert all_holders_are_dead(locked.format(2) + dead + dead, elsewhere_after=60)
+    assert not all_holders_are_dead(locked.format(2) + dead, elsewhere_after=60), "one lock is not named"
+    assert not all_holders_are_dead(locked.format(1) + alive, elsewhere_after=60)
+    assert not all_holders_are_dead(locked.format(2) + dead + fresh, elsewhere_after=60)
+    assert all_holders_are_dead(locked.format(2) + dead + stale, elsewhere_after=60), "no operation takes that long"
+    assert not all_holders_are_dead("something else", elsewhere_after=60)
 
 
 @pytest.mark.parametrize(

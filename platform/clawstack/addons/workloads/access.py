@@ -72,6 +72,8 @@ def rules() -> list[Document]:
         _rule("", ["pods/log"], ["get"]),
         _rule("", ["pods/exec"], ["create", "get"]),
         _rule("", ["pods"], ["create", "delete"]),
+        _rule("", ["pods/resize"], ["patch"]),
+        _rule("metrics.k8s.io", ["pods"], ["get", "list"]),
         _rule("", ["nodes", "persistentvolumes"], ["get", "list"]),
     ]
 

@@ -11,11 +11,12 @@ from clawstack.addons.objects import APP, Objects
 from clawstack.addons.settings import AddonsSettings, ExternalDatabase
 from clawstack.addons.workloads import pods
 from clawstack.addons.workloads.access import access
+from clawstack.addons.workloads.cells import cell_variables, kubeconfig
 from clawstack.addons.workloads.entrance import entrance
 from clawstack.addons.workloads.network import policies
-from clawstack.addons.workloads.pods import BACKUPS, ENVIRONMENT, NAME, PORT, PRIORITY, selector
+from clawstack.addons.workloads.pods import BACKUPS, CLUSTER, ENVIRONMENT, KUBECONFIG_KEY, NAME, PRIORITY
 from clawstack.addons.workloads.scaling import scalers
-from clawstack.addons.workloads.settings import Role, Workloads
+from clawstack.addons.workloads.settings import Workloads
 
 WORKLOADS: Final = "workloads"
 #: Priority of cells by plan: when a node is full, the cheaper plan waits. Above them the platform itself.
@@ -57,9 +58,11 @@ def _contents(objects: Objects, settings: AddonsSettings, own: Workloads) -> Ite
     yield objects.secret(ENVIRONMENT, own.namespace, data_from=SecretName.ENVIRONMENT)
     yield from _database(objects, settings, own)
     yield objects.object("v1", "PersistentVolumeClaim", BACKUPS, own.namespace, spec=pods.claim(own))
+    yield objects.object("v1", "ConfigMap", CLUSTER, own.namespace, data={KUBECONFIG_KEY: kubeconfig()})
     yield from access(objects, own)
     secret = database.url_secret(_required(settings))
-    yield from pods.running(objects, own, database_secret=secret, url_key=database.URL_KEY)
+    told = cell_variables(settings.cluster, own)
+    yield from pods.running(objects, own, database_secret=secret, url_key=database.URL_KEY, cells=told)
     yield from scalers(objects, own)
     yield from entrance(objects, own)
     if settings.monitoring is not None:
@@ -87,16 +90,3 @@ def _required(settings: AddonsSettings) -> Any:
     if settings.database is None:
         raise AssertionError("settings without a database were refused")  # by AddonsSettings
     return settings.database
-
-
-def cell_peers(own: Workloads) -> dict[str, Any]:
-    """Where cells find the platform: the fields `proxy`, `router`, `platform` and `priority_classes` of
-    `tenants.namespace.settings.NamespaceSettings`, as plain data.
-    """
-    peers = {role: {"namespace": own.namespace, "pods": selector(role)} for role in Role}
-    return {
-        "proxy": {"peer": peers[Role.PROXY], "ports": [PORT]},
-        "router": {"peer": peers[Role.ROUTER], "ports": [PORT]},
-        "platform": peers[Role.WORKER],
-        "priority_classes": {plan: f"{NAME}-{plan}" for plan in ("starter", "pro", "business")},
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from clawstack.addons.model import Manifest
@@ -15,6 +15,10 @@ NAME: Final = "clawstack"
 PORT: Final = 8080
 ENVIRONMENT: Final = "clawstack-environment"
 BACKUPS: Final = "clawstack-backups"
+CLUSTER: Final = "clawstack-cluster"
+KUBECONFIG_KEY: Final = "kubeconfig"
+_CLUSTER_FOLDER: Final = "/etc/clawstack/cluster"
+KUBECONFIG: Final = f"{_CLUSTER_FOLDER}/{KUBECONFIG_KEY}"
 PRIORITY: Final = "clawstack-platform"
 DATA: Final = "/var/lib/clawstack"
 _UID: Final = 10001
@@ -34,8 +38,11 @@ def selector(role: Role) -> dict[str, str]:
     return {APP: NAME, COMPONENT: role.value}
 
 
-def running(objects: Objects, settings: Workloads, *, database_secret: str, url_key: str) -> Iterator[Manifest]:
-    """What runs, one role after the other."""
+def running(
+    objects: Objects, settings: Workloads, *, database_secret: str, url_key: str, cells: Mapping[str, str]
+) -> Iterator[Manifest]:
+    """What runs, one role after the other; `cells` are the settings by which they know the cluster."""
+    variables = [_database(database_secret, url_key), *_variables({**_settings(settings), **cells})]
     for role in Role:
         space = settings.namespace
         yield objects.object(
@@ -50,7 +57,7 @@ def running(objects: Objects, settings: Workloads, *, database_secret: str, url_
             space,
             spec={"maxUnavailable": 1, "selector": {"matchLabels": selector(role)}},
         )
-        spec = _deployment(objects, settings, role, database_secret=database_secret, url_key=url_key)
+        spec = _deployment(objects, settings, role, variables)
         yield objects.object("apps/v1", "Deployment", name_of(role), space, spec=spec)
 
 
@@ -69,9 +76,9 @@ def _service(role: Role) -> Document:
     return {"type": "ClusterIP", "selector": selector(role), "ports": [port]}
 
 
-def _deployment(objects: Objects, settings: Workloads, role: Role, *, database_secret: str, url_key: str) -> Document:
+def _deployment(objects: Objects, settings: Workloads, role: Role, variables: list[Document]) -> Document:
     alone = role is Role.WORKER and not settings.backups.shared
-    pod = _pod(settings, role, [_database(database_secret, url_key), *_variables(settings)])
+    pod = _pod(settings, role, variables)
     return {
         # No `replicas`: that is the autoscaler's, and an update must not undo it.
         "revisionHistoryLimit": 3,
@@ -88,6 +95,8 @@ def _deployment(objects: Objects, settings: Workloads, role: Role, *, database_s
 def _pod(settings: Workloads, role: Role, variables: list[Document]) -> Document:
     pull = {"imagePullSecrets": [{"name": settings.image_pull_secret}]} if settings.image_pull_secret else {}
     return {
+        # Locks of stacks name their holder's host: the next pod of the only worker knows them for its own, and dead.
+        **({"hostname": name_of(role)} if role is Role.WORKER and not settings.backups.shared else {}),
         "serviceAccountName": name_of(role),
         "automountServiceAccountToken": role is Role.WORKER,
         "enableServiceLinks": False,
@@ -145,6 +154,7 @@ def _container(settings: Workloads, role: Role, variables: list[Document]) -> Do
         "volumeMounts": [
             {"name": "data", "mountPath": DATA},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+            {"name": "cluster", "mountPath": _CLUSTER_FOLDER, "readOnly": True},
             *([{"name": "backups", "mountPath": f"{DATA}/backups"}] if role in _HOLD_BACKUPS else []),
         ],
     }
@@ -166,6 +176,7 @@ def _volumes(role: Role) -> list[Document]:
     return [
         {"name": "data", "emptyDir": {"sizeLimit": "3Gi"}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "512Mi"}},
+        {"name": "cluster", "configMap": {"name": CLUSTER}},
         *([backups] if role in _HOLD_BACKUPS else []),
     ]
 
@@ -175,13 +186,15 @@ def _database(secret: str, key: str) -> Document:
     return {"name": "CLAWSTACK_DATABASE_URL", "valueFrom": reference}
 
 
-def _variables(settings: Workloads) -> list[Document]:
-    values = {
+def _settings(settings: Workloads) -> dict[str, str]:
+    return {
         "CLAWSTACK_DATA_DIR": DATA,
         "CLAWSTACK_LOG_FORMAT": "json",
         "CLAWSTACK_PULUMI_BACKEND_URL": settings.pulumi_backend_url,
-        "CLAWSTACK_DEFAULT_SUBSTRATE": "namespace",
         "HOME": DATA,
         **({"CLAWSTACK_BACKUP_URL": settings.backup_url} if settings.backup_url else {}),
     }
+
+
+def _variables(values: Mapping[str, str]) -> list[Document]:
     return [{"name": name, "value": value} for name, value in values.items()]

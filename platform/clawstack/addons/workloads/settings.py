@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -61,6 +62,19 @@ class Backups(_Frozen):
     worker, and the api runs on the worker's node."""
 
 
+class Cells(_Frozen):
+    """What the services must know to make cells of this cluster's namespaces."""
+
+    image: Annotated[str, Field(pattern=_IMAGE)]
+    """OpenClaw's."""
+    storage_class: Annotated[str, Field(pattern=_NAME)] | None = None
+    """The cluster's default where none is given."""
+    runtime_class: Annotated[str, Field(pattern=_NAME)] | None = None
+    """An existing RuntimeClass, such as gVisor's."""
+    more: Mapping[str, Any] = Field(default_factory=dict)
+    """Further fields of CLAWSTACK_CLUSTER (docs/operators.md), as `route`."""
+
+
 def _address(value: str) -> str:
     address = ipaddress.ip_address(value)
     if address.is_loopback or address.is_link_local or address.is_unspecified:
@@ -74,6 +88,7 @@ class Workloads(_Frozen):
     image: Annotated[str, Field(pattern=_IMAGE)]
     """One image with the `clawstack` command, Pulumi and its official plugins."""
     image_pull_secret: Annotated[str, Field(pattern=_NAME)] | None = None
+    cells: Cells
     namespace: Annotated[str, Field(pattern=_NAME)] = "clawstack"
     host: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None = None
     """Name under which customers and webhooks reach the platform; None: only from within the cluster."""

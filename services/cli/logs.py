@@ -42,7 +42,7 @@ async def _driver(platform: Platform, slug: str) -> SubstrateDriver:
         tenant = await reading.tenant_by_slug(session, slug)
         for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
             await platform.vault.get(session, tenant.id, name)
-        return platform.drivers.of(tenant.observed.get("substrate", tenant.substrate))
+        return platform.drivers.of(tenant.runs_on)
 
 
 async def _each(lines: list[str]) -> AsyncIterator[str]:

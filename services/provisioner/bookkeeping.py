@@ -53,7 +53,7 @@ def situation_of(tenant: Tenant, cell: Cell | None) -> Situation:
         observed_generation=tenant.observed_generation,
         has_cell=cell is not None,
         restart_wanted=tenant.restart_nonce != tenant.observed.get("restart_nonce", ""),
-        substrate_changed=tenant.substrate != tenant.observed.get("substrate", tenant.substrate),
+        substrate_changed=tenant.substrate != tenant.runs_on,
         backup_wanted=tenant.backup_nonce != tenant.observed.get("backup_nonce", ""),
         blocked_generation=tenant.blocked_generation,
         retry_at=tenant.retry_at,

@@ -123,7 +123,7 @@ class CellWork:
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
             ready = await self._prepare_end(session, tenant, runtime)
-        substrate = str(tenant.observed.get("substrate", tenant.substrate))
+        substrate = tenant.runs_on
         await self._release(shift, tenant, ready, substrate)
         if substrate == Substrate.PROCESS and _has_late_word(tenant):
             await self._pass_on_late_word(shift, ready)
@@ -177,7 +177,7 @@ class CellWork:
         place = await self._assembler.place_of(session, tenant, cell)
         try:
             async with session.begin_nested():
-                where = str(tenant.observed.get("substrate", tenant.substrate))
+                where = tenant.runs_on
                 spec = (await self._assembler.assemble(session, tenant, runtime, substrate=where)).spec
             return _Ready(place=place, program=self._make_program(spec), spec=spec)
         except ClawstackError as error:

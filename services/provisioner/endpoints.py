@@ -156,7 +156,7 @@ def _add_views(router: APIRouter, platform: Platform, guard: Guard) -> None:
             tenant = await service.find(session, principal, slug)
             for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
                 await platform.vault.get(session, tenant.id, name)
-        driver = platform.drivers.of(tenant.observed.get("substrate", tenant.substrate))
+        driver = platform.drivers.of(tenant.runs_on)
         if streams.is_wanted(request.headers.get("accept", "")):
             followed = driver.follow_logs(tenant.slug, lines=lines)
             return EventSourceResponse(streams.log_stream(followed, platform.redactor))

@@ -64,6 +64,11 @@ class Tenant(Base):
     """When the assistant first answered its health check."""
     deleted_at: Mapped[datetime | None]
 
+    @property
+    def runs_on(self) -> str:
+        """Substrate on which the cell was last seen, the wanted one before that: they differ while it moves."""
+        return str(self.observed.get("substrate", self.substrate))
+
 
 class Cell(Base):
     """What the platform gave to a tenant's cell and must find again. Absent once the stack is destroyed."""

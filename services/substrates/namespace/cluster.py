@@ -201,6 +201,12 @@ class Cluster:
             raise refusal(int(error.status.code or 0), str(error.status.message or error)) from error
         except WebSocketUpgradeError as error:
             raise refusal(error.response.status_code, f"HTTP {error.response.status_code} to a command") from error
+        except ConfigError as error:  # a token's file is read with each call
+            raise NeedsAttentionError(
+                f"This process has no access to the cluster {self._settings.cluster}: its token cannot be read.",
+                code="bad_kubeconfig",
+                remedy="Ask where a worker runs: of clawstack's own pods it alone has a token.",
+            ) from error
         except (httpx2.HTTPError, HTTPXWSException, TimeoutError, OSError) as error:
             raise TemporaryError(
                 f"The cluster {self._settings.cluster} does not answer ({type(error).__name__}: {str(error)[:200]}).",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+import yaml
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, PermanentError, TemporaryError
 from services.substrates.namespace.cluster import Cluster, refusal
@@ -67,3 +70,20 @@ def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch
     assert (
         Cluster(make_settings(kubeconfig=content)).client is not None
     )  # a proxy would need a library that is not here
+
+
+def test_a_process_without_a_token_says_where_to_ask() -> None:
+    """As all of clawstack's own pods but the worker: the kubeconfig names a file that is not there."""
+    content = yaml.safe_dump(
+        {
+            "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
+            "users": [{"name": "c", "user": {"tokenFile": "/nonexistent/token"}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
+            "current-context": "c",
+        }
+    )
+    cluster = Cluster(make_settings(kubeconfig=content))
+    with pytest.raises(NeedsAttentionError, match="no access") as raised:
+        asyncio.run(cluster.namespace("cell-emma"))
+    assert raised.value.code == "bad_kubeconfig"
+    assert "worker" in str(raised.value.remedy)

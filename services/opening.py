@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from alembic.util.exc import CommandError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
@@ -83,7 +85,17 @@ async def background(work: Coroutine[Any, Any, None], *, name: str) -> AsyncIter
 
 def _make(folder: Path, mode: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(mode)
+    try:
+        folder.chmod(mode)
+    except PermissionError:
+        # In a pod a volume's own folder belongs to root and is open to the pod's group (fsGroup).
+        if not (_is_mounted(folder) and os.access(folder, os.W_OK | os.X_OK)):
+            raise
+
+
+def _is_mounted(folder: Path) -> bool:
+    # Not `Path.is_mount`: it misses folders that are mounted from the same disk.
+    return any(Path(mount.mountpoint) == folder for mount in psutil.disk_partitions(all=True))
 
 
 @asynccontextmanager

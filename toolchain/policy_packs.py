@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shlex
@@ -14,13 +15,15 @@ from toolchain.surroundings import Surroundings
 
 _STARTS_EXECUTABLES: Final = (3, 259, 0)
 """CLI for which starting an executable pack was read in the source and tried; older ones may want a folder."""
+_NOT_OURS: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 def policy_pack(tools: Toolchain, folder: Path, around: Surroundings | None = None) -> Path:
     """What to give to `--policy-pack` for the Python pack in `folder`.
 
     An executable where the CLI can start one (saves the language host: about 0.1 s of CPU per update), else the
-    folder itself. The executable is written beside `folder`'s other forms in the cache on first use.
+    folder itself. The executable is written beside `folder`'s other forms in the cache on first use; where the cache
+    cannot be written (a pod's read-only root) and nobody did it before, it is the folder as well.
     """
     version = pins.parse_version(tools.pulumi_version)
     if version is None or version < _STARTS_EXECUTABLES:
@@ -32,8 +35,13 @@ def policy_pack(tools: Toolchain, folder: Path, around: Surroundings | None = No
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     place = around.cache / "policy-packs" / f"{folder.name}-{digest}"
     executable = place / folder.name
-    if not executable.exists():
-        _write(place, executable, text, folder / "PulumiPolicy.yaml")
+    try:
+        if not executable.exists():
+            _write(place, executable, text, folder / "PulumiPolicy.yaml")
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            raise
+        return folder
     return executable
 
 

@@ -11,6 +11,10 @@ from tenants.spec import Resources
 
 Document = dict[str, Any]
 
+DENY: Final = "default-deny"
+RULES: Final = "gateway-rules"
+QUOTA: Final = "quota"
+LIMITS: Final = "limits"
 _PSA: Final = "pod-security.kubernetes.io"
 _DNS_PORT: Final = 53
 _PODS: Final = 2

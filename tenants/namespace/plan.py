@@ -89,11 +89,11 @@ def _manifests(spec: CellSpec, settings: NamespaceSettings, today: date) -> Iter
 def _walls(spec: CellSpec, settings: NamespaceSettings) -> Iterator[Manifest]:
     """Before anything that runs: no pod ever lives without them."""
     net = ("networking.k8s.io/v1", "NetworkPolicy")
-    yield _object(spec, "default-deny", *net, spec=isolation.default_deny())
-    yield _object(spec, "gateway-rules", *net, spec=isolation.gateway_rules(settings, _selector(spec)))
+    yield _object(spec, isolation.DENY, *net, spec=isolation.default_deny())
+    yield _object(spec, isolation.RULES, *net, spec=isolation.gateway_rules(settings, _selector(spec)))
     quota = isolation.quota(spec.resources, workload.requests(spec))
-    yield _object(spec, "quota", "v1", "ResourceQuota", spec=quota)
-    yield _object(spec, "limits", "v1", "LimitRange", spec=isolation.limit_range(spec.resources))
+    yield _object(spec, isolation.QUOTA, "v1", "ResourceQuota", spec=quota)
+    yield _object(spec, isolation.LIMITS, "v1", "LimitRange", spec=isolation.limit_range(spec.resources))
 
 
 def _contents(spec: CellSpec, settings: NamespaceSettings, today: date) -> Iterator[Manifest]:

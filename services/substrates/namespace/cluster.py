@@ -15,6 +15,7 @@ import httpx2
 import yaml
 from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
 from lightkube import ALL_NS, AsyncClient, KubeConfig
+from lightkube.core.client import FieldSelector
 from lightkube.core.resource import NamespacedResource
 from lightkube.exceptions import ApiError, ConfigError
 from lightkube.resources.core_v1 import Namespace, Node, PersistentVolume, Pod
@@ -67,18 +68,21 @@ class Cluster:
         """The live object, None where there is none."""
         return await self._patiently(partial(_or_none, lambda: self.client.get(kind, name, namespace=namespace)))
 
-    async def all(self, kind: type[T], namespace: str) -> list[T]:
-        """Every object of a kind in a namespace."""
-        return await self._patiently(lambda: _listed(self.client.list(kind, namespace=namespace)))
+    async def all(self, kind: type[T], namespace: str, *, name: str | None = None) -> list[T]:
+        """Every object of a kind in a namespace, or the one of a name."""
+        return await self._patiently(lambda: _listed(self.client.list(kind, namespace=namespace, fields=_named(name))))
 
     async def namespace(self, name: str) -> Namespace | None:
         """The namespace, None where there is none."""
         return await self._patiently(partial(_or_none, lambda: self.client.get(Namespace, name)))
 
-    async def everywhere(self, kind: type[T], labels: Mapping[str, str]) -> list[T]:
-        """Objects of a kind in all namespaces that carry all these labels; asked once, since looks must not wait."""
+    async def everywhere(self, kind: type[T], labels: Mapping[str, str], *, name: str | None = None) -> list[T]:
+        """Objects of a kind (and name) in all namespaces that carry all these labels; asked once, since looks must not
+        wait. With a name an account needs the right for objects of that name only: Kubernetes takes it from the query.
+        """
         with self.translated():
-            return await _listed(self.client.list(kind, namespace=ALL_NS, labels=dict(labels)))
+            found = self.client.list(kind, namespace=ALL_NS, labels=dict(labels), fields=_named(name))
+            return await _listed(found)
 
     async def namespaces(self, labels: Mapping[str, str]) -> list[Namespace]:
         """Namespaces that carry all these labels."""
@@ -223,6 +227,10 @@ async def _or_none(ask: Callable[[], Awaitable[R]]) -> R | None:
         if error.status.code == NOT_FOUND:
             return None
         raise
+
+
+def _named(name: str | None) -> FieldSelector | None:
+    return None if name is None else {"metadata.name": name}
 
 
 async def _listed(items: AsyncIterable[R]) -> list[R]:

@@ -23,6 +23,7 @@ from lightkube.resources.networking_v1 import NetworkPolicy
 
 from clawstack.labels import MANAGED_BY, SUBSTRATE
 from services.substrates.namespace.cluster import Cluster
+from tenants.namespace import isolation, workload
 
 Fingerprints = Mapping[str, str]
 """By `Kind/name`."""
@@ -43,31 +44,39 @@ def _mounts(item: Mapping[str, Any]) -> Any:
     return item.get("automountServiceAccountToken")
 
 
-#: Kinds in a cell's namespace, and what of them only an operation may change.
-_KINDS: Final[tuple[tuple[Any, Callable[[Mapping[str, Any]], Any]], ...]] = (
-    (NetworkPolicy, _specification),
-    (StatefulSet, _specification),
-    (Service, _specification),
-    (ResourceQuota, _specification),
-    (LimitRange, _specification),
-    (PersistentVolumeClaim, _specification),
-    (ServiceAccount, _mounts),
-    (ConfigMap, _version),
-    (Secret, _version),
+#: Objects in a cell's namespace: kind, name, and what of them only an operation may change. Asked for by name, so that
+#: the platform's account needs no right to list anybody else's Secrets.
+_OBJECTS: Final[tuple[tuple[Any, str, Callable[[Mapping[str, Any]], Any]], ...]] = (
+    (NetworkPolicy, isolation.DENY, _specification),
+    (NetworkPolicy, isolation.RULES, _specification),
+    (StatefulSet, workload.NAME, _specification),
+    (Service, workload.NAME, _specification),
+    (ResourceQuota, isolation.QUOTA, _specification),
+    (LimitRange, isolation.LIMITS, _specification),
+    (PersistentVolumeClaim, workload.CLAIM, _specification),
+    (ServiceAccount, workload.NAME, _mounts),
+    (ConfigMap, workload.CONFIG, _version),
+    (Secret, workload.TOKENS, _version),
+    (Secret, workload.WORKSPACE, _version),
 )
+
+
+def names() -> set[str]:
+    """What is looked at, as `Kind/name`."""
+    return {f"{kind.__name__}/{name}" for kind, name, _ in _OBJECTS}
 
 
 async def of_cell(cluster: Cluster, namespace: str) -> dict[str, str]:
     """Fingerprints of one cell's objects, read now."""
-    lists = await asyncio.gather(*(cluster.all(kind, namespace) for kind, _ in _KINDS))
+    lists = await asyncio.gather(*(cluster.all(kind, namespace, name=name) for kind, name, _ in _OBJECTS))
     found = _collected(lists)
     live = await cluster.namespace(namespace)
     return found.get(namespace, {}) | ({} if live is None else dict([_of_namespace(live)]))
 
 
 async def of_all(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """Fingerprints of every cell's objects, by namespace: as many calls as there are kinds, however many cells."""
-    lists = await asyncio.gather(*(cluster.everywhere(kind, _OURS) for kind, _ in _KINDS))
+    """Fingerprints of every cell's objects, by namespace: a dozen calls, however many cells."""
+    lists = await asyncio.gather(*(cluster.everywhere(kind, _OURS, name=name) for kind, name, _ in _OBJECTS))
     found = _collected(lists)
     for live in await cluster.namespaces(_OURS):
         name = str(live.metadata.name) if live.metadata else ""
@@ -77,7 +86,7 @@ async def of_all(cluster: Cluster) -> dict[str, dict[str, str]]:
 
 def _collected(lists: Iterable[Iterable[Any]]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for (kind, what), items in zip(_KINDS, lists, strict=True):
+    for (kind, _, what), items in zip(_OBJECTS, lists, strict=True):
         for item in items:
             document = item.to_dict()
             metadata = document["metadata"]

@@ -59,8 +59,16 @@ def test_a_whole_cell_is_made_changed_looked_at_and_unmade(api: ApiServer) -> No
     names = api(*WORKER, "get", "secret/tokens", "statefulset/gateway", "configmap/config", *place, "-o", "name")
     assert len(names.split()) == 3
     api(*WORKER, "get", "pods,events,persistentvolumeclaims", *place)
+    for kind in ("secrets", "configmaps", "networkpolicies", "serviceaccounts", "services", "limitranges"):
+        name = next(
+            each["metadata"]["name"]
+            for each in a_cell().documents()
+            if f"{each['kind'].lower()}s".replace("ys", "ies") == kind
+        )
+        api(*WORKER, "get", kind, "-A", f"--field-selector=metadata.name={name}")
     api(*WORKER, "patch", "pvc", "state", *place, "--type=merge", "-p", '{"metadata":{"annotations":{"a":"b"}}}')
-    for verb, what in (("get", "pods/log"), ("create", "pods/exec"), ("delete", "pods"), ("create", "pods")):
+    pods = (("get", "pods/log"), ("create", "pods/exec"), ("patch", "pods/resize"))
+    for verb, what in (*pods, *((verb, "pods") for verb in ("create", "patch", "delete"))):
         assert api(*WORKER, "auth", "can-i", verb, what, *place).strip() == "yes", (verb, what)
     for document in a_cell().documents()[1:]:
         api(*WORKER, "delete", document["kind"], document["metadata"]["name"], *place, "--wait=false")
@@ -85,6 +93,7 @@ def test_nothing_is_written_outside_cells(api: ApiServer) -> None:
 
 def test_nobodys_secrets_are_read(api: ApiServer) -> None:
     refused(api, "get", "secrets", "-A")
+    refused(api, "get", "secrets", "-A", "--field-selector=metadata.name=clawstack-environment")
     refused(api, "get", "secret", "clawstack-environment", "-n", "clawstack")
     refused(api, "get", "configmaps", "-n", "kube-system")
 

@@ -152,7 +152,7 @@ class FakeCluster:
         if verb == "POST":
             return self._create(path, body)
         if verb == "GET" and path not in self.objects and path.rsplit("/", 1)[-1].endswith("s"):
-            return self._list(path)
+            return self._list(path, request.query_params.get("fieldSelector", ""))
         return self._one(verb, path, body)
 
     def _one(self, verb: str, path: str, body: Object) -> Response:
@@ -169,10 +169,13 @@ class FakeCluster:
             self._patch(self.objects[target], body, resize=path != target)
         return JSONResponse(self.objects[target])
 
-    def _list(self, path: str) -> Response:
+    def _list(self, path: str, fields: str) -> Response:
         root, plural = path.rsplit("/", 1)
+        name = fields.removeprefix("metadata.name=")
         items = [
-            item for key, item in self.objects.items() if key.startswith(f"{root}/") and key.split("/")[-2] == plural
+            item
+            for key, item in self.objects.items()
+            if key.startswith(f"{root}/") and key.split("/")[-2] == plural and name in {"", key.rsplit("/", 1)[1]}
         ]
         return JSONResponse({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
 

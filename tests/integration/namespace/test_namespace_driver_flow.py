@@ -350,7 +350,7 @@ async def test_many_looks_cost_few_calls(bench: Bench) -> None:
 
     assert [look.observed for look in looks] == [Observed.RUNNING, *[Observed.ABSENT] * 7]
     asked = [path for _, path in bench.cluster.calls[began:]]
-    assert len(asked) <= 13  # one per kind, however many cells
+    assert len(asked) <= 15  # one per kind and name, however many cells
     assert not any("cell-" in path for path in asked)
 
 

@@ -22,6 +22,7 @@ from toolchain.surroundings import Surroundings
 
 NAMESPACE = "/api/v1/namespaces/cell-emma-parent-x7k2mq"
 PODS = "/apis/apps/v1/namespaces/cell-emma-parent-x7k2mq/statefulsets/gateway"
+CLAIM = "/api/v1/namespaces/cell-emma-parent-x7k2mq/persistentvolumeclaims/state"
 WALL = "/apis/networking.k8s.io/v1/namespaces/cell-emma-parent-x7k2mq/networkpolicies/default-deny"
 OBJECTS = 12
 
@@ -101,7 +102,7 @@ def test_a_cells_life_is_stack_up_and_stack_destroy(stack: Stack) -> None:
     stack.run("destroy", **changed)
     assert cluster.objects.keys().isdisjoint({NAMESPACE})
     deleted = [path for method, path, _ in cluster.calls if method == "DELETE"]
-    assert deleted == [NAMESPACE], "its contents go with it"
+    assert deleted == [PODS, CLAIM, NAMESPACE], "pods and claim end first, the other contents go with it"
 
 
 def test_what_was_changed_by_hand_is_found_and_repaired(stack: Stack) -> None:

@@ -73,6 +73,12 @@ def executable(project: Project, pack: Path) -> Path:
     return policy_pack(project.tools, pack, around)
 
 
+def test_where_the_cache_cannot_be_written_the_pack_stays_a_folder(project: Project, pack: Path) -> None:
+    """As in a pod with a read-only root. Nobody makes folders in /sys, not even root."""
+    closed = replace(Surroundings.read(), cache=Path("/sys/clawstack"))
+    assert policy_pack(project.tools, pack, closed) == pack
+
+
 @pytest.mark.parametrize("form", ["folder", "executable"])
 def test_a_mandatory_violation_stops_the_update_and_nothing_else_does(project: Project, pack: Path, form: str) -> None:
     given = pack if form == "folder" else executable(project, pack)

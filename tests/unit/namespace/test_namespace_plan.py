@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from clawstack.errors import InvalidInputError
 from clawstack.labels import REQUIRED
+from services.substrates.namespace import fingerprints
 from tenants.namespace.plan import NamespacePlan, build_plan
 from tests.unit.namespace.builders import IMAGE, TODAY, cell, document, make_settings, plan_of, pod, settings_data
 from tests.unit.tenants.builders import PLANTED, PLANTED_CHANNEL, PLANTED_KEY
@@ -274,3 +275,11 @@ def test_settings_need_every_peer() -> None:
         data = {key: value for key, value in settings_data().items() if key != name}
         with pytest.raises(ValidationError):
             type(make_settings()).model_validate(data)
+
+
+def test_drift_is_looked_for_in_every_object_of_a_cell() -> None:
+    plan = plan_of()
+    rendered = {
+        f"{each.kind}/{each.document()['metadata']['name']}" for each in plan.manifests if each.kind != "Namespace"
+    }
+    assert fingerprints.names() == {each for each in rendered if not each.startswith("HTTPRoute/")}

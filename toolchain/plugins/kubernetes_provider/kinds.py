@@ -67,6 +67,13 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "networking.k8s.io/v1:Ingress": Kind(plural="ingresses"),
     "gateway.networking.k8s.io/v1:HTTPRoute": Kind(plural="httproutes"),
     "policy/v1:PodDisruptionBudget": Kind(plural="poddisruptionbudgets"),
+    "autoscaling/v2:HorizontalPodAutoscaler": Kind(plural="horizontalpodautoscalers"),
+    "admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy": Kind(
+        plural="validatingadmissionpolicies", namespaced=False
+    ),
+    "admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding": Kind(
+        plural="validatingadmissionpolicybindings", namespaced=False
+    ),
     "rbac.authorization.k8s.io/v1:Role": Kind(plural="roles"),
     "rbac.authorization.k8s.io/v1:RoleBinding": Kind(plural="rolebindings", fixed=("roleRef",)),
     "rbac.authorization.k8s.io/v1:ClusterRole": Kind(plural="clusterroles", namespaced=False),

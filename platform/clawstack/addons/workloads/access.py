@@ -21,7 +21,9 @@ Document = dict[str, Any]
 ROLE: Final = "clawstack-cells"
 FENCE: Final = "clawstack-worker-stays-in-cells"
 CELL_PREFIX: Final = namespace_name("x").removesuffix("x")
-_CHANGE: Final = ("get", "patch", "update", "delete")
+#: A list is granted by name too: the API server takes the name from the query `metadata.name=...`
+#: (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources).
+_CHANGE: Final = ("get", "list", "patch", "update", "delete")
 _LOOK: Final = ("get", "list", "watch")
 #: Objects of a cell: group, resource, names (as `tenants.namespace` renders them; a test compares).
 CELL_OBJECTS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
@@ -71,7 +73,7 @@ def rules() -> list[Document]:
         _rule("apps", ["statefulsets"], list(_LOOK)),
         _rule("", ["pods/log"], ["get"]),
         _rule("", ["pods/exec"], ["create", "get"]),
-        _rule("", ["pods"], ["create", "delete"]),
+        _rule("", ["pods"], ["create", "patch", "delete"]),
         _rule("", ["pods/resize"], ["patch"]),
         _rule("metrics.k8s.io", ["pods"], ["get", "list"]),
         _rule("", ["nodes", "persistentvolumes"], ["get", "list"]),

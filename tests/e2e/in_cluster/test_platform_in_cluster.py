@@ -1,0 +1,118 @@
+"""clawstack runs itself: its services as pods with the least rights, selling and running cells beside them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import stripe
+
+from clawstack.naming import namespace_name
+from services.demo.world import STRIPE_KEY
+from tests.e2e.in_cluster.conftest import ROLES
+from tests.e2e.in_cluster.installing import NAMESPACE
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def parent(signs_up):
+    return signs_up("Nora")
+
+
+def test_every_service_is_ready_under_the_restricted_rules(installed, hand):
+    labels = hand.get("namespace", NAMESPACE)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    for role in ROLES:
+        status = hand.get("deployment", f"clawstack-{role}", "-n", NAMESPACE)["status"]
+        assert status["readyReplicas"] == 1
+    for pod in hand.get("pods", "-n", NAMESPACE)["items"]:
+        [container] = pod["status"]["containerStatuses"]
+        assert container["restartCount"] == 0, pod["metadata"]["name"]
+
+
+def test_a_second_up_changes_nothing(installed):
+    assert "unchanged" in installed.up()
+    told = json.loads(installed.pulumi("preview", "--json", "--stack", "dev"))
+    assert set(told["changeSummary"]) == {"same"}
+
+
+def test_a_paid_checkout_becomes_a_cell_beside_the_platform(parent, world, hand):
+    parent.await_state("healthy", seconds=300)
+    pod = hand.get("pod", "gateway-0", "-n", namespace_name(parent.slug))
+    assert pod["spec"]["priorityClassName"] == "clawstack-starter"
+    parent.start_chat()
+    assert "Nora" in parent.parent.say("hi")
+    world.await_(lambda: parent.observer.ledger_tokens(parent.slug), "the ledger", seconds=30)
+
+
+def test_only_the_worker_can_ask_the_api_server(installed, hand):
+    for role in ROLES:
+        there = hand("exec", f"deploy/clawstack-{role}", "-n", NAMESPACE, "--", "ls", "/var/run/secrets", check=False)
+        assert ("kubernetes.io" in there) == (role == "worker"), there
+
+
+def test_what_the_worker_looks_at_is_told_from_its_pod(parent, hand):
+    told = hand(
+        "exec", "deploy/clawstack-worker", "-n", NAMESPACE, "--", "clawstack", "tenants", "show", parent.slug, "--json"
+    )
+    report = json.loads(told)
+    assert report["gateway"] == "running"
+    assert report["drift"] is None
+
+
+def test_a_plan_change_resizes_the_pod_with_the_workers_own_rights(parent, world, hand):
+    before = hand.get("pod", "gateway-0", "-n", namespace_name(parent.slug))
+    client = _client(world)
+    [price] = client.v1.prices.list({"lookup_keys": ["clawstack_pro_month"]}).data
+    subscription = _subscription(client, parent)
+    item = subscription.to_dict()["items"]["data"][0]["id"]
+    client.v1.subscriptions.update(subscription.id, {"items": [{"id": item, "price": price.id}]})
+    world.await_(lambda: parent.tenant["plan"] == "pro" and parent.tenant["converged"], "the plan", seconds=120)
+    after = hand.get("pod", "gateway-0", "-n", namespace_name(parent.slug))
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    limits = [pod["spec"]["containers"][0]["resources"]["limits"] for pod in (before, after)]
+    assert limits[0] != limits[1]
+
+
+def test_a_worker_pod_that_is_killed_in_the_middle_is_replaced_and_the_cell_gets_ready(signs_up, hand, world):
+    """State and its lock are elsewhere: the next pod must know the lock of the one before for dead."""
+    other = signs_up("Ole")
+    world.await_(lambda: hand.get("serviceaccount", "gateway", "-n", namespace_name(other.slug)), "the first objects")
+    worker = ("pod", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=worker")
+    before = hand.get(*worker)["items"][0]["metadata"]["uid"]
+    hand("delete", *worker, "--grace-period=0", "--force")
+    other.await_state("healthy", seconds=240)
+    assert before not in {pod["metadata"]["uid"] for pod in hand.get(*worker)["items"]}
+    ended = [each["status"] for each in json.loads(world.run("operations", "list", other.slug, "--json"))]
+    assert sorted(ended) == ["interrupted", "succeeded"]
+    _cancel(world, other)
+
+
+def test_a_cancelled_subscription_takes_the_cell_and_leaves_the_platform(parent, world, hand):
+    _cancel(world, parent)
+    assert hand.get("namespace", namespace_name(parent.slug)) is None
+    backups = json.loads(world.run("backup", "list", parent.slug, "--json"))
+    assert {backup["reason"] for backup in backups} >= {"destroy"}
+    kept = hand(
+        "exec", "deploy/clawstack-worker", "-n", NAMESPACE, "--", "ls", f"/var/lib/clawstack/backups/{parent.slug}"
+    )
+    assert ".tar.gz.enc" in kept
+
+
+def _client(world):
+    return stripe.StripeClient(STRIPE_KEY, base_addresses={"api": world.urls.stripe})
+
+
+def _cancel(world, customer):
+    client = _client(world)
+    client.v1.subscriptions.cancel(_subscription(client, customer).id)
+    customer.await_state("deleted", seconds=300)
+
+
+def _subscription(client, customer):
+    found = client.v1.subscriptions.list({"status": "active", "limit": 100})
+    [mine] = [
+        item for item in found.auto_paging_iter() if item.to_dict()["metadata"].get("signup_id") == customer.signup_id
+    ]
+    return mine

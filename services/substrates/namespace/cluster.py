@@ -31,7 +31,8 @@ FIELD_MANAGER: Final = "clawstack"
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 UNPROCESSABLE: Final = 422
-_FORBIDDEN: Final = frozenset({401, 403})
+_UNKNOWN_ACCOUNT: Final = 401
+_FORBIDDEN: Final = 403
 _BUSY: Final = frozenset({408, 409, 410, 429})
 _NO_LOG: Final = frozenset({400, 404})
 """The container never started, or is gone."""
@@ -243,7 +244,15 @@ class _AbsentError(TemporaryError):
 
 def refusal(status: int, words: str) -> ClawstackError:
     """The error for a refused call; `words` are the server's."""
-    if status in _FORBIDDEN:
+    if status == _UNKNOWN_ACCOUNT:
+        # The token of a pod ends with the pod; what still runs of it must not stop whoever comes after it.
+        return TemporaryError(
+            f"The API server does not know the platform's account: {words}.",
+            code="cluster_access_denied",
+            retry_after=10.0,
+            remedy="A token that is just being renewed is known again soon; else give a kubeconfig that is still valid.",
+        )
+    if status == _FORBIDDEN:
         return _forbidden(words)
     if status == NOT_FOUND:
         return _AbsentError(f"Something of the cell vanished meanwhile: {words}.", retry_after=2.0)

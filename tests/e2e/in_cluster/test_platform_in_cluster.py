@@ -75,17 +75,21 @@ def test_a_plan_change_resizes_the_pod_with_the_workers_own_rights(parent, world
     assert limits[0] != limits[1]
 
 
-def test_a_worker_pod_that_is_killed_in_the_middle_is_replaced_and_the_cell_gets_ready(signs_up, hand, world):
+@pytest.mark.parametrize("first", ["serviceaccount/gateway", "pod/gateway-0"])
+def test_a_worker_pod_that_is_killed_in_the_middle_is_replaced_and_the_cell_gets_ready(signs_up, hand, world, first):
     """State and its lock are elsewhere: the next pod must know the lock of the one before for dead."""
     other = signs_up("Ole")
-    world.await_(lambda: hand.get("serviceaccount", "gateway", "-n", namespace_name(other.slug)), "the first objects")
+    world.await_(lambda: hand.get(*first.split("/"), "-n", namespace_name(other.slug)), first)
     worker = ("pod", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=worker")
-    before = hand.get(*worker)["items"][0]["metadata"]["uid"]
+    killed = hand.get(*worker)["items"][0]["metadata"]["uid"]
     hand("delete", *worker, "--grace-period=0", "--force")
     other.await_state("healthy", seconds=240)
-    assert before not in {pod["metadata"]["uid"] for pod in hand.get(*worker)["items"]}
-    ended = [each["status"] for each in json.loads(world.run("operations", "list", other.slug, "--json"))]
-    assert sorted(ended) == ["interrupted", "succeeded"]
+    assert killed not in {pod["metadata"]["uid"] for pod in hand.get(*worker)["items"]}
+    last, *before = [each["status"] for each in json.loads(world.run("operations", "list", other.slug, "--json"))]
+    assert last == "succeeded"
+    # What still ran of the old pod may have got as far as to be told that its token is not known any more.
+    assert before
+    assert set(before) <= {"interrupted", "failed"}
     _cancel(world, other)
 
 

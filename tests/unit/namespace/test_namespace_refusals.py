@@ -20,7 +20,7 @@ _ACCESS = (
 @pytest.mark.parametrize(
     ("status", "words", "kind", "code"),
     [
-        (401, "Unauthorized", NeedsAttentionError, "cluster_access_denied"),
+        (401, "Unauthorized", TemporaryError, "cluster_access_denied"),
         (403, 'pods "backup" is forbidden: User "x" cannot create', NeedsAttentionError, "cluster_access_denied"),
         (403, "exceeded quota: quota, requested: pods=1", NeedsAttentionError, "quota_exceeded"),
         (403, "maximum memory usage per Container is 1Gi", NeedsAttentionError, "quota_exceeded"),

@@ -26,6 +26,7 @@ _UNTYPED: Final = "failed to create typed patch object"
 """How the API server's field manager begins its complaint about a field that a kind has not. It says so with status
 500, though asking again changes nothing."""
 _REFUSED: Final = 400
+_UNKNOWN_ACCOUNT: Final = 401
 _GONE: Final = 404
 _CONFLICT: Final = 409
 _POLL_FIRST: Final = 0.05
@@ -191,7 +192,7 @@ def _refusal(status: int, answer: Object, verb: str, label: str) -> ClawstackErr
     told = "; ".join(cause for cause in causes if cause.split(": ", 1)[-1] not in message)
     sentence = f"The API server refused to {verb} {label} ({status} {answer.get('reason') or ''}".rstrip()
     sentence += f"): {message}" + (f" [{told}]" if told else "")
-    if _is_busy(status, answer):
+    if status == _UNKNOWN_ACCOUNT or _is_busy(status, answer):  # a pod's token ends with the pod
         return TemporaryError(sentence)
     return InvalidInputError(sentence, code="refused_by_kubernetes")
 

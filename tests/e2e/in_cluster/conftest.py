@@ -102,9 +102,10 @@ def installation(
 @pytest.fixture(scope="module")
 def installed(
     installation: Installation, hand: Hand, world: World, beside: ExitStack, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Project]:
+) -> Project:
     """The services, all ready; `world.port` leads to the api."""
     project = installation.project(tmp_path_factory.mktemp("operator") / "project")
+    beside.callback(project.pulumi, "destroy", "--yes", "--skip-preview", "--stack", "dev")
     project.up(*judged())
     for role in ROLES:
         hand("rollout", "status", f"deployment/clawstack-{role}", "-n", NAMESPACE, "--timeout=100s")
@@ -114,8 +115,7 @@ def installed(
         forwarded(installation.cluster.node_ip, to_port(api["spec"]["clusterIP"], 8080), port=world.port)
     )
     world.run("admin", "stripe-setup", "--json")
-    yield project
-    project.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev")
+    return project
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from clawstack.redaction import Redactor
 from clawstack.settings import Settings
 from services.factory import build_platform
 from services.jobs import worker
+from services.jobs.metrics import JobMetrics
 from services.parts import Part
 from services.provisioner import tasks
 from services.provisioner.borders import Runtime
@@ -54,7 +55,9 @@ async def work(given: dict[str, Any]) -> None:
     worker._HEARTBEAT_SECONDS = 0.5
     worker.STALLED_AFTER_SECONDS = given["stalled_seconds"]
     parts = (Part(name="provisioner", register_tasks=register),)
-    await worker.run_worker(given["database_url"], parts, name=f"test-{os.getpid()}", concurrency=6)
+    await worker.run_worker(
+        given["database_url"], parts, name=f"test-{os.getpid()}", concurrency=6, metrics=JobMetrics()
+    )
 
 
 def _runtime(given: dict[str, Any]) -> Runtime:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from clawstack.addons.model import Manifest
+from clawstack.addons.workloads.access import CELL_OBJECTS
 from tenants.namespace.plan import NamespacePlan
 from tests.e2e.control_plane.api_server import ApiServer
 from tests.unit.addons.builders import addon, manifests
@@ -59,13 +60,9 @@ def test_a_whole_cell_is_made_changed_looked_at_and_unmade(api: ApiServer) -> No
     names = api(*WORKER, "get", "secret/tokens", "statefulset/gateway", "configmap/config", *place, "-o", "name")
     assert len(names.split()) == 3
     api(*WORKER, "get", "pods,events,persistentvolumeclaims", *place)
-    for kind in ("secrets", "configmaps", "networkpolicies", "serviceaccounts", "services", "limitranges"):
-        name = next(
-            each["metadata"]["name"]
-            for each in a_cell().documents()
-            if f"{each['kind'].lower()}s".replace("ys", "ies") == kind
-        )
-        api(*WORKER, "get", kind, "-A", f"--field-selector=metadata.name={name}")
+    for (group, kind), names_of_kind in CELL_OBJECTS.items():
+        for name in names_of_kind if group != "gateway.networking.k8s.io" else ():  # a kind that this server has not
+            api(*WORKER, "get", kind, "-A", f"--field-selector=metadata.name={name}")
     api(*WORKER, "patch", "pvc", "state", *place, "--type=merge", "-p", '{"metadata":{"annotations":{"a":"b"}}}')
     pods = (("get", "pods/log"), ("create", "pods/exec"), ("patch", "pods/resize"))
     for verb, what in (*pods, *((verb, "pods") for verb in ("create", "patch", "delete"))):

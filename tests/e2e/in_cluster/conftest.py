@@ -14,18 +14,20 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from clawstack.addons.workloads.settings import Role
 from services.database.embedded import EmbeddedPostgres
 from services.demo.observe import Observer
 from services.demo.world import World
 from tests.e2e.cluster_fixture import Hand, test_cluster  # noqa: F401 - a fixture
 from tests.e2e.in_cluster import image
 from tests.e2e.in_cluster.forwarding import forwarded, to_port, to_unix
-from tests.e2e.in_cluster.installing import NAMESPACE, Installation, judged
+from tests.e2e.in_cluster.installing import NAMESPACE, Installation
 from tests.e2e.people import Customer, payer
+from tests.integration.platform_cluster.operating import PACK
 from tests.integration.toolchain.engine import Project
 from toolchain.cluster.running import TestCluster
 
-ROLES = ("api", "worker", "proxy", "router")
+ROLES = [role.value for role in Role]
 _BESIDE = ("CLAWSTACK_DATA_DIR", "CLAWSTACK_HOST", "CLAWSTACK_PORT", "CLAWSTACK_DATABASE_URL")
 
 
@@ -106,7 +108,7 @@ def installed(
     """The services, all ready; `world.port` leads to the api."""
     project = installation.project(tmp_path_factory.mktemp("operator") / "project")
     beside.callback(project.pulumi, "destroy", "--yes", "--skip-preview", "--stack", "dev")
-    project.up(*judged())
+    project.up(*PACK)
     for role in ROLES:
         hand("rollout", "status", f"deployment/clawstack-{role}", "-n", NAMESPACE, "--timeout=100s")
     api = hand.get("service", "clawstack-api", "-n", NAMESPACE)

@@ -12,7 +12,6 @@ from tests.integration.toolchain.engine import Project
 from toolchain.cluster.running import TestCluster
 from toolchain.locate import locate
 
-ROOT = Path(__file__).parents[3]
 NAMESPACE = "clawstack"
 _PROGRAM = """
 import json
@@ -75,7 +74,3 @@ class Installation:
         (project.program / "given.json").write_text(json.dumps(given))
         project.write(_PROGRAM)
         return project
-
-
-def judged() -> tuple[str, str]:
-    return ("--policy-pack", str(ROOT / "policies"))

@@ -77,7 +77,6 @@ def _service(role: Role) -> Document:
 
 
 def _deployment(objects: Objects, settings: Workloads, role: Role, variables: list[Document]) -> Document:
-    alone = role is Role.WORKER and not settings.backups.shared
     pod = _pod(settings, role, variables)
     return {
         # No `replicas`: that is the autoscaler's, and an update must not undo it.
@@ -85,7 +84,7 @@ def _deployment(objects: Objects, settings: Workloads, role: Role, variables: li
         "progressDeadlineSeconds": 600,
         # Two workers at once could not both mount the volume.
         "strategy": {"type": "Recreate"}
-        if alone
+        if _is_the_only_worker(settings, role)
         else {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "selector": {"matchLabels": selector(role)},
         "template": {"metadata": {"labels": {**objects.labels(), **selector(role)}}, "spec": pod},
@@ -96,7 +95,7 @@ def _pod(settings: Workloads, role: Role, variables: list[Document]) -> Document
     pull = {"imagePullSecrets": [{"name": settings.image_pull_secret}]} if settings.image_pull_secret else {}
     return {
         # Locks of stacks name their holder's host: the next pod of the only worker knows them for its own, and dead.
-        **({"hostname": name_of(role)} if role is Role.WORKER and not settings.backups.shared else {}),
+        **({"hostname": name_of(role)} if _is_the_only_worker(settings, role) else {}),
         "serviceAccountName": name_of(role),
         "automountServiceAccountToken": role is Role.WORKER,
         "enableServiceLinks": False,
@@ -115,6 +114,10 @@ def _pod(settings: Workloads, role: Role, variables: list[Document]) -> Document
         "containers": [_container(settings, role, variables)],
         "volumes": _volumes(role),
     }
+
+
+def _is_the_only_worker(settings: Workloads, role: Role) -> bool:
+    return role is Role.WORKER and not settings.backups.shared
 
 
 def _placement(settings: Workloads, role: Role) -> Document:

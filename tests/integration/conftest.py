@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
@@ -20,9 +19,9 @@ from clawstack.settings import Settings
 from services.context import Platform
 from services.database import migrate
 from services.database.connection import Database, libpq_url
-from services.database.embedded import EmbeddedPostgres
 from services.substrates.registry import Drivers
 from services.vault.service import Vault
+from tests.embedded_server import running_postgres
 
 _TEMPLATE = "clawstack_template"
 
@@ -30,17 +29,11 @@ _TEMPLATE = "clawstack_template"
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """URL of this session's server, with a migrated template database on it."""
-    folder = Path(tempfile.mkdtemp(prefix="claw-pg-", dir="/tmp"))
-    folder.chmod(0o711)
-    cache = Path(os.environ.get("CLAWSTACK_CACHE_DIR") or folder)
-    server = EmbeddedPostgres(data_dir=folder, cache_dir=cache)
-    url = server.start()
-    with psycopg.connect(libpq_url(url), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-    migrate.upgrade(_on(url, _TEMPLATE))
-    yield url
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_postgres() as server:
+        with psycopg.connect(libpq_url(server.url), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+        migrate.upgrade(_on(server.url, _TEMPLATE))
+        yield server.url
 
 
 @pytest.fixture

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import base64
-import os
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from shutil import rmtree
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +19,7 @@ from tests.e2e.in_cluster import image
 from tests.e2e.in_cluster.forwarding import forwarded, to_port, to_unix
 from tests.e2e.in_cluster.installing import NAMESPACE, Installation
 from tests.e2e.people import Customer, payer
+from tests.embedded_server import running_postgres
 from tests.integration.platform_cluster.operating import PACK
 from tests.integration.toolchain.engine import Project
 from toolchain.cluster.running import TestCluster
@@ -45,13 +42,8 @@ def beside() -> Iterator[ExitStack]:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    folder = Path(tempfile.mkdtemp(prefix="claw-pg-", dir="/tmp"))
-    folder.chmod(0o711)
-    server = EmbeddedPostgres(data_dir=folder, cache_dir=Path(os.environ.get("CLAWSTACK_CACHE_DIR") or folder))
-    server.start()
-    yield server
-    server.stop()
-    rmtree(folder, ignore_errors=True)
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

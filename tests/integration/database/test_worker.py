@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import tempfile
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
-from shutil import rmtree
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -18,22 +15,18 @@ from sqlalchemy import text
 from services.database import migrate
 from services.database.base import utcnow
 from services.database.connection import Database
-from services.database.embedded import EmbeddedPostgres
 from services.jobs.metrics import JobMetrics
 from services.jobs.queue import Job, defer
 from services.jobs.worker import create_jobs_app, run_worker
 from services.parts import Part
+from tests.embedded_server import running_postgres
 
 
 @pytest.fixture
 def server():
-    folder = Path(tempfile.mkdtemp(prefix="claw-pg-", dir="/tmp"))
-    folder.chmod(0o711)
-    server = EmbeddedPostgres(data_dir=folder, cache_dir=Path(os.environ.get("CLAWSTACK_CACHE_DIR") or folder))
-    migrate.upgrade(server.start())
-    yield server
-    server.stop()
-    rmtree(folder, ignore_errors=True)
+    with running_postgres() as server:
+        migrate.upgrade(server.url)
+        yield server
 
 
 def _part(done: list[str]) -> Part:

@@ -9,10 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
+from stripe import StripeClient, Subscription
 
 from services.demo.observe import Observer
 from services.demo.parent import Parent, SignupForm
-from services.demo.world import World
+from services.demo.world import STRIPE_KEY, World
 
 CHATS = itertools.count(5001)
 
@@ -56,6 +57,29 @@ class Customer:
         """Open the deep link; returns the bot's greeting."""
         link = self.world.await_(lambda: self.observer.chat_url(self.signup_id), "the deep link", seconds=60)
         return self.parent.open_link(link)
+
+    def change_plan(self, plan: str) -> None:
+        """What Stripe's customer portal does when somebody chooses another plan."""
+        stripe = self._stripe.v1
+        [price] = stripe.prices.list({"lookup_keys": [f"clawstack_{plan}_month"]}).data
+        subscription = self._subscription()
+        item = subscription.to_dict()["items"]["data"][0]["id"]
+        stripe.subscriptions.update(subscription.id, {"items": [{"id": item, "price": price.id}]})
+
+    def cancel(self) -> None:
+        """End the subscription at once."""
+        self._stripe.v1.subscriptions.cancel(self._subscription().id)
+
+    @property
+    def _stripe(self) -> StripeClient:
+        return StripeClient(STRIPE_KEY, base_addresses={"api": self.world.urls.stripe})
+
+    def _subscription(self) -> Subscription:
+        found = self._stripe.v1.subscriptions.list({"status": "active", "limit": 100})
+        [mine] = [
+            item for item in found.auto_paging_iter() if item.to_dict()["metadata"].get("signup_id") == self.signup_id
+        ]
+        return mine
 
 
 def _listener(port: int) -> int | None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-import stripe
 
 from clawstack.naming import namespace_name
-from services.demo.world import STRIPE_KEY
 from tests.e2e.in_cluster.conftest import ROLES
 from tests.e2e.in_cluster.installing import NAMESPACE
 
@@ -63,11 +61,7 @@ def test_what_the_worker_looks_at_is_told_from_its_pod(parent, hand):
 
 def test_a_plan_change_resizes_the_pod_with_the_workers_own_rights(parent, world, hand):
     before = hand.get("pod", "gateway-0", "-n", namespace_name(parent.slug))
-    client = _client(world)
-    [price] = client.v1.prices.list({"lookup_keys": ["clawstack_pro_month"]}).data
-    subscription = _subscription(client, parent)
-    item = subscription.to_dict()["items"]["data"][0]["id"]
-    client.v1.subscriptions.update(subscription.id, {"items": [{"id": item, "price": price.id}]})
+    parent.change_plan("pro")
     world.await_(lambda: parent.tenant["plan"] == "pro" and parent.tenant["converged"], "the plan", seconds=120)
     after = hand.get("pod", "gateway-0", "-n", namespace_name(parent.slug))
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
@@ -90,11 +84,13 @@ def test_a_worker_pod_that_is_killed_in_the_middle_is_replaced_and_the_cell_gets
     # What still ran of the old pod may have got as far as to be told that its token is not known any more.
     assert before
     assert set(before) <= {"interrupted", "failed"}
-    _cancel(world, other)
+    other.cancel()
+    other.await_state("deleted", seconds=300)
 
 
 def test_a_cancelled_subscription_takes_the_cell_and_leaves_the_platform(parent, world, hand):
-    _cancel(world, parent)
+    parent.cancel()
+    parent.await_state("deleted", seconds=300)
     assert hand.get("namespace", namespace_name(parent.slug)) is None
     backups = json.loads(world.run("backup", "list", parent.slug, "--json"))
     assert {backup["reason"] for backup in backups} >= {"destroy"}
@@ -102,21 +98,3 @@ def test_a_cancelled_subscription_takes_the_cell_and_leaves_the_platform(parent,
         "exec", "deploy/clawstack-worker", "-n", NAMESPACE, "--", "ls", f"/var/lib/clawstack/backups/{parent.slug}"
     )
     assert ".tar.gz.enc" in kept
-
-
-def _client(world):
-    return stripe.StripeClient(STRIPE_KEY, base_addresses={"api": world.urls.stripe})
-
-
-def _cancel(world, customer):
-    client = _client(world)
-    client.v1.subscriptions.cancel(_subscription(client, customer).id)
-    customer.await_state("deleted", seconds=300)
-
-
-def _subscription(client, customer):
-    found = client.v1.subscriptions.list({"status": "active", "limit": 100})
-    [mine] = [
-        item for item in found.auto_paging_iter() if item.to_dict()["metadata"].get("signup_id") == customer.signup_id
-    ]
-    return mine

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-import stripe
 
 from clawstack.naming import namespace_name
-from services.demo.world import STRIPE_KEY
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -68,7 +66,7 @@ def test_a_message_to_a_suspended_assistant_is_answered_when_it_is_resumed(paren
 def test_a_plan_change_restarts_nothing(parent, ground, pod_of):
     before = pod_of(parent.slug)
     limits = before["spec"]["containers"][0]["resources"]["limits"]
-    _change_plan(ground, parent, "pro")
+    parent.change_plan("pro")
     parent.world.await_(lambda: parent.tenant["plan"] == "pro" and parent.tenant["converged"], "the plan", seconds=120)
     parent.await_state("healthy")
     after = pod_of(parent.slug)
@@ -100,7 +98,7 @@ def test_what_somebody_changed_by_hand_is_found_and_repaired(parent, ground, han
 
 
 def test_the_cancelled_subscription_takes_everything_along(parent, ground, hand):
-    _client(ground).v1.subscriptions.cancel(_subscription(ground, parent).id)
+    parent.cancel()
     parent.await_state("deleted", seconds=300)
     assert hand.get("namespace", namespace_name(parent.slug)) is None
     volumes = (hand.get("persistentvolumes") or {"items": []})["items"]
@@ -111,24 +109,3 @@ def test_the_cancelled_subscription_takes_everything_along(parent, ground, hand)
 
 def _container(pod):
     return next(status for status in pod["status"]["containerStatuses"] if status["name"] == "gateway")
-
-
-def _client(ground):
-    return stripe.StripeClient(STRIPE_KEY, base_addresses={"api": ground.world.urls.stripe})
-
-
-def _subscription(ground, customer):
-    found = _client(ground).v1.subscriptions.list({"status": "active", "limit": 100})
-    [mine] = [
-        item for item in found.auto_paging_iter() if item.to_dict()["metadata"].get("signup_id") == customer.signup_id
-    ]
-    return mine
-
-
-def _change_plan(ground, customer, plan):
-    """What Stripe's customer portal does when somebody chooses another plan."""
-    client = _client(ground)
-    [price] = client.v1.prices.list({"lookup_keys": [f"clawstack_{plan}_month"]}).data
-    subscription = _subscription(ground, customer)
-    item = subscription.to_dict()["items"]["data"][0]["id"]
-    client.v1.subscriptions.update(subscription.id, {"items": [{"id": item, "price": price.id}]})

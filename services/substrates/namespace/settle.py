@@ -98,20 +98,23 @@ class Settling:
             await self._cell.nudge()
         else:
             await self._adjust(pod, stateful_set)
-        pod = await self._wait_ready(before)
+        pod = await self._wait_ready(before, old=pod)
         await self._refresh_config(pod)
         await stopping.note_used(self._cell)
 
     async def _adjust(self, pod: Pod, stateful_set: StatefulSet) -> None:
         """Bring the pod that is there to the template: nothing, a resize, or a new pod."""
         if is_stuck(pod):
-            self._tell("The gateway's pod failed before; it gets a fresh start.")
-            await self._replace(pod)
+            await self._start_afresh(pod)
         elif reason := needs_new_pod(pod, stateful_set):
             self._tell(f"The gateway is restarted: {reason}.")
             await self._replace(pod)
         elif resources := wanted_resize(pod, stateful_set):
             await self._resize(resources)
+
+    async def _start_afresh(self, pod: Pod) -> None:
+        self._tell("The gateway's pod failed before; it gets a fresh start.")
+        await self._replace(pod)
 
     async def _replace(self, pod: Pod) -> None:
         await self._cell.cluster.delete_pod(pod)
@@ -143,8 +146,12 @@ class Settling:
         else:
             self._tell(f"The volume keeps its size, since the cluster cannot let it grow ({refused}).")
 
-    async def _wait_ready(self, before: frozenset[EventKey]) -> Pod:
-        """The pod, once its gateway answers. Between thorough looks only the pod is asked for."""
+    async def _wait_ready(self, before: frozenset[EventKey], *, old: Pod | None) -> Pod:
+        """The pod, once its gateway answers. Between thorough looks only the pod is asked for.
+
+        A failure of the `old` pod is not this operation's: one whose gateway was just being tried again looked well
+        when it was adjusted. It gets its fresh start here, once, since the next pod is another one.
+        """
         began = since = time.monotonic()
         looked, told, code = -math.inf, "", ""
         while True:
@@ -163,6 +170,9 @@ class Settling:
                     code, since = verdict.code, now
                 allowed = self._patience.ready if verdict.patience is None else verdict.patience
                 if now - since >= allowed or now - began >= self._patience.ready:
+                    if view.pod is not None and _is_same(view.pod, old) and is_stuck(view.pod):
+                        await self._start_afresh(view.pod)
+                        continue
                     raise await self._failure(verdict, view.pod)
             await asyncio.sleep(self._patience.poll)
 
@@ -204,3 +214,7 @@ class Settling:
                 return True
             await asyncio.sleep(self._patience.poll)
         return False
+
+
+def _is_same(pod: Pod, other: Pod | None) -> bool:
+    return bool(pod.metadata and other and other.metadata and pod.metadata.uid == other.metadata.uid)

@@ -32,6 +32,7 @@ OWNED = "from pathlib import Path; from toolchain.cluster.lifecycle import start
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
     assert attach() is None, "a test cluster runs; end it with `python -m toolchain cluster stop`"
+    stop()  # what a session that was killed left: its record, and what it changed on the machine
     yield
     stop()
 

@@ -322,6 +322,42 @@ async def test_a_gateway_that_refuses_its_configuration_is_told_with_its_last_li
     assert caught.value.code == "gateway_refused_config"
 
 
+async def test_a_gateway_that_was_just_being_tried_again_gets_its_fresh_start_when_that_fails(bench: Bench) -> None:
+    """The old pod's attempt began before the update: it looked well when the pod was adjusted, and then refused."""
+    bench.cluster.broken_pod = {"ready": False}
+    spec = bench.spec()
+    bench.up(spec)
+    old = bench.cluster.find("Pod", "gateway-0")
+    assert old is not None
+    bench.cluster.broken_pod = None
+
+    def refuses(calls: int) -> None:
+        if calls == 10:
+            old["status"]["containerStatuses"][0]["state"] = {"terminated": {"exitCode": 78}}
+
+    bench.cluster.on_call = refuses
+    await bench.driver.settle(spec, tell=bench.told.append)
+
+    after = bench.cluster.find("Pod", "gateway-0")
+    assert after is not None
+    assert after["metadata"]["uid"] != old["metadata"]["uid"]
+    assert [path for verb, path in bench.cluster.calls if verb == "DELETE"] == [
+        "/api/v1/namespaces/cell-anna/pods/gateway-0"
+    ]
+
+
+async def test_a_fresh_start_that_fails_as_well_needs_attention(bench: Bench) -> None:
+    bench.cluster.broken_pod = {"ready": False, "state": {"terminated": {"exitCode": 78}}}
+    spec = bench.spec()
+    bench.up(spec)
+    bench.live()
+
+    with pytest.raises(NeedsAttentionError, match="refuses to start"):
+        await bench.driver.settle(spec, tell=bench.told.append)
+
+    assert [verb for verb, _ in bench.cluster.calls].count("DELETE") == 1
+
+
 async def test_a_missing_right_is_named(bench: Bench) -> None:
     bench.cluster.refuse["GET", "gateway"] = (403, 'statefulsets.apps "gateway" is forbidden: User "u" cannot get')
 

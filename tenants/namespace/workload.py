@@ -80,6 +80,9 @@ def gateway_pod(spec: CellSpec, settings: NamespaceSettings, environment: Mappin
         "serviceAccountName": NAME,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # The kernel ignores a SIGTERM to the first process of a namespace while that has no handler for it: a gateway
+        # that is still starting would sit out the whole grace period (measured: 330 s). So the pause container is first.
+        "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "securityContext": pod_security(),
         **placement(spec, settings),

@@ -18,7 +18,17 @@ from lightkube.resources.core_v1 import Pod
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from services.substrates.namespace import stopping
-from services.substrates.namespace.judge import POD, Phase, Verdict, View, is_stuck, judge, talker, wants_pod
+from services.substrates.namespace.judge import (
+    POD,
+    Phase,
+    Verdict,
+    View,
+    gateway_began,
+    is_stuck,
+    judge,
+    talker,
+    wants_pod,
+)
 from services.substrates.namespace.objects import CellObjects, EventKey, event_keys
 from services.substrates.namespace.resources import (
     has_resources,
@@ -98,7 +108,7 @@ class Settling:
             await self._cell.nudge()
         else:
             await self._adjust(pod, stateful_set)
-        pod = await self._wait_ready(before, old=pod)
+        pod = await self._wait_ready(before, old=pod if pod is not None and gateway_began(pod) else None)
         await self._refresh_config(pod)
         await stopping.note_used(self._cell)
 

@@ -117,6 +117,28 @@ async def test_a_suspended_cell_keeps_its_memory_and_another_can_be_filled_with_
     assert cells.run(heir.slug, f"stat -c %a /cell/{heir.slug}/state").strip() == "700"
 
 
+async def test_a_gateway_that_is_still_starting_ends_at_once_when_it_is_told_to(cells: Cells) -> None:
+    """Node.js handles signals only after some seconds; until then the kernel's default must hold."""
+    spec = cells.spec()
+    cells.up(spec)
+    await _running(cells, spec)
+    began = time.monotonic()
+
+    await cells.driver.release(spec, tell=cells.told.append)
+
+    assert time.monotonic() - began < 60, "the pod's grace period is 330 s"
+
+
+async def _running(cells: Cells, spec: CellSpec) -> None:
+    """Return as soon as the gateway's container runs."""
+    state = "jsonpath={.status.containerStatuses[0].state}"
+    async with asyncio.timeout(60):
+        while "running" not in cells.kubectl(
+            "get", "pod", "gateway-0", "-n", namespace_name(spec.slug), "-o", state, check=False
+        ):
+            await asyncio.sleep(0.1)
+
+
 async def test_an_image_that_is_nowhere_needs_attention(cells: Cells) -> None:
     spec = cells.spec()
     absent = cells.settings.model_copy(update={"image": cells.settings.image[:-6] + "000000"})

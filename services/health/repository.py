@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, and_, cast, column, exists, func, or_, select, table
+from sqlalchemy import ColumnElement, String, and_, cast, column, exists, func, or_, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.provisioner.tables import Cell, CellLease, Operation, Tenant
@@ -39,6 +41,14 @@ async def is_unattended(session: AsyncSession, tenant_id: uuid.UUID) -> bool:
         Tenant.id == tenant_id, Tenant.deleted_at.is_(None), ~_has_job(), ~_is_held(), ~_is_running()
     )
     return (await session.execute(query)).first() is not None
+
+
+async def note_seen(session: AsyncSession, tenant_ids: Collection[uuid.UUID], *, at: datetime) -> None:
+    """Their cells were seen to be what the rows say. Rows that somebody works on are left to them."""
+    free = select(Tenant.id).where(Tenant.id.in_(tenant_ids)).with_for_update(skip_locked=True)
+    # Whoever wrote in the meantime saw the cell later.
+    later = func.greatest(Tenant.observed_at, at)
+    await session.execute(update(Tenant).where(Tenant.id.in_(free)).values(observed_at=later))
 
 
 async def known_slugs(session: AsyncSession) -> frozenset[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import event, select, text, update
 
 from services.database.base import utcnow
 from services.health.sweep import Sweep
-from services.provisioner.tables import CellLease, Operation, Tenant
+from services.provisioner.tables import Cell, CellLease, Operation, Tenant
 from services.provisioner.vocabulary import Observed
 from services.substrates.protocol import Orphan, Sighting
 from tests.integration.provisioner.rig import Rig
@@ -56,6 +56,47 @@ async def test_what_is_as_it_should_be_is_left_alone(rig: Rig) -> None:
     assert (report.looked_at, report.repairs, report.resumed, report.orphans) == (1, 0, 0, ())
     assert (await rig.tenant(tenant)).state == "healthy"
     assert await rig.idle()
+
+
+async def test_when_a_cell_was_last_seen_well_is_kept_but_for_rows_that_somebody_works_on(rig: Rig) -> None:
+    tenant = await healthy(rig)
+    before = (await rig.tenant(tenant)).observed_at
+    assert before is not None
+    sweep, _ = sweep_of(rig)
+    async with rig.platform.database.transaction() as session:
+        await session.execute(select(Tenant).with_for_update())
+        async with asyncio.timeout(10):
+            await sweep.run()
+        assert (await rig.tenant(tenant)).observed_at == before
+
+    await sweep.run()
+
+    after = (await rig.tenant(tenant)).observed_at
+    assert after is not None
+    assert after > before
+
+
+async def test_cells_that_are_as_they_were_cost_no_statement_each(rig: Rig) -> None:
+    tenants = [await rig.create() for _ in range(6)]
+    async with rig.platform.database.transaction() as session:
+        await session.execute(text("DELETE FROM procrastinate_jobs"))
+        session.add_all(
+            Cell(tenant_id=tenant.id, port=30000 + number, stack=tenant.slug, backend_url="file:///nowhere")
+            for number, tenant in enumerate(tenants)
+        )
+        await session.execute(update(Tenant).values(state="healthy", observed_state="running", observed_generation=1))
+    for tenant in tenants:
+        (rig.probe.folder / "cells").mkdir(exist_ok=True)
+        (rig.probe.folder / "cells" / tenant.slug).write_text('{"desired": "running"}')
+    statements: list[str] = []
+    engine = rig.platform.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    sweep, _ = sweep_of(rig)
+
+    report = await sweep.run()
+
+    assert (report.looked_at, report.repairs, report.resumed) == (6, 0, 0)
+    assert len(statements) == 3, statements
 
 
 async def test_a_cell_that_vanished_is_degraded_and_built_again(rig: Rig) -> None:

@@ -8,11 +8,15 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from toolchain import pins
 from toolchain.paths import slot
 from toolchain.surroundings import Surroundings, executable
+
+LAUNCHER_MARK: Final = "# Written by `python -m toolchain setup plugins`."
+"""In the head of the `pulumi` that the set-up leaves beside the interpreter."""
+_HEAD: Final = 200
 
 PluginKind = Literal["language", "resource"]
 PulumiOrigin = Literal["installed", "release", "built"]
@@ -75,8 +79,15 @@ def _installed_pulumi(around: Surroundings) -> Found | None:
 
 
 def _is_ours(around: Surroundings, candidate: Path) -> bool:
-    """Whether it is in the cache, or the launcher that the set-up leaves beside the interpreter."""
-    return candidate.is_relative_to(around.cache) or candidate.parent == around.interpreter.parent
+    """Whether it is in the cache, or a launcher, also another checkout's: that one would bring its own plugins."""
+    beside = candidate.parent == around.interpreter.parent
+    return candidate.is_relative_to(around.cache) or beside or is_launcher(candidate)
+
+
+def is_launcher(file: Path) -> bool:
+    """Whether the set-up, of this checkout or of another one, wrote it."""
+    with file.open("rb") as content:
+        return LAUNCHER_MARK.encode() in content.read(_HEAD)
 
 
 def find_node(around: Surroundings) -> Found | None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from clawstack.errors import NeedsAttentionError
 from toolchain import pins
 from toolchain.building import place
-from toolchain.finding import Found, find_pulumi, pulumi_built
+from toolchain.finding import LAUNCHER_MARK, Found, find_pulumi, is_launcher, pulumi_built
 from toolchain.plugin_choice import (
     WANTED,
     PluginChoice,
@@ -29,7 +29,6 @@ from toolchain.steps import release
 from toolchain.surroundings import Downloads, Surroundings, executable
 
 _SCRIPT: Final = "pulumi-language-python-exec"
-_MARK: Final = "# Written by `python -m toolchain setup plugins`."
 
 
 def ensure(around: Surroundings, console: Console) -> None:
@@ -108,12 +107,12 @@ def write_launcher(around: Surroundings, pulumi: Found, choices: tuple[PluginCho
     A `pulumi` that somebody else put there is left alone.
     """
     launcher = around.interpreter.parent / "pulumi"
-    foreign = launcher.exists() and _MARK.encode() not in launcher.read_bytes()[:200]
+    foreign = launcher.exists() and not is_launcher(launcher)
     if foreign or not os.access(launcher.parent, os.W_OK):
         return
     folders = [str(folder) for folder in plugin_path(around, choices)]
     path = shlex.quote(os.pathsep.join(folders))
-    text = f'#!/bin/sh\n{_MARK}\nPATH={path}:"$PATH" exec {shlex.quote(str(pulumi.path))} "$@"\n'
+    text = f'#!/bin/sh\n{LAUNCHER_MARK}\nPATH={path}:"$PATH" exec {shlex.quote(str(pulumi.path))} "$@"\n'
     scratch = launcher.with_name(f".pulumi-{os.getpid()}")
     scratch.write_text(text)
     scratch.chmod(0o755)

@@ -47,6 +47,16 @@ def test_the_launcher_beside_the_interpreter_is_never_taken_for_an_installation(
     assert find_pulumi(around) is None
 
 
+def test_the_launcher_of_another_checkout_is_never_taken_for_an_installation(tmp_path: Path) -> None:
+    """Somebody works in one checkout while the environment of another is active: its plugins are not wanted here."""
+    around = machine(tmp_path, path=(tmp_path / "other" / "bin",))
+    launcher = tool(tmp_path / "other" / "bin" / "pulumi", NEW_PULUMI)
+    assert find_pulumi(around) is not None
+    shebang, rest = launcher.read_text().split("\n", 1)
+    launcher.write_text(f"{shebang}\n{finding.LAUNCHER_MARK}\n{rest}")
+    assert find_pulumi(around) is None
+
+
 def test_node_from_npm_goes_before_one_on_path_and_an_old_one_is_no_node(tmp_path: Path) -> None:
     around = machine(tmp_path, path=(tmp_path / "bin",))
     tool(tmp_path / "bin" / "node", "v20.20.2")

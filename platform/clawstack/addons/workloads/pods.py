@@ -99,6 +99,9 @@ def _pod(settings: Workloads, role: Role, variables: list[Document]) -> Document
         "serviceAccountName": name_of(role),
         "automountServiceAccountToken": role is Role.WORKER,
         "enableServiceLinks": False,
+        # The pause container is the first process: it collects what a killed engine leaves behind, and a service that is
+        # still starting does not ignore SIGTERM, as the first process of a namespace would.
+        "shareProcessNamespace": True,
         "priorityClassName": PRIORITY,
         "terminationGracePeriodSeconds": _GRACE[role],
         **pull,

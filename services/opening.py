@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 from alembic.util.exc import CommandError
@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from clawstack import logs
+from clawstack.background import background
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
@@ -69,18 +70,6 @@ def prepare_data_dir(folder: Path) -> None:
             code="bad_data_folder",
             remedy="Set CLAWSTACK_DATA_DIR to a folder of your own.",
         ) from error
-
-
-@asynccontextmanager
-async def background(work: Coroutine[Any, Any, None], *, name: str) -> AsyncIterator[None]:
-    """`work` beside what is inside; cancelled and awaited at the end."""
-    task = asyncio.create_task(work, name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def _make(folder: Path, mode: int) -> None:

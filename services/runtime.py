@@ -12,6 +12,7 @@ import uvicorn
 from typing_extensions import override
 
 from clawstack import logs
+from clawstack.background import background
 from clawstack.errors import NeedsAttentionError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
@@ -20,7 +21,7 @@ from services.factory import VERSION, build_others, build_parts, create_app
 from services.health.endpoints import create_router as create_health_router
 from services.jobs.metrics import JobMetrics
 from services.jobs.worker import run_worker
-from services.opening import background, opened_platform
+from services.opening import opened_platform
 from services.parts import Part
 from services.roles import Role
 
@@ -28,6 +29,8 @@ log = logs.get_logger(__name__)
 
 _SHUTDOWN_SECONDS = 3
 """Long polls and event streams are cut after this; their clients come back."""
+_LETTING_GO_SECONDS = 120
+"""A worker lets go of its cells first: `operation_grace`, twice over, and what the engine needs to end."""
 
 
 class _Server(uvicorn.Server):
@@ -70,7 +73,7 @@ async def _worker(platform: Platform, parts: tuple[Part, ...]) -> AsyncIterator[
         concurrency=platform.settings.worker_concurrency + 4,
         metrics=JobMetrics(platform.metrics),
     )
-    async with background(work, name="worker"):
+    async with background(work, name="worker", patience=_LETTING_GO_SECONDS):
         yield
 
 

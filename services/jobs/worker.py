@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 
 import procrastinate
 import psycopg
 from procrastinate import exceptions
 
+from clawstack.background import end
 from clawstack.logs import get_logger
 from services.database.connection import session_conninfo
 from services.jobs.metrics import JobMetrics
@@ -85,9 +85,7 @@ class _watched:  # noqa: N801 - used like a function
         self._task = asyncio.create_task(self._loop(), name="watch-jobs")
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
 
     async def _loop(self) -> None:
         while True:

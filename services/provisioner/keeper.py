@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Final, Self
 
+from clawstack.background import end
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.database.connection import Database
@@ -42,9 +43,7 @@ class LeaseKeeper:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
         with suppress(TemporaryError):  # a database that is away: the lease ends by itself
             async with self._database.transaction() as session:
                 await leases.release(session, self.grant)

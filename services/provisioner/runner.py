@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clawstack.background import background
 from clawstack.errors import ClawstackError, PermanentError, TemporaryError
 from clawstack.logs import get_logger
 from services.context import Platform
@@ -222,13 +223,8 @@ class OperationRunner:
     @asynccontextmanager
     async def _cancellable(self, operation_id: uuid.UUID, control: Control) -> AsyncIterator[None]:
         """Stop `control` once somebody asks for the operation's end."""
-        watch = asyncio.create_task(self._watch(operation_id, control), name=f"cancel-{operation_id}")
-        try:
+        async with background(self._watch(operation_id, control), name=f"cancel-{operation_id}"):
             yield
-        finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
 
     async def _watch(self, operation_id: uuid.UUID, control: Control) -> None:
         while True:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clawstack.background import background
 from clawstack.logs import get_logger
 from services.context import Platform
 from services.parts import Part
@@ -164,13 +165,8 @@ class _Router:
 @asynccontextmanager
 async def _kept_going(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     """`work` in the background; begun again when something nobody thought of ended it."""
-    task = asyncio.create_task(_again_and_again(work), name=f"telegram-{work.__qualname__}")
-    try:
+    async with background(_again_and_again(work), name=f"telegram-{work.__qualname__}"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _again_and_again(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

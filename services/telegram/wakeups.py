@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from typing import Final
 
 import psycopg
 
+from clawstack.background import background
 from clawstack.logs import get_logger
 
 log = get_logger(__name__)
@@ -52,13 +53,8 @@ class Wakeups:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listen for as long as the context lasts."""
-        task = asyncio.create_task(self._listen_forever(), name="telegram-wakeups")
-        try:
+        async with background(self._listen_forever(), name="telegram-wakeups"):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def ready(self) -> None:
         """Returns once the first connection listens."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
+from clawstack.background import end
 from services.database.connection import Database
 from services.telegram.errors import BotApiError
 from services.telegram.metrics import Metrics
@@ -136,9 +137,7 @@ class Polls:
                 yield poll
         finally:
             self._metrics.waiting_polls.dec()
-            hang_up.cancel()
-            with suppress(asyncio.CancelledError):
-                await hang_up
+            await end(hang_up)
 
     async def _begin(self, tenant_id: uuid.UUID, wish: PollWish, poll: _Poll) -> list[Waiting]:
         async with self._database.transaction() as session:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from procrastinate.exceptions import ConnectorException
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
@@ -92,6 +93,27 @@ async def test_a_cancelled_worker_ends_and_is_not_begun_again(database, postgres
         async with asyncio.timeout(20):
             await worker
     assert worker.done()
+
+
+class _LosesItsCancellation(JobMetrics):
+    """As a connection that breaks in the moment in which whoever waits for its answer is cancelled."""
+
+    async def note(self, app):
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            raise ConnectorException from None
+
+
+async def test_a_cancellation_that_gets_lost_beside_the_worker_holds_nobody_up(database, postgres_url):
+    done: list[str] = []
+    metrics = _LosesItsCancellation(CollectorRegistry())
+    worker = asyncio.create_task(run_worker(postgres_url, (_part(done),), name="w", concurrency=2, metrics=metrics))
+    await _defer(database, "x")
+    await _until(lambda: done == ["x"])
+    worker.cancel()
+    await asyncio.wait({worker}, timeout=30)
+    assert worker.cancelled() or worker.result() is None
 
 
 async def test_only_what_a_free_worker_could_begin_counts_as_waiting(database, postgres_url):

@@ -74,13 +74,16 @@ class Probe(PlainProvider):
     def _call(self, op: str, properties: dict[str, Any]) -> str:
         plain = reveal(properties)
         folder, slug = Path(plain["folder"]), str(plain["slug"])
-        self._mark(op, folder, slug, "begin")
         thing = folder / "cells" / slug
         thing.parent.mkdir(exist_ok=True)
         if op == "delete":
             thing.unlink(missing_ok=True)
         else:
-            thing.write_text(json.dumps({"desired": plain["desired"], "nonce": plain["nonce"]}))
+            scratch = folder / f".{slug}-{os.getpid()}"
+            scratch.write_text(json.dumps({"desired": plain["desired"], "nonce": plain["nonce"]}))
+            scratch.replace(thing)
+        # Whoever waits for this mark may kill right after it, and counts on what was made.
+        self._mark(op, folder, slug, "begin")
         while (folder / f"hold-{op}-{slug}").exists():
             time.sleep(0.02)
         failure = folder / f"fail-{op}-{slug}"

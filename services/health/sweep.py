@@ -39,6 +39,7 @@ class _Outcome(Enum):
     UNCHANGED = auto()
     """Its cell is as it should be and as it was: nothing is to be written but when that was seen."""
     NOTED = auto()
+    """What was seen is written down, unless something began in the meantime."""
     REPAIR = auto()
     """A repair was asked for."""
 
@@ -82,7 +83,7 @@ class Sweep:
             for candidate, outcome in zip(candidates, outcomes, strict=True)
             if outcome is _Outcome.UNCHANGED
         ]
-        # Most cells, most of the time. A transaction for each cost more than all the looks at 500 cells (measured).
+        # Most cells, most of the time: a transaction for each would be most of the sweep's statements.
         async with self._database.transaction() as session:
             await repository.note_seen(session, unchanged, at=began)
         return _report(outcomes, orphans=await self._report_orphans())

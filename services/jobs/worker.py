@@ -9,7 +9,7 @@ import procrastinate
 import psycopg
 from procrastinate import exceptions
 
-from clawstack.background import end
+from clawstack.background import background
 from clawstack.logs import get_logger
 from services.database.connection import session_conninfo
 from services.jobs.metrics import JobMetrics
@@ -47,7 +47,7 @@ async def run_worker(
     while True:
         app = create_jobs_app(database_url, parts)
         try:
-            async with app.open_async(), _watched(app, metrics):
+            async with app.open_async(), background(_watch_jobs(app, metrics), name="watch-jobs"):
                 await app.run_worker_async(
                     queues=[DEFAULT_QUEUE],
                     name=name,
@@ -74,27 +74,15 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-class _watched:  # noqa: N801 - used like a function
-    """Starts jobs of dead workers again and notes how many wait, while the block runs."""
-
-    def __init__(self, app: procrastinate.App, metrics: JobMetrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._loop(), name="watch-jobs")
-
-    async def __aexit__(self, *_: object) -> None:
-        await end(self._task)
-
-    async def _loop(self) -> None:
-        while True:
-            try:
-                await retry_stalled_jobs(self._app)
-                await self._metrics.note(self._app)
-            except (psycopg.Error, exceptions.ConnectorException) as error:
-                log.warning("jobs_not_checked", error=type(error).__name__)
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
+async def _watch_jobs(app: procrastinate.App, metrics: JobMetrics) -> None:
+    """Start jobs of dead workers again and note how many wait, over and over."""
+    while True:
+        try:
+            await retry_stalled_jobs(app)
+            await metrics.note(app)
+        except (psycopg.Error, exceptions.ConnectorException) as error:
+            log.warning("jobs_not_checked", error=type(error).__name__)
+        await asyncio.sleep(_HEARTBEAT_SECONDS)
 
 
 async def retry_stalled_jobs(app: procrastinate.App) -> int:

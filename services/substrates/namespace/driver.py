@@ -17,7 +17,7 @@ from services.provisioner.vocabulary import Observed
 from services.substrates.namespace import fingerprints
 from services.substrates.namespace.board import CELLS, Board
 from services.substrates.namespace.cluster import Cluster
-from services.substrates.namespace.judge import Phase, Verdict, View, gateway_began, judge, talker
+from services.substrates.namespace.judge import Phase, Verdict, View, gateway_began, is_same, judge, talker
 from services.substrates.namespace.keeping import Keeping
 from services.substrates.namespace.objects import CellObjects
 from services.substrates.namespace.settle import Patience, Settling
@@ -127,7 +127,7 @@ class NamespaceDriver(SubstrateDriver):
                 yield line
             await asyncio.sleep(_POLL)
             before, pod = pod, await self._cell(slug).pod()
-            if pod is not None and not _is_same(before, pod):
+            if pod is not None and not is_same(before, pod):
                 return
             # A new run of the container is told from its first line on; a stream that broke goes on where it was.
             tail = None if pod is not None and _runs(pod) != _runs(before) else 0
@@ -207,10 +207,6 @@ def _slug_of_volume(volume: PersistentVolume) -> str | None:
     prefix = namespace_name("x").removesuffix("x")
     name = claim.namespace if claim else None
     return name.removeprefix(prefix) if name and name.startswith(prefix) else None
-
-
-def _is_same(one: Pod, other: Pod) -> bool:
-    return bool(one.metadata and other.metadata and one.metadata.uid == other.metadata.uid)
 
 
 def _runs(pod: Pod) -> int:

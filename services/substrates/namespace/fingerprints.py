@@ -36,7 +36,7 @@ def _mounts(item: Mapping[str, Any]) -> Any:
 
 
 def _plain(group: str, version: str, kind: str, plural: str) -> type[GenericNamespacedResource]:
-    """Objects of a kind as they come: a sweep reads thousands, and the library's typed ones take several times as long."""
+    """Objects of a kind as they come: a sweep reads thousands, and needs none of them as the library's classes."""
     info = ApiInfo(resource=ResourceDef(group, version, kind), plural=plural, verbs=["global_list", "list"])
     return type(kind, (GenericNamespacedResource,), {"_api_info": info})
 

@@ -138,6 +138,11 @@ def judge_keeper(view: View) -> Verdict:
     return _before_start(view)
 
 
+def is_same(pod: Pod, other: Pod | None) -> bool:
+    """Whether both are the very same pod: the next one has its name, and another uid."""
+    return bool(pod.metadata and other and other.metadata and pod.metadata.uid == other.metadata.uid)
+
+
 def is_stuck(pod: Pod) -> bool:
     """Whether it failed, and Kubernetes waits longer and longer before it tries again: a new pod is tried at once."""
     status = pod.status

@@ -24,6 +24,7 @@ from services.substrates.namespace.judge import (
     Verdict,
     View,
     gateway_began,
+    is_same,
     is_stuck,
     judge,
     talker,
@@ -180,7 +181,7 @@ class Settling:
                     code, since = verdict.code, now
                 allowed = self._patience.ready if verdict.patience is None else verdict.patience
                 if now - since >= allowed or now - began >= self._patience.ready:
-                    if view.pod is not None and _is_same(view.pod, old) and is_stuck(view.pod):
+                    if view.pod is not None and is_same(view.pod, old) and is_stuck(view.pod):
                         await self._start_afresh(view.pod)
                         continue
                     raise await self._failure(verdict, view.pod)
@@ -224,7 +225,3 @@ class Settling:
                 return True
             await asyncio.sleep(self._patience.poll)
         return False
-
-
-def _is_same(pod: Pod, other: Pod | None) -> bool:
-    return bool(pod.metadata and other and other.metadata and pod.metadata.uid == other.metadata.uid)

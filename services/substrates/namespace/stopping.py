@@ -14,7 +14,7 @@ from typing import Final
 from lightkube.resources.core_v1 import PersistentVolumeClaim, Pod
 
 from clawstack.errors import TemporaryError
-from services.substrates.namespace.judge import Phase, View, judge
+from services.substrates.namespace.judge import Phase, View, is_same, judge
 from services.substrates.namespace.objects import CellObjects
 from services.substrates.protocol import Tell
 from tenants.namespace.workload import CLAIM
@@ -45,7 +45,7 @@ async def wait_gone(cell: CellObjects, pod: Pod, *, tell: Tell, seconds: float) 
     lost_since: float | None = None
     while True:
         live = await cell.pod()
-        if live is None or live.metadata is None or pod.metadata is None or live.metadata.uid != pod.metadata.uid:
+        if live is None or not is_same(live, pod):
             return
         now = time.monotonic()
         name = live.spec.nodeName if live.spec else None

@@ -18,13 +18,13 @@ from clawstack.crypto import MasterKey
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings, Upstream
-from services.context import Platform
-from services.database.connection import Database
 from services.factory import create_app
+from services.kit.context import Platform
+from services.kit.database.connection import Database
+from services.kit.vault.service import Vault
 from services.llm_proxy.limits import InFlight, RateLimit
 from services.llm_proxy.part import create_part
 from services.substrates.registry import Drivers
-from services.vault.service import Vault
 
 
 def _platform(vendor_url: str) -> Platform:

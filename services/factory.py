@@ -13,16 +13,16 @@ from clawstack.errors import NeedsAttentionError
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Profile, Settings
-from services.context import Platform
-from services.database.connection import Database
+from services.kit.context import Platform
+from services.kit.database.connection import Database
+from services.kit.vault.service import Vault
 from services.roles import Role
 from services.substrates.registry import Drivers
-from services.vault.service import Vault
 
 if TYPE_CHECKING:  # commands build a platform without serving it, and need not load FastAPI for that
     from fastapi import FastAPI
 
-    from services.parts import Part
+    from services.kit.parts import Part
 
 VERSION = "0.1.0"
 
@@ -84,8 +84,8 @@ def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
     """The ASGI application of these parts."""
     from fastapi import FastAPI  # late: a third of the start of commands that serve nothing
 
-    from services.http import errors
-    from services.http.middleware import BodyLimit, SecurityHeaders
+    from services.kit.http import errors
+    from services.kit.http.middleware import BodyLimit, SecurityHeaders
 
     parts = tuple(parts)
 

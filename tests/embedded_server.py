@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 
-from services.database.embedded import EmbeddedPostgres
+from services.kit.database.embedded import EmbeddedPostgres
 
 
 @contextmanager

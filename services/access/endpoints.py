@@ -11,7 +11,7 @@ from services.access import service
 from services.access.guard import Guard
 from services.access.schemas import IssuedToken, Me, MyUsage, Principal, Scope, TokenRequest, TokenView
 from services.access.usage import usage_of_customer
-from services.database.connection import Database
+from services.kit.database.connection import Database
 
 _KINDS = {"operator": TokenKind.OPERATOR, "customer": TokenKind.CUSTOMER}
 

@@ -14,7 +14,7 @@ from clawstack.logs import get_logger
 from services.access.errors import missing_scope, missing_token
 from services.access.schemas import Principal
 from services.access.service import authenticate
-from services.database.connection import Database
+from services.kit.database.connection import Database
 
 #: Puts the scheme into the OpenAPI document. The header itself is read by `bearer_of`, which is stricter.
 _SCHEME = HTTPBearer(auto_error=False, description="Token made by `clawstack token create`.")

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, Now
+from services.kit.database.base import Base, Now
 
 
 class ApiToken(Base):

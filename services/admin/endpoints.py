@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path
 from services.access.guard import Guard
 from services.admin import service
 from services.admin.schemas import CellView, Overview, SignupView
-from services.database.connection import Database
+from services.kit.database.connection import Database
 
 ShortPath = Annotated[str, Path(max_length=100)]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.access.guard import Guard
 from services.admin.endpoints import create_router
-from services.context import Platform
-from services.parts import Part
+from services.kit.context import Platform
+from services.kit.parts import Part
 
 
 def create_part(platform: Platform) -> Part:

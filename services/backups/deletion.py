@@ -12,7 +12,7 @@ from clawstack.errors import NotFoundError
 from services.backups import repository
 from services.backups.fetching import local_path, manifest_name, require_store
 from services.backups.tables import Backup
-from services.context import Platform
+from services.kit.context import Platform
 from services.provisioner.tables import Tenant
 
 

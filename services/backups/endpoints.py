@@ -9,7 +9,7 @@ from services.access.guard import Guard
 from services.access.schemas import Principal, Scope
 from services.backups import repository
 from services.backups.schemas import BackupView
-from services.database.connection import Database
+from services.kit.database.connection import Database
 from services.provisioner import service as tenants
 from services.provisioner.schemas import Page
 

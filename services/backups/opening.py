@@ -11,7 +11,7 @@ from pathlib import Path
 from clawstack.errors import ConflictError, NotFoundError, PermanentError
 from services.backups.fetching import fetched
 from services.backups.service import located
-from services.context import Platform
+from services.kit.context import Platform
 from tenants.backups.stream import decrypt
 
 

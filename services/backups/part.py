@@ -7,8 +7,8 @@ from services.backups import tasks
 from services.backups.endpoints import create_router
 from services.backups.stores.choosing import store_of
 from services.backups.uploading import Uploader, UploadMetrics
-from services.context import Platform
-from services.parts import Part
+from services.kit.context import Platform
+from services.kit.parts import Part
 
 
 def create_part(platform: Platform) -> Part:

@@ -14,7 +14,7 @@ from clawstack.errors import NotFoundError, PermanentError
 from services.backups import repository
 from services.backups.fetching import bring_here
 from services.backups.tables import Backup
-from services.context import Platform
+from services.kit.context import Platform
 from tenants.backups import archive
 from tenants.backups.archive import Archive, Manifest
 

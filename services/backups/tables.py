@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, Id, Now
+from services.kit.database.base import Base, Id, Now
 
 
 class Backup(Base):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import procrastinate
 
 from services.backups.uploading import Uploader
-from services.jobs.queue import DEFAULT_QUEUE
+from services.kit.jobs.queue import DEFAULT_QUEUE
 
 
 def register(uploader: Uploader) -> Callable[[procrastinate.App], None]:

@@ -20,7 +20,7 @@ from services.backups.fetching import ARCHIVE_SUFFIX, manifest_name
 from services.backups.stores.choosing import landing_folder, store_of
 from services.backups.stores.protocol import BackupStore, digest
 from services.backups.tables import Backup
-from services.context import Platform
+from services.kit.context import Platform
 
 log = get_logger(__name__)
 

@@ -9,7 +9,7 @@ from clawstack.logs import get_logger
 from clawstack.settings import Settings
 from services.billing import intake
 from services.billing.service import Billing
-from services.database.connection import Database
+from services.kit.database.connection import Database
 
 log = get_logger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from services.billing.intake import VerifiedEvent, parse
 from services.billing.tables import StripeEvent
-from services.jobs.queue import Job
+from services.kit.jobs.queue import Job
 
 REFETCH: Final = "billing.refetch_customer"
 RESOLVE: Final = "billing.resolve_event"

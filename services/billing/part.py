@@ -12,8 +12,8 @@ from services.billing.stripe_reader import StripeReader
 from services.billing.sweep import Sweep
 from services.billing.tasks import BillingTasks
 from services.billing.tenancy import ProvisionedTenants
-from services.context import Platform
-from services.parts import Part
+from services.kit.context import Platform
+from services.kit.parts import Part
 
 
 def create_part(platform: Platform) -> Part:

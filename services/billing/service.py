@@ -23,8 +23,8 @@ from services.billing.intake import VerifiedEvent
 from services.billing.ports import PaidTenant, Tenants
 from services.billing.repository import Turn
 from services.billing.tables import Customer, Signup
-from services.database.base import utcnow
-from services.jobs.queue import defer
+from services.kit.database.base import utcnow
+from services.kit.jobs.queue import defer
 
 log = get_logger(__name__)
 

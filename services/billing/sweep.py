@@ -14,9 +14,9 @@ from services.billing.intake import VerifiedEvent
 from services.billing.service import Billing
 from services.billing.stripe_reader import StripeReader
 from services.billing.tables import Subscription
-from services.database.base import utcnow
-from services.database.connection import Database
-from services.jobs.queue import defer
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
+from services.kit.jobs.queue import defer
 
 log = get_logger(__name__)
 

@@ -15,9 +15,9 @@ from services.billing.intake import parse
 from services.billing.service import IGNORED, SUPERSEDED, Billing
 from services.billing.stripe_reader import StripeReader
 from services.billing.sweep import Sweep
-from services.database.base import utcnow
-from services.database.connection import Database
-from services.jobs.queue import DEFAULT_QUEUE, Job, defer
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
+from services.kit.jobs.queue import DEFAULT_QUEUE, Job, defer
 
 log = get_logger(__name__)
 

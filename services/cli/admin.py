@@ -11,7 +11,7 @@ from services.cli.session import with_platform
 
 if TYPE_CHECKING:
     from services.admin.schemas import Overview
-    from services.context import Platform
+    from services.kit.context import Platform
 
 app = typer.Typer(no_args_is_help=True, help="Administration: prices at Stripe, an overview of the platform.")
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from services.cli.output import Output
 from services.cli.reading import tenant_by_slug
-from services.context import Platform
+from services.kit.context import Platform
 from services.provisioner.tables import Operation, OperationEvent, Tenant
 from services.provisioner.vocabulary import RESTING, TenantState
 

@@ -11,7 +11,7 @@ from services.cli.output import Output
 from services.cli.session import with_platform
 
 if TYPE_CHECKING:
-    from services.context import Platform
+    from services.kit.context import Platform
     from services.substrates.protocol import SubstrateDriver
 
 

@@ -13,7 +13,7 @@ from services.cli.output import Output, moment
 from services.cli.session import guarded, with_platform
 
 if TYPE_CHECKING:
-    from services.context import Platform
+    from services.kit.context import Platform
 
 app = typer.Typer(no_args_is_help=True, help="Operations: list them, read their events, cancel one.")
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ClawstackError, NotFoundError
 from services.backups.repository import latest_verified
 from services.backups.tables import Backup
-from services.context import Platform
+from services.kit.context import Platform
 from services.provisioner.tables import Cell, Operation, OperationEvent, Tenant
 
 _TENANT = (

@@ -15,7 +15,7 @@ from services.cli.output import Output
 
 if TYPE_CHECKING:  # `--help` and wrong arguments need neither settings nor database
     from clawstack.settings import Settings
-    from services.context import Platform
+    from services.kit.context import Platform
 
 T = TypeVar("T")
 

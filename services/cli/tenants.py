@@ -17,7 +17,7 @@ from services.provisioner.vocabulary import TenantState
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from services.context import Platform
+    from services.kit.context import Platform
     from services.provisioner.tables import Tenant
 
 app = typer.Typer(

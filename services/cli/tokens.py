@@ -11,7 +11,7 @@ from services.cli.output import Output, moment
 from services.cli.session import with_platform
 
 if TYPE_CHECKING:
-    from services.context import Platform
+    from services.kit.context import Platform
 
 app = typer.Typer(no_args_is_help=True, help="Operator tokens for the API: create, list, revoke.")
 
@@ -34,7 +34,7 @@ def create(
     async def work(platform: Platform) -> str:
         from clawstack.tokens import TokenKind  # late: keeps `--help` fast
         from services.access import service as access
-        from services.database.base import utcnow
+        from services.kit.database.base import utcnow
 
         expires = utcnow() + timedelta(days=days) if days else None
         async with platform.database.transaction() as session:

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from clawstack.errors import TemporaryError
-from services.database.connection import Database
+from services.kit.database.connection import Database
 
 
 def create_router(*, database: Database, metrics: CollectorRegistry, version: str) -> APIRouter:

@@ -7,10 +7,10 @@ from typing import Final
 
 import procrastinate
 
-from services.context import Platform
 from services.health.sweep import Sweep, run_quietly
-from services.jobs.queue import DEFAULT_QUEUE
-from services.parts import Part
+from services.kit.context import Platform
+from services.kit.jobs.queue import DEFAULT_QUEUE
+from services.kit.parts import Part
 
 SWEEP: Final = "health.sweep"
 _MINUTE: Final = 60

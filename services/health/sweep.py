@@ -12,11 +12,11 @@ from typing import Final
 
 from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.logs import get_logger
-from services.database.base import utcnow
-from services.database.connection import Database
 from services.health import repository
 from services.health.judgement import Look, Verdict, judge, with_drift
 from services.health.repository import Candidate
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.provisioner import bookkeeping, desired
 from services.provisioner.decide import Pause, Rest, decide
 from services.provisioner.tables import Tenant

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
-from services.database.connection import Database
+from services.kit.database.connection import Database
 from services.llm_proxy import documents, errors
 from services.llm_proxy.authenticator import Authenticator
 from services.llm_proxy.errors import RefusedError

@@ -15,8 +15,8 @@ from typing import Final, Self
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from clawstack.plans import ModelPrice
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.llm_proxy import repository
 from services.llm_proxy.errors import monthly_limit, under_way
 from services.llm_proxy.metrics import Metrics

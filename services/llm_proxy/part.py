@@ -8,7 +8,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.context import Platform
+from services.kit.context import Platform
+from services.kit.parts import Part
 from services.llm_proxy.authenticator import Authenticator
 from services.llm_proxy.endpoints import AsgiClient, LlmProxy
 from services.llm_proxy.errors import unavailable
@@ -19,7 +20,6 @@ from services.llm_proxy.metrics import Metrics
 from services.llm_proxy.store import Store
 from services.llm_proxy.tasks import register
 from services.llm_proxy.upstream import Vendors
-from services.parts import Part
 
 #: An answer may take this part of a reservation's life, so that nothing under way is taken for lost.
 _LONGEST_ANSWER: Final = 0.8

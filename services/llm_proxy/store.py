@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
 from clawstack.errors import TemporaryError
-from services.llm_proxy.connections import Connections
+from services.kit.database.hot_path import Connections
 from services.llm_proxy.schemas import Reservation, Settlement
 
 _CONNECTIONS: Final = 10

@@ -8,8 +8,8 @@ from typing import Final
 import procrastinate
 
 from clawstack.logs import get_logger
-from services.database.connection import Database
-from services.jobs.queue import DEFAULT_QUEUE
+from services.kit.database.connection import Database
+from services.kit.jobs.queue import DEFAULT_QUEUE
 from services.llm_proxy import repository
 
 log = get_logger(__name__)

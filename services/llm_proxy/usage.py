@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Plan
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.llm_proxy import repository
 from services.llm_proxy.schemas import Usage, period_of
 

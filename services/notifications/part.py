@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.context import Platform
+from services.kit.context import Platform
+from services.kit.parts import Part
 from services.notifications.senders import LogSender, Sender
 from services.notifications.service import Deliverer
 from services.notifications.tasks import register
-from services.parts import Part
 
 
 def create_part(platform: Platform, *, sender: Sender | None = None) -> Part:

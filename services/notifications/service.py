@@ -8,8 +8,8 @@ from typing import Final
 
 from clawstack.logs import get_logger
 from clawstack.redaction import Redactor
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.notifications import repository
 from services.notifications.schemas import Audience, Message
 from services.notifications.senders import Sender

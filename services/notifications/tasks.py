@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import procrastinate
 
-from services.jobs.queue import DEFAULT_QUEUE
+from services.kit.jobs.queue import DEFAULT_QUEUE
 from services.notifications.service import Deliverer
 
 

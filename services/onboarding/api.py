@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from clawstack.plans import Catalogue
+from services.kit.limits import AddressLimiter
 from services.onboarding.forms import Entered, check_order
-from services.onboarding.limits import AddressLimiter
 from services.onboarding.schemas import CheckoutCreated, CheckoutOrder, CheckoutStatus, StepView
 from services.onboarding.service import Onboarding, Status
 

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from clawstack.plans import Catalogue
+from services.kit.limits import AddressLimiter
+from services.kit.pages.origin import require_own_form
+from services.kit.pages.rendering import Pages
+from services.kit.pages.routes import page_route
 from services.onboarding.errors import OrderRefusedError
 from services.onboarding.forms import check_order
-from services.onboarding.limits import AddressLimiter
-from services.onboarding.origin import require_own_form
 from services.onboarding.service import Onboarding
 from services.onboarding.views import entered_of, landing_context, read_body, signup_context, status_context
-from services.portal.pages import Pages
-from services.portal.routes import page_route
 
 _SEE_OTHER = 303
 _UNPROCESSABLE = 422

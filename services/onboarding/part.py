@@ -12,14 +12,14 @@ from clawstack.settings import Settings
 from services.billing.stripe_access import StripeAccess
 from services.billing.stripe_reader import StripeReader
 from services.billing.stripe_writer import StripeWriter
-from services.context import Platform
+from services.kit.context import Platform
+from services.kit.limits import AddressLimiter
+from services.kit.pages.rendering import STATIC_PATH, Pages, StaticPages
+from services.kit.parts import Part
 from services.onboarding.adapters import PriceBook, TelegramLinks
 from services.onboarding.api import create_api_router
 from services.onboarding.endpoints import create_signup_router, create_welcome_router
-from services.onboarding.limits import AddressLimiter
 from services.onboarding.service import Onboarding
-from services.parts import Part
-from services.portal.pages import STATIC_PATH, Pages, StaticPages
 
 _STRIPE_API = "api.stripe.com"
 _STRIPE_CHECKOUT = "https://checkout.stripe.com"

@@ -15,9 +15,9 @@ from clawstack.logs import get_logger
 from services.billing import jobs
 from services.billing.stripe_writer import Checkout, CheckoutRequest
 from services.billing.tables import Signup
-from services.database.base import utcnow
-from services.database.connection import Database
-from services.jobs.queue import defer
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
+from services.kit.jobs.queue import defer
 from services.onboarding import repository
 from services.onboarding.errors import CheckoutUnavailableError
 from services.onboarding.forms import Order

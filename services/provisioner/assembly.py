@@ -17,8 +17,8 @@ from clawstack import naming
 from clawstack.crypto import KEY_BYTES
 from clawstack.plans import Plan
 from clawstack.tokens import Token, TokenKind, issue, parse
-from services.context import Platform
-from services.database.base import utcnow
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
 from services.provisioner import cells
 from services.provisioner.borders import Neighbours, RegisterToken, Runtime
 from services.provisioner.engine.run import StackPlace

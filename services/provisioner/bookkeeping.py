@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, RequestError, TemporaryError
 from clawstack.redaction import Redactor
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.notifications.tables import OutboxMessage
 from services.provisioner import backoff, desired, operations
 from services.provisioner.decide import Situation

@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError
-from services.context import Platform
+from services.kit.context import Platform
 from services.provisioner import bookkeeping, cells, leases
 from services.provisioner.assembly import AssembledCell, CellAssembler
 from services.provisioner.bookkeeping import Built

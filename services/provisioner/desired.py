@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ConflictError, NotFoundError, PermanentError
 from clawstack.naming import suggest_slug
-from services.database.base import utcnow
-from services.jobs.queue import Job, defer
+from services.kit.database.base import utcnow
+from services.kit.jobs.queue import Job, defer
 from services.provisioner.tables import Tenant
 from services.provisioner.vocabulary import Desired, Observed
 

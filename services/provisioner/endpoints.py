@@ -8,8 +8,8 @@ from sse_starlette import EventSourceResponse
 
 from services.access.guard import Guard
 from services.access.schemas import Principal, Scope
-from services.context import Platform
-from services.database.base import utcnow
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
 from services.llm_proxy.usage import usage_of
 from services.provisioner import operations, repository, service, streams
 from services.provisioner.assembly import CELL_SECRETS

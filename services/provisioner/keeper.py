@@ -12,7 +12,7 @@ from typing import Final, Self
 from clawstack.background import end
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
-from services.database.connection import Database
+from services.kit.database.connection import Database
 from services.provisioner import leases
 from services.provisioner.engine.control import Control, StopReason
 from services.provisioner.engine.identity import ProcessIdentity

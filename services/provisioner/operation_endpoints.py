@@ -9,7 +9,7 @@ from sse_starlette import EventSourceResponse
 
 from services.access.guard import Guard
 from services.access.schemas import Principal, Scope
-from services.database.connection import Database
+from services.kit.database.connection import Database
 from services.provisioner import operations, service, streams
 from services.provisioner.schemas import EventView, OperationView, Page
 from services.provisioner.vocabulary import OperationStatus

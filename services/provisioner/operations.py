@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.provisioner.tables import Operation, OperationEvent, Tenant
 from services.provisioner.vocabulary import OperationKind, OperationStatus
 

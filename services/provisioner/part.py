@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.settings import Profile, Settings
 from services.access.guard import Guard
-from services.context import Platform
-from services.parts import Part
+from services.kit.context import Platform
+from services.kit.parts import Part
 from services.provisioner import cells, tasks
 from services.provisioner.assembly import CellAssembler
 from services.provisioner.borders import MakeProgram, Neighbours, Program

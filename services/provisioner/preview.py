@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ConflictError, NotFoundError
-from services.context import Platform
+from services.kit.context import Platform
 from services.provisioner.assembly import AssembledCell, CellAssembler
 from services.provisioner.borders import MakeProgram, Neighbours, Runtime
 from services.provisioner.engine.command import Ownership

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Final
 
 from clawstack.logs import get_logger
-from services.context import Platform
-from services.database.base import utcnow
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
 from services.provisioner import bookkeeping, cells, desired, leases, operations
 from services.provisioner.decide import Pause, Rest, decide
 from services.provisioner.engine import identity

@@ -13,8 +13,8 @@ from typing import Final, Self
 
 from clawstack.errors import TemporaryError
 from clawstack.redaction import Redactor
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.provisioner import operations
 from services.provisioner.engine.narration import Step
 from services.provisioner.operations import EventRow

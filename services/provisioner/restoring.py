@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NotFoundError
 from services.backups import repository
-from services.context import Platform
-from services.database.base import utcnow
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
 from services.provisioner import desired
 from services.provisioner.desired import NewTenant
 from services.provisioner.tables import Tenant

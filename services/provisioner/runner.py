@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.background import background
 from clawstack.errors import ClawstackError, PermanentError, TemporaryError
 from clawstack.logs import get_logger
-from services.context import Platform
-from services.database.base import utcnow
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
 from services.provisioner import bookkeeping, leases, operations
 from services.provisioner.assembly import CELL_SECRETS
 from services.provisioner.bookkeeping import Built

@@ -11,7 +11,7 @@ from sse_starlette import JSONServerSentEvent, ServerSentEvent
 
 from clawstack.errors import TemporaryError
 from clawstack.redaction import Redactor
-from services.database.connection import Database
+from services.kit.database.connection import Database
 from services.provisioner import operations
 from services.provisioner.schemas import EventView
 from services.provisioner.tables import OperationEvent

@@ -11,8 +11,8 @@ import procrastinate
 
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.provisioner.desired import RECONCILE, request_reconcile
 from services.provisioner.reconcile import Reconciler
 

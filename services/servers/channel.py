@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clawstack.errors import NotFoundError
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.servers import repository
 from services.servers.schemas import Machine, OrderKind, OrderState, Phase
 from services.servers.tables import ServerBoot, ServerOrder

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from clawstack.errors import ClawstackError, InvalidInputError, PayloadTooLargeError
 from clawstack.logs import get_logger
-from services.http.errors import error_body, response_of
+from services.kit.http.errors import error_body, response_of
 from services.servers.errors import unknown_machine
 from services.servers.schemas import BootRequest, OrderAnswer, PhoneHome, Report, Upload
 from services.servers.service import LockFiles, MachineDesk

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.crypto import KEY_BYTES, DataKey
 from clawstack.tokens import TokenKind, issue
+from services.kit.vault.service import Vault
 from services.servers import repository
 from services.servers.tables import ServerBoot
-from services.vault.service import Vault
 from tenants.server.bundle import build_bundle
 from tenants.server.settings import ServerSettings
 from tenants.server.user_data import boot_template

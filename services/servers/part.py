@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.context import Platform
-from services.parts import Part
+from services.kit.context import Platform
+from services.kit.parts import Part
 from services.servers.endpoints import MOUNT, MachineEndpoints
 from services.servers.service import LockFiles, MachineDesk
 from services.servers.uploads import ArchiveIntake

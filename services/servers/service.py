@@ -15,8 +15,8 @@ from clawstack.errors import NotFoundError
 from clawstack.logs import get_logger
 from clawstack.redaction import Redactor
 from clawstack.tokens import Token, TokenKind, parse
-from services.context import Platform
-from services.database.base import utcnow
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
 from services.servers import errors, repository
 from services.servers.equipping import bundle_context, sealing_key
 from services.servers.places import waiting_restore

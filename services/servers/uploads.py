@@ -20,8 +20,8 @@ from typing_extensions import override
 
 from clawstack.errors import InvalidInputError, PayloadTooLargeError, PermanentError, TemporaryError
 from services.backups.service import register_backups
-from services.context import Platform
-from services.database.base import utcnow
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
 from services.servers import repository
 from services.servers.schemas import Upload
 from services.servers.tables import ServerBoot

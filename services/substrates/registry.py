@@ -8,7 +8,7 @@ from typing import Final
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Plan
 from clawstack.settings import Settings
-from services.database.connection import Database
+from services.kit.database.connection import Database
 from services.substrates.grounds import namespace_settings, server_settings
 from services.substrates.protocol import SubstrateDriver
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
-from services.http.errors import error_body
+from services.kit.http.errors import error_body
 from services.telegram.errors import MalformedUpdateError
 from services.telegram.identity import Identity
 from services.telegram.metrics import Metrics

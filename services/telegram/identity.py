@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
-from services.database.connection import Database
+from services.kit.database.connection import Database
 from services.telegram.bot import RealBot
 from services.telegram.errors import BotApiError, TelegramUnavailableError
 from services.telegram.repository import bots

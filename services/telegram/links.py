@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import TemporaryError
 from clawstack.settings import Settings
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.telegram import texts
 from services.telegram.repository import bots, chats, seen, signals, updates
 from services.telegram.routing import Notice, NoticeKind, Outcome

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from clawstack.background import background
 from clawstack.logs import get_logger
-from services.context import Platform
-from services.parts import Part
+from services.kit.context import Platform
+from services.kit.parts import Part
 from services.telegram import tasks
 from services.telegram.bot import RealBot
 from services.telegram.endpoints import WebhookIntake

@@ -21,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clawstack.errors import ClawstackError
 from clawstack.logs import get_logger
-from services.database.connection import Database
+from services.kit.database.connection import Database
+from services.kit.vault.service import Vault
 from services.telegram.endpoints import SECRET_HEADER
 from services.telegram.errors import BotApiError
 from services.telegram.intake import backoff_delta
@@ -34,7 +35,6 @@ from services.telegram.virtual.local import SECRET_NAME
 from services.telegram.virtual.polls import wanted_kinds
 from services.telegram.virtual.targets import judge_target
 from services.telegram.wakeups import Topic, Wakeups
-from services.vault.service import Vault
 
 log = get_logger(__name__)
 

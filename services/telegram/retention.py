@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from clawstack.logs import get_logger
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.telegram.repository import bots, replies, seen, updates
 from services.telegram.schemas import Retention, SeenKind
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from clawstack.crypto import MasterKey
 from clawstack.redaction import Redactor
-from services.database.connection import Database
+from services.kit.database.connection import Database
 from services.telegram.identity import Identity
 from services.telegram.repository import bots
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.telegram.repository import chats, seen, signals, updates
 from services.telegram.routing import Decision, Outcome, Owner, decide, decide_start
 from services.telegram.schemas import SeenKind

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, Now
+from services.kit.database.base import Base, Now
 
 
 class ChannelToken(Base):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import procrastinate
 
-from services.database.connection import Database
-from services.jobs.queue import DEFAULT_QUEUE
+from services.kit.database.connection import Database
+from services.kit.jobs.queue import DEFAULT_QUEUE
 from services.telegram.retention import prune
 from services.telegram.schemas import Retention
 

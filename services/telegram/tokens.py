@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ConflictError, InvalidInputError
 from clawstack.tokens import Token, TokenKind, parse
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.telegram.repository import bots, signals
 from services.telegram.wakeups import Topic, Wakeups
 

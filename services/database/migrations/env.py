@@ -1,9 +1,8 @@
-"""Alembic's environment: runs on the connection that `services.database.migrate` hands in."""
+"""Alembic's environment: runs on the connection that `services.kit.database.migrate` hands in."""
 
 from alembic import context
-
-from services.database.migrate import is_ours
-from services.database.models import metadata
+from services.kit.database.migrate import is_ours
+from services.kit.database.models import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -1,4 +1,4 @@
-"""Write migration 0001 anew from the tables: `python -m services.database.migrations.regenerate`.
+"""Write migration 0001 anew from the tables: `python -m services.kit.database.migrations.regenerate`.
 
 Only until the first release; afterwards every change gets a migration of its own.
 """
@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 
 from alembic import command
+from services.kit.database.migrate import config
 from sqlalchemy import create_engine
 
-from services.database.connection import driver_url
-from services.database.embedded import EmbeddedPostgres
-from services.database.migrate import config
+from services.kit.database.connection import driver_url
+from services.kit.database.embedded import EmbeddedPostgres
 
 _PROCRASTINATE = """
     from procrastinate.schema import SchemaManager

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.servers.schemas import Machine, OrderKind, Phase
 from services.substrates.protocol import Tell
 from services.substrates.server.channel import Channel

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.provisioner.tables import Tenant
 from services.telegram.repository.signals import wake
 from services.telegram.routing import KnownCode, Notice, Owner

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.database.connection import Database
+from services.kit.database.connection import Database
+from services.kit.vault.service import Vault
 from services.telegram.errors import BotApiError
 from services.telegram.repository import bots, signals, updates
 from services.telegram.routing import Outcome
@@ -16,7 +17,6 @@ from services.telegram.tables import VirtualBot
 from services.telegram.virtual.parameters import Call
 from services.telegram.virtual.targets import judge_target
 from services.telegram.wakeups import Topic
-from services.vault.service import Vault
 
 #: Name of the webhook's secret in the tenant's vault.
 SECRET_NAME: Final = "telegram_webhook_secret"  # noqa: S105 - a name

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
 from clawstack.background import end
-from services.database.connection import Database
+from services.kit.database.connection import Database
 from services.telegram.errors import BotApiError
 from services.telegram.metrics import Metrics
 from services.telegram.repository import bots, signals, updates

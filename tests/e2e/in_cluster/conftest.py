@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from clawstack.addons.workloads.settings import Role
-from services.database.embedded import EmbeddedPostgres
 from services.demo.observe import Observer
 from services.demo.world import World
+from services.kit.database.embedded import EmbeddedPostgres
 from tests.e2e.cluster_fixture import Hand, test_cluster  # noqa: F401 - a fixture
 from tests.e2e.in_cluster import image
 from tests.e2e.in_cluster.forwarding import forwarded, to_port, to_unix

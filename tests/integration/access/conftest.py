@@ -14,10 +14,10 @@ from services.access.guard import Guard
 from services.access.part import create_part
 from services.access.schemas import Principal
 from services.access.service import issue_token
-from services.context import Platform
-from services.database.connection import Database
 from services.factory import create_app
-from services.parts import Part
+from services.kit.context import Platform
+from services.kit.database.connection import Database
+from services.kit.parts import Part
 
 Issue = Callable[..., Awaitable[Token]]
 

@@ -15,8 +15,8 @@ from clawstack.tokens import Token, TokenKind, issue
 from services.access.service import revoke
 from services.access.tables import ApiToken
 from services.billing.tables import Customer
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from tests.integration.access.conftest import Issue
 
 

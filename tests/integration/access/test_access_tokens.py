@@ -14,8 +14,8 @@ from clawstack.tokens import TokenKind, parse
 from services.access.guard import Guard
 from services.access.service import authenticate, issue_token, revoke
 from services.billing.tables import Customer
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.llm_proxy.tables import UsagePeriod
 from services.provisioner.tables import Tenant
 from tests.integration.access.conftest import Issue

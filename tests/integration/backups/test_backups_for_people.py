@@ -16,7 +16,7 @@ from clawstack.errors import ConflictError, NotFoundError, PermanentError
 from services.backups.deletion import delete_backup
 from services.backups.opening import open_backup
 from services.backups.tables import Backup
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.provisioner.tables import Tenant
 from tenants.backups.stream import encrypt
 

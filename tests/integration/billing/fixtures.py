@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.context import Platform
+from services.kit.context import Platform
 from tests.integration.billing.world import StandIn, World, opened_world
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.billing.tables import StripeEvent
-from services.context import Platform
+from services.kit.context import Platform
 from tests.integration.billing.world import SECRET, StandIn, World, event, opened_world
 
 

@@ -27,10 +27,10 @@ from services.billing import catalogue
 from services.billing.part import create_part as create_billing_part
 from services.billing.stripe_access import StripeAccess
 from services.billing.tables import Signup, StripeEvent, Subscription
-from services.context import Platform
 from services.factory import create_app
+from services.kit.context import Platform
+from services.kit.parts import Part
 from services.onboarding.part import create_part as create_onboarding_part
-from services.parts import Part
 from services.provisioner.tables import Tenant
 
 SECRET = "whsec_integration_test_0123456789"

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from services.database.connection import Database
-from services.database.embedded import EmbeddedPostgres
+from services.kit.database.connection import Database
+from services.kit.database.embedded import EmbeddedPostgres
 from services.provisioner.desired import NewTenant, create_tenant
 from services.provisioner.tables import Tenant
 from toolchain.paths import cache_root

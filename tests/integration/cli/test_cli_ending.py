@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.database.embedded import EmbeddedPostgres
+from services.kit.database.embedded import EmbeddedPostgres
 from tests.integration.cli.conftest import Cli
 from toolchain.paths import cache_root
 

@@ -8,7 +8,7 @@ import uuid
 import pytest
 from sqlalchemy import select, text
 
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.provisioner.desired import set_desired
 from services.provisioner.tables import Operation, OperationEvent, Tenant
 

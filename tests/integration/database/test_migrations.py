@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, text
 
-from services.database import migrate
-from services.database.connection import driver_url
+from services.kit.database import migrate
+from services.kit.database.connection import driver_url
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from clawstack.crypto import MasterKey
 from clawstack.errors import PermanentError
 from clawstack.redaction import Redactor
+from services.kit.vault.service import Vault
 from services.provisioner.tables import Tenant
-from services.vault.service import Vault
 
 
 async def _tenant(database, slug):

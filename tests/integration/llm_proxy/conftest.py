@@ -22,10 +22,10 @@ from typing_extensions import override
 from clawstack.plans import Catalogue, load_catalogue
 from clawstack.settings import Upstream
 from clawstack.tokens import Token, TokenKind, issue
-from services.context import Platform
-from services.database.base import utcnow
-from services.database.connection import libpq_url
 from services.factory import create_app
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
+from services.kit.database.connection import libpq_url
 from services.llm_proxy.limits import InFlight, RateLimit
 from services.llm_proxy.part import create_part
 from services.llm_proxy.schemas import period_of

@@ -18,9 +18,9 @@ from sqlalchemy import func, select, text, update
 
 from clawstack.errors import ClawstackError, InvalidInputError, PermanentError
 from clawstack.tokens import TokenKind, issue
-from services.database.base import utcnow
-from services.database.connection import Database, libpq_url
 from services.factory import create_app
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database, libpq_url
 from services.llm_proxy.part import create_part
 from services.llm_proxy.schemas import Outcome, Settlement, TokenCount, period_of
 from services.llm_proxy.schemas import Reservation as Reserved

@@ -16,9 +16,9 @@ from typing_extensions import override
 
 from clawstack.redaction import Redactor
 from services.billing.tables import Customer
-from services.context import Platform
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.notifications.part import create_part
 from services.notifications.schemas import Message
 from services.notifications.service import Deliverer

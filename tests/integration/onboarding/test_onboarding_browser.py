@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, async_playwright
 from sqlalchemy import update
 
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.provisioner.tables import Tenant
 from tests.integration.billing.world import GOOD, World
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import update
 
 from services.billing.tables import Signup
-from services.context import Platform
-from services.database.base import utcnow
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
 from services.provisioner.tables import Tenant
 from tests.integration.billing.world import StandIn, World, cancel, opened_world
 from tests.integration.onboarding.html import Element, parse

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.context import Platform
+from services.kit.context import Platform
 from tests.integration.provisioner.rig import Probe, Rig, Seen
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NotFoundError
 from clawstack.tokens import Token
-from services.context import Platform
+from services.kit.context import Platform
 from services.provisioner import desired
 from services.provisioner.borders import Neighbours, Runtime
 from services.provisioner.desired import NewTenant

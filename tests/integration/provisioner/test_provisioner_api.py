@@ -15,8 +15,8 @@ from services.access.service import issue_token
 from services.backups.part import create_part as create_backups
 from services.backups.tables import Backup
 from services.billing.tables import Customer
-from services.database.base import utcnow
 from services.factory import create_app
+from services.kit.database.base import utcnow
 from services.provisioner import streams
 from services.provisioner.part import create_part
 from services.provisioner.tables import Tenant

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from services.database.base import utcnow
-from services.database.connection import Database
+from services.kit.database.base import utcnow
+from services.kit.database.connection import Database
 from services.provisioner import leases
 from services.provisioner.desired import create_tenant
 from services.provisioner.engine.identity import ProcessIdentity

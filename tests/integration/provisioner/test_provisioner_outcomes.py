@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 
 from clawstack.errors import ConflictError, NeedsAttentionError
 from services.access.schemas import Principal
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.notifications.tables import OutboxMessage
 from services.provisioner import cells, desired, operations, service
 from services.provisioner.borders import Program

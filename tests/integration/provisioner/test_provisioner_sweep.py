@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy import event, select, text, update
 
-from services.database.base import utcnow
 from services.health.sweep import Sweep
+from services.kit.database.base import utcnow
 from services.provisioner.tables import Cell, CellLease, Operation, Tenant
 from services.provisioner.vocabulary import Observed
 from services.substrates.protocol import Orphan, Sighting

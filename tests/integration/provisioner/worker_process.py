@@ -16,9 +16,9 @@ from clawstack import logs
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
 from services.factory import build_platform
-from services.jobs import worker
-from services.jobs.metrics import JobMetrics
-from services.parts import Part
+from services.kit.jobs import worker
+from services.kit.jobs.metrics import JobMetrics
+from services.kit.parts import Part
 from services.provisioner import tasks
 from services.provisioner.borders import Runtime
 from services.provisioner.machine import Machine

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.context import Platform
+from services.kit.context import Platform
 from tenants.server import bundle, files, units
 from tests.integration.server.rig import Rig, end, free_port, serving
 from toolchain.locate import locate

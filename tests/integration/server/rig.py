@@ -23,10 +23,10 @@ from typing_extensions import override
 
 from clawstack.tokens import Token, TokenKind, parse
 from services.backups.opening import open_backup
-from services.context import Platform
-from services.database.base import utcnow
 from services.factory import create_app
-from services.parts import Part
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
+from services.kit.parts import Part
 from services.provisioner.tables import Tenant
 from services.servers import repository
 from services.servers.channel import MachineChannel

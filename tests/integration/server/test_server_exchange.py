@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from clawstack.tokens import Token, TokenKind, issue
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.servers.schemas import OrderKind, Phase
 from tenants.spec import CellSpec, DesiredState
 from tests.integration.server.rig import Rig, token_of

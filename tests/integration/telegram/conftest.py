@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from services.context import Platform
+from services.kit.context import Platform
 from tests.integration.telegram.harness import REPOSITORY, People, World, serving, settings_for
 
 _BOTS = 150

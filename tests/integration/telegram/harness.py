@@ -26,9 +26,9 @@ from sqlalchemy import select, text
 from clawstack.settings import Settings
 from clawstack.tokens import Token, TokenKind, issue
 from services.billing.tables import Customer
-from services.context import Platform
-from services.database.connection import Database
 from services.factory import create_app
+from services.kit.context import Platform
+from services.kit.database.connection import Database
 from services.provisioner.tables import Tenant
 from services.telegram.links import create_link
 from services.telegram.part import create_part

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from clawstack.errors import TemporaryError
-from services.database.base import utcnow
+from services.kit.database.base import utcnow
 from services.telegram import texts
 from services.telegram.links import create_link, unbind_all
 from services.telegram.tables import LinkCode

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
-from services.context import Platform
+from services.kit.context import Platform
 from services.telegram.updates import WANTED
 from tests.integration.telegram.harness import SECRET, World, serving, settings_for, until
 

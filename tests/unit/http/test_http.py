@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from clawstack.errors import ConflictError, LimitExceededError, TemporaryError
 from clawstack.redaction import Redactor
-from services.http import errors
-from services.http.middleware import BodyLimit, SecurityHeaders
+from services.kit.http import errors
+from services.kit.http.middleware import BodyLimit, SecurityHeaders
 
 
 class Body(BaseModel):

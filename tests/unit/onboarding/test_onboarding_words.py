@@ -9,9 +9,9 @@ import pytest
 from clawstack.errors import LimitExceededError
 from clawstack.plans import load_catalogue
 from services.billing.decisions import GRACE, UNPAID
+from services.kit.limits import AddressLimiter, network_of
+from services.kit.pages.origin import require_own_form
 from services.onboarding.errors import ForeignFormError
-from services.onboarding.limits import AddressLimiter, network_of
-from services.onboarding.origin import require_own_form
 from services.onboarding.presentation import money, plan_views
 from services.onboarding.progress import Happening, Situation, Stage, StepState, progress_of
 

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from clawstack.errors import ClawstackError
 from clawstack.logs import get_logger
-from services.portal.pages import Pages
+from services.kit.pages.rendering import Pages
 
 log = get_logger(__name__)
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]

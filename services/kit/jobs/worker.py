@@ -11,10 +11,10 @@ from procrastinate import exceptions
 
 from clawstack.background import background
 from clawstack.logs import get_logger
-from services.database.connection import session_conninfo
-from services.jobs.metrics import JobMetrics
-from services.jobs.queue import DEFAULT_QUEUE
-from services.parts import Part
+from services.kit.database.connection import session_conninfo
+from services.kit.jobs.metrics import JobMetrics
+from services.kit.jobs.queue import DEFAULT_QUEUE
+from services.kit.parts import Part
 
 log = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.http.errors import error_body
+from services.kit.http.errors import error_body
 
 _DRAIN_FACTOR = 32
 _DRAIN_SECONDS = 5.0

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.crypto import DataKey, MasterKey
 from clawstack.redaction import Redactor
-from services.vault import repository
+from services.kit.vault import repository
 
 
 class Vault:

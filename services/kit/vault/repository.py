@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.vault.tables import TenantKey, TenantSecret
+from services.kit.vault.tables import TenantKey, TenantSecret
 
 
 async def key_of(session: AsyncSession, tenant_id: uuid.UUID) -> TenantKey | None:

@@ -7,7 +7,7 @@ from typing import Final
 import procrastinate
 from prometheus_client import CollectorRegistry, Gauge
 
-from services.jobs.queue import DEFAULT_QUEUE
+from services.kit.jobs.queue import DEFAULT_QUEUE
 
 #: Jobs whose turn has come and that a further worker could take: not those that wait for another job of the same lock.
 _WAITING: Final = """

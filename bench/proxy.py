@@ -31,7 +31,7 @@ from services.kit.database import migrate
 from services.kit.database.connection import Database
 from services.kit.database.embedded import EmbeddedPostgres
 from services.llm_proxy.tokens import register_proxy_token
-from services.provisioner.tables import Tenant
+from services.tables.tenants import Tenant
 
 _RESULT: Final = Path(__file__).parent / "results" / "proxy.md"
 _PACKAGES: Final = ("uvicorn", "uvloop", "aiohttp", "sqlalchemy", "psycopg", "fastapi", "starlette")

@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.access.tables import ApiToken
-from services.billing.tables import Customer
-from services.provisioner.tables import Tenant
+from services.tables.access import ApiToken
+from services.tables.billing import Customer
+from services.tables.tenants import Tenant
 
 
 async def add(session: AsyncSession, row: ApiToken) -> None:

@@ -16,8 +16,8 @@ from clawstack.tokens import Token, TokenKind, issue, parse
 from services.access import repository
 from services.access.errors import invalid_token
 from services.access.schemas import CUSTOMER_SCOPES, Principal, PrincipalKind, Scope
-from services.access.tables import ApiToken
 from services.kit.database.base import utcnow
+from services.tables.access import ApiToken
 
 _KINDS: Final[dict[TokenKind, PrincipalKind]] = {TokenKind.OPERATOR: "operator", TokenKind.CUSTOMER: "customer"}
 _LAST_USED_EVERY: Final = timedelta(minutes=1)  # one write a minute and token, however busy it is

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.billing.tables import Signup
-from services.notifications.tables import OutboxMessage
-from services.provisioner.tables import Cell, Operation, Tenant
+from services.tables.billing import Signup
+from services.tables.notifications import OutboxMessage
+from services.tables.tenants import Cell, Operation, Tenant
 
 
 async def tenants_by_state(session: AsyncSession) -> dict[str, int]:

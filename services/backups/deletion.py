@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import NotFoundError
 from services.backups import repository
 from services.backups.fetching import local_path, manifest_name, require_store
-from services.backups.tables import Backup
 from services.kit.context import Platform
-from services.provisioner.tables import Tenant
+from services.tables.backups import Backup
+from services.tables.tenants import Tenant
 
 
 async def delete_backup(platform: Platform, location: str) -> None:

@@ -16,7 +16,7 @@ from clawstack.errors import NeedsAttentionError, NotFoundError, PermanentError
 from clawstack.settings import Settings
 from services.backups.stores.choosing import landing_folder, store_of
 from services.backups.stores.protocol import BackupStore
-from services.backups.tables import Backup
+from services.tables.backups import Backup
 
 ARCHIVE_SUFFIX: Final = ".tar.gz.enc"
 

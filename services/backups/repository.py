@@ -11,8 +11,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.backups.tables import Backup
-from services.provisioner.tables import Tenant
+from services.tables.backups import Backup
+from services.tables.tenants import Tenant
 
 
 async def add(session: AsyncSession, values: Iterable[dict[str, Any]]) -> int:

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from services.backups.tables import Backup
+from services.tables.backups import Backup
 
 
 class BackupView(BaseModel):

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import NotFoundError, PermanentError
 from services.backups import repository
 from services.backups.fetching import bring_here
-from services.backups.tables import Backup
 from services.kit.context import Platform
+from services.tables.backups import Backup
 from tenants.backups import archive
 from tenants.backups.archive import Archive, Manifest
 

@@ -19,8 +19,8 @@ from services.backups import repository
 from services.backups.fetching import ARCHIVE_SUFFIX, manifest_name
 from services.backups.stores.choosing import landing_folder, store_of
 from services.backups.stores.protocol import BackupStore, digest
-from services.backups.tables import Backup
 from services.kit.context import Platform
+from services.tables.backups import Backup
 
 log = get_logger(__name__)
 

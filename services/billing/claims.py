@@ -10,7 +10,7 @@ from typing import Any
 
 from services.billing.decisions import Attention, Verdict, Wanted
 from services.billing.facts import CustomerFacts, PriceFact, SubscriptionFact
-from services.billing.tables import Signup, Subscription
+from services.tables.billing import Signup, Subscription
 
 
 @dataclass(kw_only=True, slots=True)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from services.billing.intake import VerifiedEvent, parse
-from services.billing.tables import StripeEvent
 from services.kit.jobs.queue import Job
+from services.tables.billing import StripeEvent
 
 REFETCH: Final = "billing.refetch_customer"
 RESOLVE: Final = "billing.resolve_event"

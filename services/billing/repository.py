@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.billing.facts import CustomerFacts
 from services.billing.intake import VerifiedEvent
-from services.billing.tables import Customer, CustomerFetch, Signup, StripeEvent, Subscription, SweepMark
 from services.notifications.schemas import Audience
-from services.notifications.tables import OutboxMessage
+from services.tables.billing import Customer, CustomerFetch, Signup, StripeEvent, Subscription, SweepMark
+from services.tables.notifications import OutboxMessage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,9 +22,9 @@ from services.billing.facts import CustomerFacts
 from services.billing.intake import VerifiedEvent
 from services.billing.ports import PaidTenant, Tenants
 from services.billing.repository import Turn
-from services.billing.tables import Customer, Signup
 from services.kit.database.base import utcnow
 from services.kit.jobs.queue import defer
+from services.tables.billing import Customer, Signup
 
 log = get_logger(__name__)
 

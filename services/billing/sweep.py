@@ -13,10 +13,10 @@ from services.billing.facts import SubscriptionFact
 from services.billing.intake import VerifiedEvent
 from services.billing.service import Billing
 from services.billing.stripe_reader import StripeReader
-from services.billing.tables import Subscription
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.kit.jobs.queue import defer
+from services.tables.billing import Subscription
 
 log = get_logger(__name__)
 

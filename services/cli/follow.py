@@ -13,11 +13,11 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
+from clawstack.vocabulary import RESTING, TenantState
 from services.cli.output import Output
 from services.cli.reading import tenant_by_slug
 from services.kit.context import Platform
-from services.provisioner.tables import Operation, OperationEvent, Tenant
-from services.provisioner.vocabulary import RESTING, TenantState
+from services.tables.tenants import Operation, OperationEvent, Tenant
 
 _POLL_SECONDS: Final = 0.25
 _WORKER_SILENT_AFTER: Final = timedelta(seconds=20)

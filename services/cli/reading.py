@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NotFoundError
 from services.backups.repository import latest_verified
-from services.backups.tables import Backup
 from services.kit.context import Platform
-from services.provisioner.tables import Cell, Operation, OperationEvent, Tenant
+from services.tables.backups import Backup
+from services.tables.tenants import Cell, Operation, OperationEvent, Tenant
 
 _TENANT = (
     "slug", "state", "state_code", "state_reason", "plan", "bundle", "bundle_version", "substrate", "desired_state",

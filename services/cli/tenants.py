@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clawstack.errors import ConflictError
+from clawstack.vocabulary import TenantState
 from services.cli.output import Output, moment
 from services.cli.session import guarded, with_platform
-from services.provisioner.vocabulary import TenantState
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from services.kit.context import Platform
-    from services.provisioner.tables import Tenant
+    from services.tables.tenants import Tenant
 
 app = typer.Typer(
     no_args_is_help=True, help="Tenants: list, show, logs, bring up, preview, suspend, resume, restart, move, destroy."

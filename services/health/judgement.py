@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.provisioner.vocabulary import Desired, Observed
+from clawstack.vocabulary import Desired, Observed
 from services.substrates.protocol import Sighting
 
 #: A gateway needs 6 to 15 seconds to start, under load more; only after this is "starting" a fault.

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, String, and_, cast, column, exists, func, or_, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.provisioner.tables import Cell, CellLease, Operation, Tenant
-from services.provisioner.vocabulary import OperationStatus
+from clawstack.vocabulary import OperationStatus
+from services.tables.tenants import Cell, CellLease, Operation, Tenant
 
 _JOBS = table("procrastinate_jobs", column("queueing_lock"), column("status"))
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.llm_proxy.schemas import ModelUsage
-from services.llm_proxy.tables import LedgerEntry, ProxyToken, UsagePeriod
+from services.tables.ledger import LedgerEntry, ProxyToken, UsagePeriod
 
 _EXPIRE = text(
     """

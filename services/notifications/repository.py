@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.billing.tables import Customer
-from services.notifications.tables import OutboxMessage
-from services.provisioner.tables import Tenant
+from services.tables.billing import Customer
+from services.tables.notifications import OutboxMessage
+from services.tables.tenants import Tenant
 
 
 async def next_due(session: AsyncSession, *, now: datetime) -> OutboxMessage | None:

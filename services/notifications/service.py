@@ -13,8 +13,8 @@ from services.kit.database.connection import Database
 from services.notifications import repository
 from services.notifications.schemas import Audience, Message
 from services.notifications.senders import Sender
-from services.notifications.tables import OutboxMessage
 from services.notifications.texts import text_of
+from services.tables.notifications import OutboxMessage
 
 log = get_logger(__name__)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.billing.tables import Signup, Subscription
-from services.provisioner.tables import Operation, OperationEvent, Tenant
+from services.tables.billing import Signup, Subscription
+from services.tables.tenants import Operation, OperationEvent, Tenant
 
 _HAPPENINGS = 200
 

@@ -14,7 +14,6 @@ from clawstack.errors import ClawstackError, NotFoundError, PermanentError
 from clawstack.logs import get_logger
 from services.billing import jobs
 from services.billing.stripe_writer import Checkout, CheckoutRequest
-from services.billing.tables import Signup
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.kit.jobs.queue import defer
@@ -24,6 +23,7 @@ from services.onboarding.forms import Order
 from services.onboarding.ports import ChatLinks, Checkouts, Prices
 from services.onboarding.progress import Happening, Progress, Situation, Stage, progress_of
 from services.onboarding.repository import SignupState
+from services.tables.billing import Signup
 
 log = get_logger(__name__)
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from clawstack.plans import Catalogue
-from services.billing.tables import Signup
 from services.onboarding.errors import ANSWER_PREFIX, Problem
 from services.onboarding.forms import Entered, read_form, shown
 from services.onboarding.presentation import plan_views
 from services.onboarding.progress import Stage
 from services.onboarding.service import Status
+from services.tables.billing import Signup
 from tenants.bundles import Bundle, QuestionKind, list_bundles
 
 _FIELDS: Final = 60

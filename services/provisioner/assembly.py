@@ -17,17 +17,17 @@ from clawstack import naming
 from clawstack.crypto import KEY_BYTES
 from clawstack.plans import Plan
 from clawstack.tokens import Token, TokenKind, issue, parse
+from clawstack.vocabulary import Desired
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.provisioner import cells
 from services.provisioner.borders import Neighbours, RegisterToken, Runtime
 from services.provisioner.engine.run import StackPlace
 from services.provisioner.schemas import TenantSettings
-from services.provisioner.tables import Cell, Tenant
-from services.provisioner.vocabulary import Desired
 from services.servers.equipping import SERVER_SECRETS, equip
 from services.substrates.grounds import platform_url, router_url, server_settings
 from services.substrates.registry import unavailable
+from services.tables.tenants import Cell, Tenant
 from tenants.spec import CellSpec, Substrate, parse_spec
 
 _PASSPHRASE_BYTES: Final = 32

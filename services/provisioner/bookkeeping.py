@@ -17,15 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, RequestError, TemporaryError
 from clawstack.redaction import Redactor
+from clawstack.vocabulary import Desired, EventKind, Observed, OperationKind, OperationStatus, TenantState
 from services.kit.database.base import utcnow
-from services.notifications.tables import OutboxMessage
 from services.provisioner import backoff, desired, operations
 from services.provisioner.decide import Situation
 from services.provisioner.engine.run import Outcome
 from services.provisioner.operations import EventRow
-from services.provisioner.states import AT_REST, DURING, may_follow
-from services.provisioner.tables import Cell, Operation, Tenant
-from services.provisioner.vocabulary import Desired, EventKind, Observed, OperationKind, OperationStatus, TenantState
+from services.tables.notifications import OutboxMessage
+from services.tables.states import AT_REST, DURING, may_follow
+from services.tables.tenants import Cell, Operation, Tenant
 from tenants.spec import CellSpec
 
 #: Code of a state that a look at the cell gave the reason for.

@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.tokens import Token
-from services.provisioner.tables import Tenant
+from services.tables.tenants import Tenant
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
 

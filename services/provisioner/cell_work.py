@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError
+from clawstack.vocabulary import Desired, EventKind, Observed
 from services.kit.context import Platform
 from services.provisioner import bookkeeping, cells, leases
 from services.provisioner.assembly import AssembledCell, CellAssembler
@@ -27,8 +28,7 @@ from services.provisioner.keeper import LeaseKeeper
 from services.provisioner.leases import LeaseLostError
 from services.provisioner.live_work import LiveWork
 from services.provisioner.recorder import EventRecorder
-from services.provisioner.tables import Tenant
-from services.provisioner.vocabulary import Desired, EventKind, Observed
+from services.tables.tenants import Tenant
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec, DesiredState, Substrate
 

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack import naming
 from clawstack.errors import NeedsAttentionError
 from clawstack.settings import Settings
-from services.provisioner.tables import Cell, Tenant
+from services.tables.tenants import Cell, Tenant
 
 _LOOPBACK: Final = "127.0.0.1"
 #: State backends that keep rows by the stack's name (pulumi/pulumi pkg/backend/diy/postgres).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.provisioner.vocabulary import Desired, Observed, OperationKind
+from clawstack.vocabulary import Desired, Observed, OperationKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

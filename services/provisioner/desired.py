@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ConflictError, NotFoundError, PermanentError
 from clawstack.naming import suggest_slug
+from clawstack.vocabulary import Desired, Observed
 from services.kit.database.base import utcnow
 from services.kit.jobs.queue import Job, defer
-from services.provisioner.tables import Tenant
-from services.provisioner.vocabulary import Desired, Observed
+from services.tables.tenants import Tenant
 
 RECONCILE: Final = "provisioner.reconcile"
 _SLUG_TRIES: Final = 20

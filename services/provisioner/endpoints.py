@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
+from clawstack.vocabulary import TenantState
 from services.access.guard import Guard
 from services.access.schemas import Principal, Scope
 from services.kit.context import Platform
@@ -23,7 +24,6 @@ from services.provisioner.schemas import (
     TenantView,
     UsageView,
 )
-from services.provisioner.vocabulary import TenantState
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]

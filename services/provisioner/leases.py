@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError
 from services.provisioner.engine.identity import ProcessIdentity
-from services.provisioner.tables import CellLease
+from services.tables.tenants import CellLease
 
 
 class LeaseLostError(ClawstackError):

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clawstack.vocabulary import EventKind
 from services.provisioner.engine.control import Control
 from services.provisioner.engine.narration import Step
 from services.provisioner.recorder import EventRecorder
-from services.provisioner.vocabulary import EventKind
 from services.substrates.protocol import SubstrateDriver
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec

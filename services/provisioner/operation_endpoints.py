@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
+from clawstack.vocabulary import OperationStatus
 from services.access.guard import Guard
 from services.access.schemas import Principal, Scope
 from services.kit.database.connection import Database
 from services.provisioner import operations, service, streams
 from services.provisioner.schemas import EventView, OperationView, Page
-from services.provisioner.vocabulary import OperationStatus
 
 _MOST_EVENTS = 2000
 

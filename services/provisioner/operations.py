@@ -12,9 +12,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clawstack.vocabulary import OperationKind, OperationStatus
 from services.kit.database.base import utcnow
-from services.provisioner.tables import Operation, OperationEvent, Tenant
-from services.provisioner.vocabulary import OperationKind, OperationStatus
+from services.tables.tenants import Operation, OperationEvent, Tenant
 
 _UNFINISHED = (OperationStatus.FAILED, OperationStatus.INTERRUPTED, OperationStatus.CANCELLED)
 

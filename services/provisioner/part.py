@@ -29,8 +29,8 @@ from services.provisioner.operation_endpoints import create_router as create_ope
 from services.provisioner.pack_config import pack_config
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.runner import OperationRunner
-from services.provisioner.tables import Tenant
 from services.substrates.grounds import namespace_settings, server_settings
+from services.tables.tenants import Tenant
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
 

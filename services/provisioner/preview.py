@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ConflictError, NotFoundError
+from clawstack.vocabulary import EventKind
 from services.kit.context import Platform
 from services.provisioner.assembly import AssembledCell, CellAssembler
 from services.provisioner.borders import MakeProgram, Neighbours, Runtime
@@ -18,8 +19,7 @@ from services.provisioner.engine.identity import ProcessIdentity
 from services.provisioner.engine.narration import Step
 from services.provisioner.machine import Machine
 from services.provisioner.part import create_engine, create_neighbours, machine_of, program_maker
-from services.provisioner.tables import Tenant
-from services.provisioner.vocabulary import EventKind
+from services.tables.tenants import Tenant
 
 
 async def preview_tenant(

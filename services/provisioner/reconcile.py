@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from clawstack.logs import get_logger
+from clawstack.vocabulary import OperationKind
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.provisioner import bookkeeping, cells, desired, leases, operations
@@ -20,9 +21,8 @@ from services.provisioner.engine import identity
 from services.provisioner.keeper import LeaseKeeper
 from services.provisioner.leases import Grant, LeaseLostError
 from services.provisioner.runner import OperationRunner
-from services.provisioner.tables import Operation
 from services.provisioner.turns import Turns
-from services.provisioner.vocabulary import OperationKind
+from services.tables.tenants import Operation
 
 log = get_logger(__name__)
 

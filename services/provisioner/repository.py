@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.provisioner.tables import Tenant
+from services.tables.tenants import Tenant
 
 
 async def by_slug(session: AsyncSession, slug: str) -> Tenant | None:

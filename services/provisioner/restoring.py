@@ -12,8 +12,8 @@ from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.provisioner import desired
 from services.provisioner.desired import NewTenant
-from services.provisioner.tables import Tenant
 from services.substrates.registry import require_usable
+from services.tables.tenants import Tenant
 from tenants.bundles import load_bundle, validate_answers
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.background import background
 from clawstack.errors import ClawstackError, PermanentError, TemporaryError
 from clawstack.logs import get_logger
+from clawstack.vocabulary import EventKind, OperationKind, OperationStatus
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.provisioner import bookkeeping, leases, operations
@@ -29,8 +30,7 @@ from services.provisioner.leases import LeaseLostError
 from services.provisioner.metrics import Metrics
 from services.provisioner.operations import EventRow
 from services.provisioner.recorder import EventRecorder
-from services.provisioner.tables import Operation, Tenant
-from services.provisioner.vocabulary import EventKind, OperationKind, OperationStatus
+from services.tables.tenants import Operation, Tenant
 
 log = get_logger(__name__)
 

@@ -12,12 +12,12 @@ from clawstack.naming import require_slug
 from clawstack.plans import Catalogue, Plan
 from services.access.schemas import Principal
 from services.backups import repository as backups
-from services.billing.tables import Customer
 from services.provisioner import desired, operations, repository
 from services.provisioner.desired import DesiredState, NewTenant
 from services.provisioner.schemas import TenantPatch, TenantRequest, TenantSettings
-from services.provisioner.tables import Operation, Tenant
 from services.substrates.registry import unavailable
+from services.tables.billing import Customer
+from services.tables.tenants import Operation, Tenant
 from tenants.bundles import load_bundle, validate_answers
 
 

@@ -11,11 +11,11 @@ from sse_starlette import JSONServerSentEvent, ServerSentEvent
 
 from clawstack.errors import TemporaryError
 from clawstack.redaction import Redactor
+from clawstack.vocabulary import EventKind, OperationStatus
 from services.kit.database.connection import Database
 from services.provisioner import operations
 from services.provisioner.schemas import EventView
-from services.provisioner.tables import OperationEvent
-from services.provisioner.vocabulary import EventKind, OperationStatus
+from services.tables.tenants import OperationEvent
 
 #: One indexed query per listener and turn; a person cannot see the difference to a push.
 _POLL_SECONDS: Final = 0.3

@@ -9,7 +9,7 @@ from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.servers import repository
 from services.servers.schemas import Machine, OrderKind, OrderState, Phase
-from services.servers.tables import ServerBoot, ServerOrder
+from services.tables.machines import ServerBoot, ServerOrder
 
 
 class MachineChannel:

@@ -16,7 +16,7 @@ from clawstack.crypto import KEY_BYTES, DataKey
 from clawstack.tokens import TokenKind, issue
 from services.kit.vault.service import Vault
 from services.servers import repository
-from services.servers.tables import ServerBoot
+from services.tables.machines import ServerBoot
 from tenants.server.bundle import build_bundle
 from tenants.server.settings import ServerSettings
 from tenants.server.user_data import boot_template

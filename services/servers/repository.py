@@ -11,7 +11,7 @@ from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.servers.tables import ServerBoot, ServerCell, ServerLog, ServerOrder
+from services.tables.machines import ServerBoot, ServerCell, ServerLog, ServerOrder
 
 _LOGS_KEPT: Final = 64
 """Pieces per cell, each of at most 128 KiB."""

@@ -21,7 +21,7 @@ from services.servers import errors, repository
 from services.servers.equipping import bundle_context, sealing_key
 from services.servers.places import waiting_restore
 from services.servers.schemas import BootRequest, OrderAnswer, OrderKind, Phase, PhoneHome, Report, Wanted
-from services.servers.tables import ServerBoot
+from services.tables.machines import ServerBoot
 
 log = get_logger(__name__)
 

@@ -24,7 +24,7 @@ from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.servers import repository
 from services.servers.schemas import Upload
-from services.servers.tables import ServerBoot
+from services.tables.machines import ServerBoot
 from tenants.backups.archive import Manifest
 from tenants.backups.stream import decrypt
 from tenants.process.files import write_json

@@ -13,7 +13,7 @@ from typing import Final
 import psutil
 from typing_extensions import override
 
-from services.provisioner.vocabulary import Observed
+from clawstack.vocabulary import Observed
 from services.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from tenants.backups.archive import Archive
 from tenants.process import supervision

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
-from services.provisioner.vocabulary import Observed
+from clawstack.vocabulary import Observed
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
 

@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import TemporaryError
 from clawstack.settings import Settings
 from services.kit.database.base import utcnow
+from services.tables.telegram import LinkCode
 from services.telegram import texts
 from services.telegram.repository import bots, chats, seen, signals, updates
 from services.telegram.routing import Notice, NoticeKind, Outcome
 from services.telegram.schemas import Link
-from services.telegram.tables import LinkCode
 from services.telegram.wakeups import Topic
 
 LIFETIME: Final = timedelta(days=7)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from clawstack.vocabulary import EventKind
 from services.provisioner.engine.command import OwnedCommand, Ownership
 from services.provisioner.engine.environment import cli_environment
 from services.provisioner.engine.inline import Program
 from services.provisioner.engine.narration import Step
 from services.provisioner.engine.run import OnStep, Outcome, Run, StackPlace, is_there
 from services.provisioner.engine.stack import LeanStack, PolicyPack
-from services.provisioner.vocabulary import EventKind
 
 _PACK_FILE: Final = "PulumiPolicy.yaml"
 _PACK_CONFIG: Final = "policy-config.json"

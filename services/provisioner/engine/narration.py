@@ -12,7 +12,7 @@ from pulumi.automation.events import DiagnosticEvent, PolicyEvent, StepEventMeta
 
 from clawstack.error_marks import marked_error, without_marks
 from clawstack.errors import ClawstackError
-from services.provisioner.vocabulary import EventKind
+from clawstack.vocabulary import EventKind
 
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
 _PROVIDER_TYPE: Final = "pulumi:providers:"

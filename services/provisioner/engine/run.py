@@ -11,6 +11,7 @@ from pulumi.automation import EngineEvent
 from pulumi.automation.errors import ConcurrentUpdateError, StackNotFoundError
 from pydantic import SecretStr
 
+from clawstack.vocabulary import EventKind
 from services.provisioner.engine import remote_state, state_files
 from services.provisioner.engine.control import Control
 from services.provisioner.engine.failures import classify
@@ -18,7 +19,6 @@ from services.provisioner.engine.inline import InlineProgram, Program
 from services.provisioner.engine.narration import Findings, Narrator, Step
 from services.provisioner.engine.stack import LeanStack, PolicyPack
 from services.provisioner.engine.state_files import StackFiles
-from services.provisioner.vocabulary import EventKind
 
 OnStep = Callable[[Step], None]
 #: Seconds by which the clocks of two workers may differ.

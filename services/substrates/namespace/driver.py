@@ -13,7 +13,7 @@ from typing_extensions import override
 from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.labels import TENANT
 from clawstack.naming import namespace_name
-from services.provisioner.vocabulary import Observed
+from clawstack.vocabulary import Observed
 from services.substrates.namespace import fingerprints
 from services.substrates.namespace.board import CELLS, Board
 from services.substrates.namespace.cluster import Cluster

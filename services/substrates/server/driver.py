@@ -15,7 +15,7 @@ from typing_extensions import override
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.naming import server_name
 from clawstack.tokens import TokenKind, parse
-from services.provisioner.vocabulary import Observed
+from clawstack.vocabulary import Observed
 from services.servers.channel import serving
 from services.servers.schemas import Machine, OrderKind, Phase
 from services.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell

@@ -12,8 +12,8 @@ from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.provisioner.tables import Cell, Tenant
-from services.telegram.tables import ChannelToken, SharedBot, TelegramUpdate, VirtualBot
+from services.tables.telegram import ChannelToken, SharedBot, TelegramUpdate, VirtualBot
+from services.tables.tenants import Cell, Tenant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.database.base import utcnow
-from services.provisioner.tables import Tenant
+from services.tables.telegram import ChatBinding, ChatNotice, LinkCode, RouterReply, SeenObject
+from services.tables.tenants import Tenant
 from services.telegram.repository.signals import wake
 from services.telegram.routing import KnownCode, Notice, Owner
-from services.telegram.tables import ChatBinding, ChatNotice, LinkCode, RouterReply, SeenObject
 from services.telegram.texts import Standing
 from services.telegram.wakeups import Topic
 

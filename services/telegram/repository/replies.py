@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.telegram.tables import ChatNotice, RouterReply
+from services.tables.telegram import ChatNotice, RouterReply
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,8 +11,8 @@ from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.tables.telegram import SeenObject
 from services.telegram.schemas import SeenKind
-from services.telegram.tables import SeenObject
 
 _BATCH = 1000
 

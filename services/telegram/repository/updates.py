@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.tables.telegram import TelegramUpdate, VirtualBot
 from services.telegram.routing import Outcome
-from services.telegram.tables import TelegramUpdate, VirtualBot
 from services.telegram.updates import Incoming
 
 _EMPTY: dict[str, Any] = {}

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
+from services.tables.telegram import VirtualBot
 from services.telegram.errors import BotApiError
 from services.telegram.repository import bots, signals, updates
 from services.telegram.routing import Outcome
-from services.telegram.tables import VirtualBot
 from services.telegram.virtual.parameters import Call
 from services.telegram.virtual.targets import judge_target
 from services.telegram.wakeups import Topic

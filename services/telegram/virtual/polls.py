@@ -19,13 +19,13 @@ from starlette.requests import Request
 
 from clawstack.background import end
 from services.kit.database.connection import Database
+from services.tables.telegram import VirtualBot
 from services.telegram.errors import BotApiError
 from services.telegram.metrics import Metrics
 from services.telegram.repository import bots, signals, updates
 from services.telegram.repository.updates import Waiting
 from services.telegram.routing import Outcome
 from services.telegram.schemas import Timings
-from services.telegram.tables import VirtualBot
 from services.telegram.updates import CHAT_AT, NOT_BY_DEFAULT, POLL_AT
 from services.telegram.virtual.local import allowed_updates
 from services.telegram.virtual.parameters import Call

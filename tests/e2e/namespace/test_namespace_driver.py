@@ -14,7 +14,7 @@ import pytest
 
 from clawstack.errors import NeedsAttentionError
 from clawstack.naming import namespace_name
-from services.provisioner.vocabulary import Observed
+from clawstack.vocabulary import Observed
 from tenants.backups import archive
 from tenants.backups.archive import Archive
 from tenants.backups.stream import decrypt

@@ -13,10 +13,10 @@ from sqlalchemy import select, text, update
 
 from clawstack.tokens import Token, TokenKind, issue
 from services.access.service import revoke
-from services.access.tables import ApiToken
-from services.billing.tables import Customer
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
+from services.tables.access import ApiToken
+from services.tables.billing import Customer
 from tests.integration.access.conftest import Issue
 
 

@@ -13,11 +13,11 @@ from clawstack.errors import InvalidInputError, NotFoundError, TemporaryError
 from clawstack.tokens import TokenKind, parse
 from services.access.guard import Guard
 from services.access.service import authenticate, issue_token, revoke
-from services.billing.tables import Customer
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
-from services.llm_proxy.tables import UsagePeriod
-from services.provisioner.tables import Tenant
+from services.tables.billing import Customer
+from services.tables.ledger import UsagePeriod
+from services.tables.tenants import Tenant
 from tests.integration.access.conftest import Issue
 from tests.integration.access.test_access_intrusion import bearer
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from services.backups.service import register_backups
-from services.provisioner.tables import Tenant
+from services.tables.tenants import Tenant
 from tenants.backups.archive import Manifest
 from tenants.backups.stream import encrypt
 

@@ -15,9 +15,9 @@ from sqlalchemy import select
 from clawstack.errors import ConflictError, NotFoundError, PermanentError
 from services.backups.deletion import delete_backup
 from services.backups.opening import open_backup
-from services.backups.tables import Backup
 from services.kit.database.base import utcnow
-from services.provisioner.tables import Tenant
+from services.tables.backups import Backup
+from services.tables.tenants import Tenant
 from tenants.backups.stream import encrypt
 
 

@@ -20,9 +20,9 @@ from services.backups.part import create_part
 from services.backups.service import find_archive, register_backups
 from services.backups.stores.choosing import store_of
 from services.backups.stores.protocol import BackupStore, digest
-from services.backups.tables import Backup
 from services.backups.uploading import Uploader, UploadMetrics
-from services.provisioner.tables import Tenant
+from services.tables.backups import Backup
+from services.tables.tenants import Tenant
 from tests.integration.backups.conftest import Kept, S3Server, configured, keep
 
 

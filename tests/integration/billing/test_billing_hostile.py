@@ -13,8 +13,8 @@ from services.billing import repository
 from services.billing.part import create_billing
 from services.billing.stripe_access import StripeAccess
 from services.billing.stripe_reader import StripeReader
-from services.billing.tables import Subscription
-from services.provisioner.tables import Tenant
+from services.tables.billing import Subscription
+from services.tables.tenants import Tenant
 from tests.integration.billing.world import ORDER, World, cancel, customer_of, event, stripe_client, sweep
 
 

@@ -8,8 +8,8 @@ import json
 import httpx
 import pytest
 
-from services.billing.tables import StripeEvent
 from services.kit.context import Platform
+from services.tables.billing import StripeEvent
 from tests.integration.billing.world import SECRET, StandIn, World, event, opened_world
 
 

@@ -13,7 +13,7 @@ from services.billing.catalogue import PriceAction, ensure_prices
 from services.billing.stripe_access import StripeAccess
 from services.billing.stripe_reader import StripeReader
 from services.billing.stripe_writer import StripeWriter
-from services.notifications.tables import OutboxMessage
+from services.tables.notifications import OutboxMessage
 from tests.integration.billing.world import World, customer_of, price_id, stripe_client
 
 

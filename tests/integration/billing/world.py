@@ -26,12 +26,12 @@ from sqlalchemy import func, select, text
 from services.billing import catalogue
 from services.billing.part import create_part as create_billing_part
 from services.billing.stripe_access import StripeAccess
-from services.billing.tables import Signup, StripeEvent, Subscription
 from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.parts import Part
 from services.onboarding.part import create_part as create_onboarding_part
-from services.provisioner.tables import Tenant
+from services.tables.billing import Signup, StripeEvent, Subscription
+from services.tables.tenants import Tenant
 
 SECRET = "whsec_integration_test_0123456789"
 KEY = "sk_test_clawstack"

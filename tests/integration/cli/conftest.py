@@ -18,7 +18,7 @@ import pytest
 from services.kit.database.connection import Database
 from services.kit.database.embedded import EmbeddedPostgres
 from services.provisioner.desired import NewTenant, create_tenant
-from services.provisioner.tables import Tenant
+from services.tables.tenants import Tenant
 from toolchain.paths import cache_root
 
 _SECONDS = 60

@@ -9,7 +9,7 @@ import socket
 import pytest
 from sqlalchemy import select
 
-from services.access.tables import ApiToken
+from services.tables.access import ApiToken
 
 
 def test_the_database_is_at_the_revision_of_the_code(cli):

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from services.kit.database.base import utcnow
 from services.provisioner.desired import set_desired
-from services.provisioner.tables import Operation, OperationEvent, Tenant
+from services.tables.tenants import Operation, OperationEvent, Tenant
 
 WORKER_ALIVE = text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())")
 WORKER_GONE = text("DELETE FROM procrastinate_workers")

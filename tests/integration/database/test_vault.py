@@ -13,7 +13,7 @@ from clawstack.crypto import MasterKey
 from clawstack.errors import PermanentError
 from clawstack.redaction import Redactor
 from services.kit.vault.service import Vault
-from services.provisioner.tables import Tenant
+from services.tables.tenants import Tenant
 
 
 async def _tenant(database, slug):

@@ -29,9 +29,9 @@ from services.kit.database.connection import libpq_url
 from services.llm_proxy.limits import InFlight, RateLimit
 from services.llm_proxy.part import create_part
 from services.llm_proxy.schemas import period_of
-from services.llm_proxy.tables import LedgerEntry, Reservation, UsagePeriod
 from services.llm_proxy.tokens import register_proxy_token
-from services.provisioner.tables import Tenant
+from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
+from services.tables.tenants import Tenant
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.vendor import REAL_KEY, Vendor
 

@@ -25,11 +25,11 @@ from services.llm_proxy.part import create_part
 from services.llm_proxy.schemas import Outcome, Settlement, TokenCount, period_of
 from services.llm_proxy.schemas import Reservation as Reserved
 from services.llm_proxy.store import Store
-from services.llm_proxy.tables import LedgerEntry, Reservation, UsagePeriod
 from services.llm_proxy.tasks import expire_reservations
 from services.llm_proxy.tokens import register_proxy_token
 from services.llm_proxy.usage import usage_of
-from services.provisioner.tables import Tenant
+from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
+from services.tables.tenants import Tenant
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy, outage, serving, small_catalogue
 from tests.integration.llm_proxy.vendor import Vendor

@@ -14,7 +14,7 @@ from clawstack.tokens import Token, TokenKind, issue
 from services.llm_proxy.endpoints import MAX_BODY_BYTES
 from services.llm_proxy.limits import InFlight, RateLimit
 from services.llm_proxy.tokens import register_proxy_token, revoke_proxy_tokens
-from services.provisioner.tables import Tenant
+from services.tables.tenants import Tenant
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy
 from tests.integration.llm_proxy.vendor import REAL_KEY, Vendor

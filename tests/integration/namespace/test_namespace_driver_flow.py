@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
-from services.provisioner.vocabulary import Observed
+from clawstack.vocabulary import Observed
 from services.substrates.namespace.driver import NamespaceDriver
 from services.substrates.namespace.settle import Patience
 from tenants.backups import archive

@@ -15,15 +15,15 @@ from sqlalchemy import select, update
 from typing_extensions import override
 
 from clawstack.redaction import Redactor
-from services.billing.tables import Customer
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.notifications.part import create_part
 from services.notifications.schemas import Message
 from services.notifications.service import Deliverer
-from services.notifications.tables import OutboxMessage
-from services.provisioner.tables import Tenant
+from services.tables.billing import Customer
+from services.tables.notifications import OutboxMessage
+from services.tables.tenants import Tenant
 
 
 @dataclass(kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.billing.tables import Signup
+from services.tables.billing import Signup
 from tests.integration.billing.world import ORDER, World
 
 

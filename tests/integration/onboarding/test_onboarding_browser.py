@@ -10,7 +10,7 @@ from playwright.async_api import Page, async_playwright
 from sqlalchemy import update
 
 from services.kit.database.base import utcnow
-from services.provisioner.tables import Tenant
+from services.tables.tenants import Tenant
 from tests.integration.billing.world import GOOD, World
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

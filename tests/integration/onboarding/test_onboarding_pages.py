@@ -9,10 +9,10 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from services.billing.tables import Signup
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
-from services.provisioner.tables import Tenant
+from services.tables.billing import Signup
+from services.tables.tenants import Tenant
 from tests.integration.billing.world import StandIn, World, cancel, opened_world
 from tests.integration.onboarding.html import Element, parse
 

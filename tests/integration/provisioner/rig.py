@@ -26,7 +26,7 @@ from services.provisioner.machine import Machine
 from services.provisioner.metrics import Metrics
 from services.provisioner.part import create_reconciler
 from services.provisioner.reconcile import Reconciler
-from services.provisioner.tables import Operation, OperationEvent, Tenant
+from services.tables.tenants import Operation, OperationEvent, Tenant
 from tenants.backups.archive import Archive
 from tests.integration.provisioner.programs import probe_program
 from toolchain.locate import locate

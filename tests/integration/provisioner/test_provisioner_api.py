@@ -13,13 +13,13 @@ import pytest
 from clawstack.tokens import Token, TokenKind
 from services.access.service import issue_token
 from services.backups.part import create_part as create_backups
-from services.backups.tables import Backup
-from services.billing.tables import Customer
 from services.factory import create_app
 from services.kit.database.base import utcnow
 from services.provisioner import streams
 from services.provisioner.part import create_part
-from services.provisioner.tables import Tenant
+from services.tables.backups import Backup
+from services.tables.billing import Customer
+from services.tables.tenants import Tenant
 from tests.integration.provisioner.rig import Rig, until
 
 ALL = ("tenants:read", "tenants:write", "operations:read", "usage:read")

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from services.provisioner.tables import Tenant
+from services.tables.tenants import Tenant
 from tests.integration.provisioner.rig import Rig, engine_processes
 
 

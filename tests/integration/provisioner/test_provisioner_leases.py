@@ -15,7 +15,7 @@ from services.provisioner import leases
 from services.provisioner.desired import create_tenant
 from services.provisioner.engine.identity import ProcessIdentity
 from services.provisioner.leases import Grant, Held, LeaseLostError
-from services.provisioner.tables import CellLease
+from services.tables.tenants import CellLease
 from tests.integration.provisioner.rig import new_tenant
 
 TTL = timedelta(seconds=30)

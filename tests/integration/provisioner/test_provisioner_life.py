@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from services.notifications.tables import OutboxMessage
-from services.provisioner.tables import Cell
+from services.tables.notifications import OutboxMessage
+from services.tables.tenants import Cell
 from tests.integration.provisioner.rig import Rig, engine_processes
 
 

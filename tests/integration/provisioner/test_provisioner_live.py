@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
+from clawstack.vocabulary import Observed
 from services.health.sweep import Sweep
 from services.provisioner import desired, operations
 from services.provisioner.borders import Neighbours
-from services.provisioner.tables import Cell, Tenant
-from services.provisioner.vocabulary import Observed
 from services.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
+from services.tables.tenants import Cell, Tenant
 from tenants.backups.archive import Archive, Manifest
 from tenants.spec import CellSpec
 from tests.integration.provisioner.rig import Rig, until

@@ -11,14 +11,14 @@ from sqlalchemy import select, text, update
 from clawstack.errors import ConflictError, NeedsAttentionError
 from services.access.schemas import Principal
 from services.kit.database.base import utcnow
-from services.notifications.tables import OutboxMessage
 from services.provisioner import cells, desired, operations, service
 from services.provisioner.borders import Program
 from services.provisioner.machine import Machine
 from services.provisioner.metrics import Metrics
 from services.provisioner.part import create_reconciler
 from services.provisioner.preview import preview_tenant
-from services.provisioner.tables import Cell, Tenant
+from services.tables.notifications import OutboxMessage
+from services.tables.tenants import Cell, Tenant
 from tenants.spec import CellSpec
 from tests.integration.provisioner.programs import probe_program
 from tests.integration.provisioner.rig import Rig, engine_processes, until

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from clawstack.crypto import MasterKey
-from services.provisioner.tables import Operation, Tenant
+from services.tables.tenants import Operation, Tenant
 from tests.integration.provisioner.rig import Rig, engine_processes, until
 
 LEASE_SECONDS = 3.0

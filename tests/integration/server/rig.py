@@ -27,12 +27,12 @@ from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.parts import Part
-from services.provisioner.tables import Tenant
 from services.servers import repository
 from services.servers.channel import MachineChannel
 from services.servers.equipping import equip
 from services.servers.part import create_part
 from services.servers.schemas import Machine, OrderState
+from services.tables.tenants import Tenant
 from tenants.server.settings import ServerSettings
 from tenants.server.user_data import user_data
 from tenants.spec import CellSpec

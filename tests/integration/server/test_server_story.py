@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
-from services.provisioner.vocabulary import Observed
+from clawstack.vocabulary import Observed
 from services.servers.schemas import Phase
 from services.substrates.server.driver import ServerDriver
 from services.substrates.server.hetzner import Project

@@ -25,15 +25,15 @@ from sqlalchemy import select, text
 
 from clawstack.settings import Settings
 from clawstack.tokens import Token, TokenKind, issue
-from services.billing.tables import Customer
 from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.connection import Database
-from services.provisioner.tables import Tenant
+from services.tables.billing import Customer
+from services.tables.telegram import TelegramUpdate
+from services.tables.tenants import Tenant
 from services.telegram.links import create_link
 from services.telegram.part import create_part
 from services.telegram.schemas import Timings
-from services.telegram.tables import TelegramUpdate
 from services.telegram.tokens import register_channel_token
 
 REPOSITORY = Path(__file__).parents[3]

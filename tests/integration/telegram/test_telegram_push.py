@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from services.provisioner.tables import Cell as CellRow
+from services.tables.tenants import Cell as CellRow
 from tests.integration.telegram.harness import Cell, World, serving, until
 
 

@@ -14,8 +14,8 @@ from services.billing.errors import StripeNotFoundError, translated
 from services.billing.facts import CustomerFacts, SessionFact
 from services.billing.schemas import SessionAnswer, SubscriptionAnswer
 from services.billing.sweep import Sweep, differs
-from services.billing.tables import Subscription
 from services.billing.tasks import wait_of
+from services.tables.billing import Subscription
 from tests.unit.billing.builders import START, subscription
 
 ANSWER: dict[str, Any] = {

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from clawstack.vocabulary import Desired, Observed, OperationKind, TenantState
 from services.provisioner.decide import Decision, Pause, Rest, Situation, decide, needed_operation
-from services.provisioner.states import AT_REST, DURING, TRANSITIONS, may_follow
-from services.provisioner.vocabulary import Desired, Observed, OperationKind, TenantState
+from services.tables.states import AT_REST, DURING, TRANSITIONS, may_follow
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 K, D, O = OperationKind, Desired, Observed  # noqa: E741 - the table below is read by its columns

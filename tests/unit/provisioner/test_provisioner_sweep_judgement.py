@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from clawstack.vocabulary import Desired, Observed
 from services.health.judgement import PATIENCE, Look, Verdict, judge, with_drift
 from services.health.part import cron_of
-from services.provisioner.vocabulary import Desired, Observed
 from services.substrates.protocol import Sighting
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 
 from alembic import command
-from services.kit.database.migrate import config
 from sqlalchemy import create_engine
 
 from services.kit.database.connection import driver_url
 from services.kit.database.embedded import EmbeddedPostgres
+from services.kit.database.migrate import config
 
 _PROCRASTINATE = """
     from procrastinate.schema import SchemaManager

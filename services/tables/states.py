@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.provisioner.vocabulary import Desired, OperationKind, TenantState
+from clawstack.vocabulary import Desired, OperationKind, TenantState
 
 _S = TenantState
 

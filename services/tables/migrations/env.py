@@ -1,6 +1,7 @@
 """Alembic's environment: runs on the connection that `services.kit.database.migrate` hands in."""
 
 from alembic import context
+
 from services.kit.database.migrate import is_ours
 from services.kit.database.models import metadata
 

@@ -10,10 +10,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from services.kit.database.models import metadata
 from sqlalchemy import Connection, create_engine, text
 
 from services.kit.database.connection import driver_url
+from services.kit.database.models import metadata
 
 _LOCK = 7_202_611_210  # any number that no other part of the platform uses for an advisory lock
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-from services.access import tables as _access
-from services.backups import tables as _backups
-from services.billing import tables as _billing
 from services.kit.database.base import Base
 from services.kit.vault import tables as _vault
-from services.llm_proxy import tables as _llm_proxy
-from services.notifications import tables as _notifications
-from services.provisioner import tables as _provisioner
-from services.servers import tables as _servers
-from services.telegram import tables as _telegram
+from services.tables import access as _access
+from services.tables import backups as _backups
+from services.tables import billing as _billing
+from services.tables import ledger as _llm_proxy
+from services.tables import machines as _servers
+from services.tables import notifications as _notifications
+from services.tables import telegram as _telegram
+from services.tables import tenants as _provisioner
 
 __all__ = ["metadata"]
 

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Literal, cast
 
+from services.traffic.llm_proxy.part import create_part
+
 from bench._serving import serve
 from clawstack import logs
 from clawstack.crypto import MasterKey
@@ -22,9 +24,8 @@ from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
-from services.llm_proxy.limits import InFlight, RateLimit
-from services.llm_proxy.part import create_part
 from services.substrates.registry import Drivers
+from services.traffic.llm_proxy.limits import InFlight, RateLimit
 
 
 def _platform(vendor_url: str) -> Platform:

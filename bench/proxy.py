@@ -30,8 +30,8 @@ from clawstack.tokens import TokenKind, issue
 from services.kit.database import migrate
 from services.kit.database.connection import Database
 from services.kit.database.embedded import EmbeddedPostgres
-from services.llm_proxy.tokens import register_proxy_token
 from services.tables.tenants import Tenant
+from services.traffic.llm_proxy.tokens import register_proxy_token
 
 _RESULT: Final = Path(__file__).parent / "results" / "proxy.md"
 _PACKAGES: Final = ("uvicorn", "uvloop", "aiohttp", "sqlalchemy", "psycopg", "fastapi", "starlette")

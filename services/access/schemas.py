@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from clawstack.errors import NotFoundError
-from services.llm_proxy.schemas import Usage
+from services.traffic.ledger.schemas import Usage
 
 PrincipalKind = Literal["operator", "customer"]
 

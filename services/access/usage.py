@@ -8,7 +8,7 @@ from clawstack.plans import Catalogue
 from services.access import repository
 from services.access.errors import not_a_customer
 from services.access.schemas import MyUsage, Principal, TenantUsage
-from services.llm_proxy.usage import checked_period, usage_of
+from services.traffic.ledger.usage import checked_period, usage_of
 
 
 async def usage_of_customer(

@@ -10,16 +10,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.kit.context import Platform
 from services.kit.parts import Part
-from services.llm_proxy.authenticator import Authenticator
-from services.llm_proxy.endpoints import AsgiClient, LlmProxy
-from services.llm_proxy.errors import unavailable
-from services.llm_proxy.exchange import Exchange
-from services.llm_proxy.ledger import Ledger
-from services.llm_proxy.limits import InFlight, OutputSizes, RateLimit
-from services.llm_proxy.metrics import Metrics
-from services.llm_proxy.store import Store
-from services.llm_proxy.tasks import register
-from services.llm_proxy.upstream import Vendors
+from services.traffic.ledger.service import Ledger
+from services.traffic.ledger.store import Store
+from services.traffic.ledger.tasks import register
+from services.traffic.llm_proxy.authenticator import Authenticator
+from services.traffic.llm_proxy.endpoints import AsgiClient, LlmProxy
+from services.traffic.llm_proxy.errors import unavailable
+from services.traffic.llm_proxy.exchange import Exchange
+from services.traffic.llm_proxy.limits import InFlight, OutputSizes, RateLimit
+from services.traffic.llm_proxy.metrics import Metrics
+from services.traffic.llm_proxy.upstream import Vendors
 
 #: An answer may take this part of a reservation's life, so that nothing under way is taken for lost.
 _LONGEST_ANSWER: Final = 0.8

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import PermanentError, TemporaryError
 from clawstack.settings import Settings
 from services.billing.stripe_reader import StripeReader
-from services.telegram.links import create_link
+from services.traffic.telegram.links import create_link
 
 _KEPT_SECONDS: Final = 300.0
 

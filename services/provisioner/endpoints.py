@@ -11,7 +11,6 @@ from services.access.guard import Guard
 from services.access.schemas import Principal, Scope
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
-from services.llm_proxy.usage import usage_of
 from services.provisioner import operations, repository, service, streams
 from services.provisioner.assembly import CELL_SECRETS
 from services.provisioner.schemas import (
@@ -24,6 +23,7 @@ from services.provisioner.schemas import (
     TenantView,
     UsageView,
 )
+from services.traffic.ledger.usage import usage_of
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]

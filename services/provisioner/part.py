@@ -108,9 +108,9 @@ def create_neighbours(platform: Platform) -> Neighbours:
     from services.backups.service import find_archive as find
     from services.backups.service import register_backups as register
     from services.billing.repository import forget_answers
-    from services.llm_proxy.tokens import register_proxy_token, revoke_proxy_tokens
-    from services.telegram.links import unbind_all
-    from services.telegram.tokens import register_channel_token, revoke_channel_tokens
+    from services.traffic.llm_proxy.tokens import register_proxy_token, revoke_proxy_tokens
+    from services.traffic.telegram.links import unbind_all
+    from services.traffic.telegram.tokens import register_channel_token, revoke_channel_tokens
 
     async def register_backups(session: AsyncSession, tenant: Tenant, folder: Path, *, reason: str) -> int:
         return await register(session, tenant.id, slug=tenant.slug, folder=folder, reason=reason)

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from clawstack.vocabulary import OperationStatus, TenantState
-from services.llm_proxy.schemas import Usage
 from services.tables.tenants import Operation, OperationEvent, Tenant
+from services.traffic.ledger.schemas import Usage
 
 ShortText = Annotated[str, Field(min_length=1, max_length=100)]
 T = TypeVar("T")

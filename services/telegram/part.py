@@ -12,23 +12,23 @@ from clawstack.background import background
 from clawstack.logs import get_logger
 from services.kit.context import Platform
 from services.kit.parts import Part
-from services.telegram import tasks
-from services.telegram.bot import RealBot
-from services.telegram.endpoints import WebhookIntake
-from services.telegram.identity import Identity
-from services.telegram.intake import Leadership, Poller, WebhookKeeper
-from services.telegram.metrics import Metrics
-from services.telegram.push import Pusher
-from services.telegram.replies import Speaker
-from services.telegram.schemas import MAX_UPLOAD_BYTES, Retention, Timings
-from services.telegram.secret import IntakeSecret
-from services.telegram.service import Receiver
-from services.telegram.tokens import Doorkeeper
-from services.telegram.virtual.api import VirtualBotApi
-from services.telegram.virtual.forwarding import Forwarder
-from services.telegram.virtual.local import VirtualWebhooks
-from services.telegram.virtual.polls import Polls
-from services.telegram.wakeups import Wakeups
+from services.traffic.telegram import tasks
+from services.traffic.telegram.bot import RealBot
+from services.traffic.telegram.endpoints import WebhookIntake
+from services.traffic.telegram.identity import Identity
+from services.traffic.telegram.intake import Leadership, Poller, WebhookKeeper
+from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.push import Pusher
+from services.traffic.telegram.replies import Speaker
+from services.traffic.telegram.schemas import MAX_UPLOAD_BYTES, Retention, Timings
+from services.traffic.telegram.secret import IntakeSecret
+from services.traffic.telegram.service import Receiver
+from services.traffic.telegram.tokens import Doorkeeper
+from services.traffic.telegram.virtual.api import VirtualBotApi
+from services.traffic.telegram.virtual.forwarding import Forwarder
+from services.traffic.telegram.virtual.local import VirtualWebhooks
+from services.traffic.telegram.virtual.polls import Polls
+from services.traffic.telegram.wakeups import Wakeups
 
 log = get_logger(__name__)
 

@@ -16,6 +16,7 @@ import aiohttp
 import psycopg
 import pytest
 import uvicorn
+from services.traffic.llm_proxy.part import create_part
 from sqlalchemy import func, make_url, select
 from typing_extensions import override
 
@@ -26,12 +27,11 @@ from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.database.connection import libpq_url
-from services.llm_proxy.limits import InFlight, RateLimit
-from services.llm_proxy.part import create_part
-from services.llm_proxy.schemas import period_of
-from services.llm_proxy.tokens import register_proxy_token
 from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
 from services.tables.tenants import Tenant
+from services.traffic.ledger.schemas import period_of
+from services.traffic.llm_proxy.limits import InFlight, RateLimit
+from services.traffic.llm_proxy.tokens import register_proxy_token
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.vendor import REAL_KEY, Vendor
 

@@ -14,6 +14,7 @@ import pytest
 from procrastinate import App
 from procrastinate.testing import InMemoryConnector
 from prometheus_client import CollectorRegistry, generate_latest
+from services.traffic.llm_proxy.part import create_part
 from sqlalchemy import func, select, text, update
 
 from clawstack.errors import ClawstackError, InvalidInputError, PermanentError
@@ -21,15 +22,14 @@ from clawstack.tokens import TokenKind, issue
 from services.factory import create_app
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database, libpq_url
-from services.llm_proxy.part import create_part
-from services.llm_proxy.schemas import Outcome, Settlement, TokenCount, period_of
-from services.llm_proxy.schemas import Reservation as Reserved
-from services.llm_proxy.store import Store
-from services.llm_proxy.tasks import expire_reservations
-from services.llm_proxy.tokens import register_proxy_token
-from services.llm_proxy.usage import usage_of
 from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
 from services.tables.tenants import Tenant
+from services.traffic.ledger.schemas import Outcome, Settlement, TokenCount, period_of
+from services.traffic.ledger.schemas import Reservation as Reserved
+from services.traffic.ledger.store import Store
+from services.traffic.ledger.tasks import expire_reservations
+from services.traffic.ledger.usage import usage_of
+from services.traffic.llm_proxy.tokens import register_proxy_token
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy, outage, serving, small_catalogue
 from tests.integration.llm_proxy.vendor import Vendor

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import update
 
 from clawstack.tokens import Token, TokenKind, issue
-from services.llm_proxy.endpoints import MAX_BODY_BYTES
-from services.llm_proxy.limits import InFlight, RateLimit
-from services.llm_proxy.tokens import register_proxy_token, revoke_proxy_tokens
 from services.tables.tenants import Tenant
+from services.traffic.llm_proxy.endpoints import MAX_BODY_BYTES
+from services.traffic.llm_proxy.limits import InFlight, RateLimit
+from services.traffic.llm_proxy.tokens import register_proxy_token, revoke_proxy_tokens
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy
 from tests.integration.llm_proxy.vendor import REAL_KEY, Vendor

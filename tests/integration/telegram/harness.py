@@ -21,6 +21,7 @@ from typing import Any
 import aiohttp
 import uvicorn
 from pydantic import SecretStr
+from services.traffic.telegram.part import create_part
 from sqlalchemy import select, text
 
 from clawstack.settings import Settings
@@ -31,10 +32,9 @@ from services.kit.database.connection import Database
 from services.tables.billing import Customer
 from services.tables.telegram import TelegramUpdate
 from services.tables.tenants import Tenant
-from services.telegram.links import create_link
-from services.telegram.part import create_part
-from services.telegram.schemas import Timings
-from services.telegram.tokens import register_channel_token
+from services.traffic.telegram.links import create_link
+from services.traffic.telegram.schemas import Timings
+from services.traffic.telegram.tokens import register_channel_token
 
 REPOSITORY = Path(__file__).parents[3]
 SECRET = "planted-webhook-secret"

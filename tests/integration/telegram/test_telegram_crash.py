@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.telegram.service import Receiver
+from services.traffic.telegram.service import Receiver
 from tests.integration.telegram.harness import SECRET, Cell, RouterProcess, World, serving, until
 
 

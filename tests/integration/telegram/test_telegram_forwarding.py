@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from clawstack import logs
 from clawstack.redaction import Redactor
-from services.telegram.repository import chats
+from services.traffic.telegram.repository import chats
 from tests.integration.telegram.harness import BRISK, Cell, World, serving, settings_for, until
 from tests.integration.telegram.upstream import Seen, Upstream, told_upstream
 

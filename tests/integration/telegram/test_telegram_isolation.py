@@ -15,7 +15,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from clawstack.tokens import TokenKind, issue
-from services.telegram.tokens import register_channel_token, revoke_channel_tokens
+from services.traffic.telegram.tokens import register_channel_token, revoke_channel_tokens
 from tests.integration.telegram.harness import Cell, World, until
 
 _PHOTO = base64.b64encode(b"\x89PNG the family of B").decode()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.llm_proxy.reported import ReportedUsage
-from services.llm_proxy.schemas import TokenCount
+from services.traffic.ledger.schemas import TokenCount
+from services.traffic.llm_proxy.reported import ReportedUsage
 
 OPENAI = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
 CACHED = {**OPENAI, "prompt_tokens_details": {"cached_tokens": 60}}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.llm_proxy.errors import RefusedError
-from services.llm_proxy.request import TOKENS_PER_IMAGE, ChatRequest, read_chat_request
+from services.traffic.llm_proxy.errors import RefusedError
+from services.traffic.llm_proxy.request import TOKENS_PER_IMAGE, ChatRequest, read_chat_request
 
 
 def read(**fields: Any) -> ChatRequest:

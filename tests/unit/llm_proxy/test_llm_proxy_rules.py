@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from clawstack.plans import load_catalogue
-from services.llm_proxy import documents, errors
-from services.llm_proxy.errors import RefusedError
-from services.llm_proxy.limits import InFlight, OutputSizes, RateLimit
-from services.llm_proxy.schemas import ModelUsage, Usage, next_period_starts, period_of
+from services.traffic.ledger.schemas import ModelUsage, Usage, next_period_starts, period_of
+from services.traffic.llm_proxy import documents, errors
+from services.traffic.llm_proxy.errors import RefusedError
+from services.traffic.llm_proxy.limits import InFlight, OutputSizes, RateLimit
 
 
 class Clock:
@@ -46,7 +46,7 @@ def test_a_rested_token_may_send_ten_at_once_and_then_ten_a_second() -> None:
 
 
 def test_tokens_that_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.llm_proxy.limits._SWEEP_ABOVE", 100)
+    monkeypatch.setattr("services.traffic.llm_proxy.limits._SWEEP_ABOVE", 100)
     clock = Clock()
     limit = RateLimit(clock=clock)
     for number in range(100):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.llm_proxy import sse
-from services.llm_proxy.schemas import TokenCount
-from services.llm_proxy.sse import EventSplitter, OversizedEventError, StreamFilter
+from services.traffic.ledger.schemas import TokenCount
+from services.traffic.llm_proxy import sse
+from services.traffic.llm_proxy.sse import EventSplitter, OversizedEventError, StreamFilter
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.telegram.errors import BotApiError
-from services.telegram.repository.bots import CellAddress
-from services.telegram.virtual import methods
-from services.telegram.virtual.guarding import chat_number, references, required_chat
-from services.telegram.virtual.parameters import Call, Form
-from services.telegram.virtual.targets import judge_target
+from services.traffic.telegram.errors import BotApiError
+from services.traffic.telegram.repository.bots import CellAddress
+from services.traffic.telegram.virtual import methods
+from services.traffic.telegram.virtual.guarding import chat_number, references, required_chat
+from services.traffic.telegram.virtual.parameters import Call, Form
+from services.traffic.telegram.virtual.targets import judge_target
 
 _PROCESS = CellAddress(slug="ana-abc234", substrate="process", port=21000)
 _NAMESPACE = CellAddress(slug="ana-abc234", substrate="namespace", port=None)

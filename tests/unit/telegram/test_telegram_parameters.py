@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from services.telegram.errors import BotApiError
-from services.telegram.virtual.parameters import Call, Form, read_call, strict_json, write_body
+from services.traffic.telegram.errors import BotApiError
+from services.traffic.telegram.virtual.parameters import Call, Form, read_call, strict_json, write_body
 
 _LIMIT = 1_000_000
 _NAME = st.from_regex(r"[a-z_]{1,20}", fullmatch=True).filter(lambda name: "id" not in name)

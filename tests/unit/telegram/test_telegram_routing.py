@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.telegram import texts
-from services.telegram.routing import Decision, KnownCode, NoticeKind, Outcome, Owner, decide, decide_start
-from services.telegram.texts import Standing
-from services.telegram.updates import Incoming
+from services.traffic.telegram import texts
+from services.traffic.telegram.routing import Decision, KnownCode, NoticeKind, Outcome, Owner, decide, decide_start
+from services.traffic.telegram.texts import Standing
+from services.traffic.telegram.updates import Incoming
 
 _NOW = datetime(2026, 11, 21, tzinfo=UTC)
 _CUSTOMER = uuid.uuid4()

@@ -4,13 +4,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
+from services.business.access.guard import Guard
 
 from clawstack.plans import Catalogue
 from clawstack.tokens import TokenKind
-from services.access import service
-from services.access.guard import Guard
-from services.access.schemas import IssuedToken, Me, MyUsage, Principal, Scope, TokenRequest, TokenView
-from services.access.usage import usage_of_customer
+from services.business.access import service
+from services.business.access.schemas import IssuedToken, Me, MyUsage, Principal, Scope, TokenRequest, TokenView
+from services.business.usage.service import usage_of_customer
 from services.kit.database.connection import Database
 
 _KINDS = {"operator": TokenKind.OPERATOR, "customer": TokenKind.CUSTOMER}

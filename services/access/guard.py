@@ -11,9 +11,9 @@ from starlette.requests import Request
 
 from clawstack.errors import AuthenticationError
 from clawstack.logs import get_logger
-from services.access.errors import missing_scope, missing_token
-from services.access.schemas import Principal
-from services.access.service import authenticate
+from services.business.access.errors import missing_scope, missing_token
+from services.business.access.schemas import Principal
+from services.business.access.service import authenticate
 from services.kit.database.connection import Database
 
 #: Puts the scheme into the OpenAPI document. The header itself is read by `bearer_of`, which is stricter.

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
+from services.business.access.guard import Guard
 
-from services.access.guard import Guard
-from services.admin import service
-from services.admin.schemas import CellView, Overview, SignupView
+from services.business.overview import service
+from services.business.overview.schemas import CellView, Overview, SignupView
 from services.kit.database.connection import Database
 
 ShortPath = Annotated[str, Path(max_length=100)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from services.access.guard import Guard
-from services.admin.endpoints import create_router
+from services.business.access.guard import Guard
+from services.business.overview.endpoints import create_router
+
 from services.kit.context import Platform
 from services.kit.parts import Part
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from services.access.guard import Guard
-from services.backups import tasks
-from services.backups.endpoints import create_router
-from services.backups.stores.choosing import store_of
-from services.backups.uploading import Uploader, UploadMetrics
+from services.business.access.guard import Guard
+from services.business.backups.endpoints import create_router
+
+from services.business.backups import tasks
+from services.business.backups.stores.choosing import store_of
+from services.business.backups.uploading import Uploader, UploadMetrics
 from services.kit.context import Platform
 from services.kit.parts import Part
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request
 from clawstack.errors import RequestError
 from clawstack.logs import get_logger
 from clawstack.settings import Settings
-from services.billing import intake
-from services.billing.service import Billing
+from services.business.billing import intake
+from services.business.billing.service import Billing
 from services.kit.database.connection import Database
 
 log = get_logger(__name__)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.billing.endpoints import create_router
-from services.billing.service import Billing
-from services.billing.stripe_access import StripeAccess
-from services.billing.stripe_reader import StripeReader
-from services.billing.sweep import Sweep
-from services.billing.tasks import BillingTasks
-from services.billing.tenancy import ProvisionedTenants
+from services.business.billing.endpoints import create_router
+
+from services.business.billing.service import Billing
+from services.business.billing.stripe_access import StripeAccess
+from services.business.billing.stripe_reader import StripeReader
+from services.business.billing.sweep import Sweep
+from services.business.billing.tasks import BillingTasks
+from services.business.billing.tenancy import ProvisionedTenants
 from services.kit.context import Platform
 from services.kit.parts import Part
 

@@ -10,7 +10,7 @@ from services.cli.output import Output
 from services.cli.session import with_platform
 
 if TYPE_CHECKING:
-    from services.admin.schemas import Overview
+    from services.business.overview.schemas import Overview
     from services.kit.context import Platform
 
 app = typer.Typer(no_args_is_help=True, help="Administration: prices at Stripe, an overview of the platform.")
@@ -24,8 +24,8 @@ def stripe_setup(*, json: Json = False) -> None:
     output = Output(json=json)
 
     async def work(platform: Platform) -> list[dict[str, Any]]:
-        from services.billing.catalogue import ensure_prices  # late: it loads the Stripe library
-        from services.billing.stripe_access import StripeAccess
+        from services.business.billing.catalogue import ensure_prices  # late: it loads the Stripe library
+        from services.business.billing.stripe_access import StripeAccess
 
         access = StripeAccess(platform.settings)
         try:
@@ -51,7 +51,7 @@ def overview_(*, json: Json = False) -> None:
     output = Output(json=json)
 
     async def work(platform: Platform) -> Overview:
-        from services.admin import service  # late: keeps `--help` fast
+        from services.business.overview import service  # late: keeps `--help` fast
 
         async with platform.database.transaction() as session:
             return await service.overview(session)

@@ -59,9 +59,9 @@ def create(
     output = Output(json=json)
 
     async def work(platform: Platform) -> dict[str, Any]:
+        from services.business.tenants import desired
         from services.cli import reading  # late: keeps `--help` fast
         from services.cli.follow import follow_tenant
-        from services.provisioner import desired
 
         async with platform.database.transaction() as session:
             tenant = await reading.tenant_by_slug(session, slug)
@@ -97,8 +97,8 @@ def restore(
     output = Output(json=json)
 
     async def work(platform: Platform) -> dict[str, Any]:
+        from services.business.tenants.restoring import create_from_backup
         from services.cli.follow import follow_tenant  # late, as above
-        from services.provisioner.restoring import create_from_backup
 
         async with platform.database.transaction() as session:
             tenant = await create_from_backup(
@@ -133,7 +133,7 @@ def upload(*, json: Json = False) -> None:
     output = Output(json=json)
 
     async def work(platform: Platform) -> int:
-        from services.backups.uploading import Uploader, UploadMetrics  # late: keeps `--help` fast
+        from services.business.backups.uploading import Uploader, UploadMetrics  # late: keeps `--help` fast
 
         uploader = Uploader(platform=platform, metrics=UploadMetrics(platform.metrics))
         uploaded = await uploader.run()
@@ -163,7 +163,7 @@ def open_(
     output = Output(json=json)
 
     async def work(platform: Platform) -> Path:
-        from services.backups.opening import open_backup  # late: keeps `--help` fast
+        from services.business.backups.opening import open_backup  # late: keeps `--help` fast
 
         return await open_backup(platform, location, target)
 
@@ -190,7 +190,7 @@ def delete(
         typer.confirm("Delete it?", abort=True, err=json)
 
     async def work(platform: Platform) -> None:
-        from services.backups.deletion import delete_backup  # late: keeps `--help` fast
+        from services.business.backups.deletion import delete_backup  # late: keeps `--help` fast
 
         await delete_backup(platform, location)
 

@@ -78,8 +78,8 @@ def cancel(operation: OperationId, *, json: Json = False) -> None:
     key = guarded(output, lambda: _parse(operation))
 
     async def work(platform: Platform) -> None:
+        from services.business.tenants.operations import request_cancel
         from services.cli import reading  # late, as above
-        from services.provisioner.operations import request_cancel
 
         async with platform.database.transaction() as session:
             row = await reading.operation_detail(session, key)

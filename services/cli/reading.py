@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NotFoundError
-from services.backups.repository import latest_verified
+from services.business.backups.repository import latest_verified
 from services.kit.context import Platform
 from services.tables.backups import Backup
 from services.tables.tenants import Cell, Operation, OperationEvent, Tenant

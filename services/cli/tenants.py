@@ -118,7 +118,7 @@ def move(
     """Move the assistant to another substrate with all it knows. Messages wait meanwhile; a backup is kept."""
 
     async def change(platform: Platform, session: AsyncSession, tenant: Tenant) -> None:
-        from services.provisioner import desired  # late: keeps `--help` fast
+        from services.business.tenants import desired  # late: keeps `--help` fast
         from services.substrates.registry import require_usable
 
         require_usable(platform.drivers, platform.catalogue.plan(tenant.plan), substrate)
@@ -198,14 +198,14 @@ def _ask(slug: str, *, to_stderr: bool) -> None:
 
 
 async def _again(_: Platform, session: AsyncSession, tenant: Tenant) -> None:
-    from services.provisioner import desired  # late, as above
+    from services.business.tenants import desired  # late, as above
 
     await desired.retry_now(session, tenant.id)
 
 
 def _wanted(**changes: Any) -> Change:
     async def change(_: Platform, session: AsyncSession, tenant: Tenant) -> None:
-        from services.provisioner import desired  # late, as above
+        from services.business.tenants import desired  # late, as above
 
         await desired.set_desired(session, tenant.id, **changes)
 

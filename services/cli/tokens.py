@@ -33,7 +33,7 @@ def create(
 
     async def work(platform: Platform) -> str:
         from clawstack.tokens import TokenKind  # late: keeps `--help` fast
-        from services.access import service as access
+        from services.business.access import service as access
         from services.kit.database.base import utcnow
 
         expires = utcnow() + timedelta(days=days) if days else None
@@ -57,7 +57,7 @@ def list_(*, json: Json = False) -> None:
     output = Output(json=json)
 
     async def work(platform: Platform) -> list[dict[str, object]]:
-        from services.access import service as access  # late, as above
+        from services.business.access import service as access  # late, as above
 
         async with platform.database.transaction() as session:
             rows = await access.list_tokens(session)
@@ -81,7 +81,7 @@ def revoke(key: Annotated[str, typer.Argument(help="The key from the list.")], *
     output = Output(json=json)
 
     async def work(platform: Platform) -> None:
-        from services.access import service as access  # late, as above
+        from services.business.access import service as access  # late, as above
 
         async with platform.database.transaction() as session:
             await access.revoke(session, key)

@@ -13,12 +13,13 @@ from typing import Final
 from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.logs import get_logger
 from clawstack.vocabulary import Desired, Observed, TenantState
+from services.business.tenants import desired
 from services.health import repository
 from services.health.judgement import Look, Verdict, judge, with_drift
 from services.health.repository import Candidate
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
-from services.provisioner import bookkeeping, desired
+from services.provisioner import bookkeeping
 from services.provisioner.decide import Pause, Rest, decide
 from services.substrates.protocol import CellProbe, Orphan, Sighting
 from services.tables.tenants import Tenant

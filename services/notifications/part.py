@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from services.business.notifications.senders import LogSender, Sender
+from services.business.notifications.service import Deliverer
+from services.business.notifications.tasks import register
 from services.kit.context import Platform
 from services.kit.parts import Part
-from services.notifications.senders import LogSender, Sender
-from services.notifications.service import Deliverer
-from services.notifications.tasks import register
 
 
 def create_part(platform: Platform, *, sender: Sender | None = None) -> Part:

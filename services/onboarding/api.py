@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from clawstack.plans import Catalogue
+from services.business.signups.forms import Entered, check_order
+from services.business.signups.schemas import CheckoutCreated, CheckoutOrder, CheckoutStatus, StepView
+from services.business.signups.service import Onboarding, Status
 from services.kit.limits import AddressLimiter
-from services.onboarding.forms import Entered, check_order
-from services.onboarding.schemas import CheckoutCreated, CheckoutOrder, CheckoutStatus, StepView
-from services.onboarding.service import Onboarding, Status
 
 
 def create_api_router(

@@ -7,17 +7,17 @@ from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from services.business.signups.views import entered_of, landing_context, read_body, signup_context, status_context
 from starlette.responses import RedirectResponse
 
 from clawstack.plans import Catalogue
+from services.business.signups.errors import OrderRefusedError
+from services.business.signups.forms import check_order
+from services.business.signups.service import Onboarding
 from services.kit.limits import AddressLimiter
 from services.kit.pages.origin import require_own_form
 from services.kit.pages.rendering import Pages
 from services.kit.pages.routes import page_route
-from services.onboarding.errors import OrderRefusedError
-from services.onboarding.forms import check_order
-from services.onboarding.service import Onboarding
-from services.onboarding.views import entered_of, landing_context, read_body, signup_context, status_context
 
 _SEE_OTHER = 303
 _UNPROCESSABLE = 422

@@ -18,12 +18,12 @@ from clawstack.crypto import KEY_BYTES
 from clawstack.plans import Plan
 from clawstack.tokens import Token, TokenKind, issue, parse
 from clawstack.vocabulary import Desired
+from services.business.tenants.schemas import TenantSettings
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.provisioner import cells
 from services.provisioner.borders import Neighbours, RegisterToken, Runtime
 from services.provisioner.engine.run import StackPlace
-from services.provisioner.schemas import TenantSettings
 from services.servers.equipping import SERVER_SECRETS, equip
 from services.substrates.grounds import platform_url, router_url, server_settings
 from services.substrates.registry import unavailable

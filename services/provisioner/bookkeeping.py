@@ -18,11 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ClawstackError, NeedsAttentionError, RequestError, TemporaryError
 from clawstack.redaction import Redactor
 from clawstack.vocabulary import Desired, EventKind, Observed, OperationKind, OperationStatus, TenantState
+from services.business.tenants import desired, operations
+from services.business.tenants.operations import EventRow
 from services.kit.database.base import utcnow
-from services.provisioner import backoff, desired, operations
+from services.provisioner import backoff
 from services.provisioner.decide import Situation
 from services.provisioner.engine.run import Outcome
-from services.provisioner.operations import EventRow
 from services.tables.notifications import OutboxMessage
 from services.tables.states import AT_REST, DURING, may_follow
 from services.tables.tenants import Cell, Operation, Tenant

@@ -7,13 +7,10 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import TenantState
-from services.access.guard import Guard
-from services.access.schemas import Principal, Scope
-from services.kit.context import Platform
-from services.kit.database.base import utcnow
-from services.provisioner import operations, repository, service, streams
-from services.provisioner.assembly import CELL_SECRETS
-from services.provisioner.schemas import (
+from services.business.access.guard import Guard
+from services.business.access.schemas import Principal, Scope
+from services.business.tenants import operations, repository, service, streams
+from services.business.tenants.schemas import (
     Accepted,
     EventView,
     LogView,
@@ -23,6 +20,9 @@ from services.provisioner.schemas import (
     TenantView,
     UsageView,
 )
+from services.kit.context import Platform
+from services.kit.database.base import utcnow
+from services.provisioner.assembly import CELL_SECRETS
 from services.traffic.ledger.usage import usage_of
 
 Limit = Annotated[int, Query(ge=1, le=200)]

@@ -14,7 +14,7 @@ import procrastinate
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.settings import Profile, Settings
-from services.access.guard import Guard
+from services.business.access.guard import Guard
 from services.kit.context import Platform
 from services.kit.parts import Part
 from services.provisioner import cells, tasks
@@ -104,10 +104,10 @@ def create_engine(platform: Platform, machine: Machine) -> Engine:
 def create_neighbours(platform: Platform) -> Neighbours:
     """The doors of the other nouns."""
     # Late: a process that only wants `desired` must not load the proxy and the router.
-    from services.backups.repository import latest_location
-    from services.backups.service import find_archive as find
-    from services.backups.service import register_backups as register
-    from services.billing.repository import forget_answers
+    from services.business.backups.repository import latest_location
+    from services.business.backups.service import find_archive as find
+    from services.business.backups.service import register_backups as register
+    from services.business.billing.repository import forget_answers
     from services.traffic.llm_proxy.tokens import register_proxy_token, revoke_proxy_tokens
     from services.traffic.telegram.links import unbind_all
     from services.traffic.telegram.tokens import register_channel_token, revoke_channel_tokens

@@ -13,9 +13,10 @@ from typing import Final
 
 from clawstack.logs import get_logger
 from clawstack.vocabulary import OperationKind
+from services.business.tenants import desired, operations
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
-from services.provisioner import bookkeeping, cells, desired, leases, operations
+from services.provisioner import bookkeeping, cells, leases
 from services.provisioner.decide import Pause, Rest, decide
 from services.provisioner.engine import identity
 from services.provisioner.keeper import LeaseKeeper

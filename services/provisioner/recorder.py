@@ -13,11 +13,11 @@ from typing import Final, Self
 
 from clawstack.errors import TemporaryError
 from clawstack.redaction import Redactor
+from services.business.tenants import operations
+from services.business.tenants.operations import EventRow
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
-from services.provisioner import operations
 from services.provisioner.engine.narration import Step
-from services.provisioner.operations import EventRow
 
 _BATCH: Final = 100
 _PAUSE: Final = 0.2

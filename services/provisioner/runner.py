@@ -15,9 +15,11 @@ from clawstack.background import background
 from clawstack.errors import ClawstackError, PermanentError, TemporaryError
 from clawstack.logs import get_logger
 from clawstack.vocabulary import EventKind, OperationKind, OperationStatus
+from services.business.tenants import operations
+from services.business.tenants.operations import EventRow
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
-from services.provisioner import bookkeeping, leases, operations
+from services.provisioner import bookkeeping, leases
 from services.provisioner.assembly import CELL_SECRETS
 from services.provisioner.bookkeeping import Built
 from services.provisioner.borders import Neighbours
@@ -28,7 +30,6 @@ from services.provisioner.engine.run import Outcome
 from services.provisioner.keeper import LeaseKeeper
 from services.provisioner.leases import LeaseLostError
 from services.provisioner.metrics import Metrics
-from services.provisioner.operations import EventRow
 from services.provisioner.recorder import EventRecorder
 from services.tables.tenants import Operation, Tenant
 

@@ -11,9 +11,9 @@ import procrastinate
 
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
+from services.business.tenants.desired import RECONCILE, request_reconcile
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
-from services.provisioner.desired import RECONCILE, request_reconcile
 from services.provisioner.reconcile import Reconciler
 
 log = get_logger(__name__)

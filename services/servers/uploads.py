@@ -19,7 +19,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from clawstack.errors import InvalidInputError, PayloadTooLargeError, PermanentError, TemporaryError
-from services.backups.service import register_backups
+from services.business.backups.service import register_backups
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.servers import repository

@@ -21,7 +21,7 @@ class Backup(Base):
     id: Mapped[Id]
     tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
     location: Mapped[str] = mapped_column(unique=True)
-    """A path on this machine, or where it is in the store (`services.backups.stores`)."""
+    """A path on this machine, or where it is in the store (`services.business.backups.stores`)."""
     sha256: Mapped[str]
     size: Mapped[int]
     reason: Mapped[str]

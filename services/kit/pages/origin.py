@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from services.onboarding.errors import ForeignFormError
+from services.business.signups.errors import ForeignFormError
 
 #: `none`: typed or bookmarked; absent: a browser from before 2023, or no browser.
 _OWN_SITES: Final = frozenset({"same-origin", "none"})

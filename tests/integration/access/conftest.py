@@ -8,12 +8,12 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import APIRouter, Depends
+from services.business.access.guard import Guard
+from services.business.access.part import create_part
 
 from clawstack.tokens import Token, TokenKind
-from services.access.guard import Guard
-from services.access.part import create_part
-from services.access.schemas import Principal
-from services.access.service import issue_token
+from services.business.access.schemas import Principal
+from services.business.access.service import issue_token
 from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.connection import Database

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from clawstack.tokens import Token, TokenKind, issue
-from services.access.service import revoke
+from services.business.access.service import revoke
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.tables.access import ApiToken

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from services.business.access.guard import Guard
 from starlette.requests import Request
 
 from clawstack.errors import InvalidInputError, NotFoundError, TemporaryError
 from clawstack.tokens import TokenKind, parse
-from services.access.guard import Guard
-from services.access.service import authenticate, issue_token, revoke
+from services.business.access.service import authenticate, issue_token, revoke
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.tables.billing import Customer

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from services.backups.service import register_backups
+from services.business.backups.service import register_backups
 from services.tables.tenants import Tenant
 from tenants.backups.archive import Manifest
 from tenants.backups.stream import encrypt

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select
 
 from clawstack.errors import ConflictError, NotFoundError, PermanentError
-from services.backups.deletion import delete_backup
-from services.backups.opening import open_backup
+from services.business.backups.deletion import delete_backup
+from services.business.backups.opening import open_backup
 from services.kit.database.base import utcnow
 from services.tables.backups import Backup
 from services.tables.tenants import Tenant

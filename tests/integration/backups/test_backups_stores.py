@@ -13,8 +13,8 @@ import pytest
 
 from clawstack.errors import NeedsAttentionError, NotFoundError, TemporaryError
 from clawstack.settings import Settings
-from services.backups.stores.choosing import store_of
-from services.backups.stores.protocol import BackupStore, Stored, digest
+from services.business.backups.stores.choosing import store_of
+from services.business.backups.stores.protocol import BackupStore, Stored, digest
 
 BIG = 20 * 1024 * 1024 + 17
 """Three parts of an upload."""
@@ -106,8 +106,8 @@ MEMORY = """
 import asyncio, resource, sys
 from pathlib import Path
 from clawstack.settings import Settings
-from services.backups.stores.choosing import store_of
-from services.backups.stores.protocol import digest
+from services.business.backups.stores.choosing import store_of
+from services.business.backups.stores.protocol import digest
 
 async def main(url, path):
     store = store_of(Settings(_env_file=None, backup_url=url, backup_access_key="a", backup_secret_key="b"))

@@ -11,16 +11,16 @@ import pytest
 from procrastinate.testing import InMemoryConnector
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
+from services.business.backups.part import create_part
 from sqlalchemy import select
 
 from clawstack.errors import NeedsAttentionError, NotFoundError, PermanentError
-from services.backups.deletion import delete_backup
-from services.backups.opening import open_backup
-from services.backups.part import create_part
-from services.backups.service import find_archive, register_backups
-from services.backups.stores.choosing import store_of
-from services.backups.stores.protocol import BackupStore, digest
-from services.backups.uploading import Uploader, UploadMetrics
+from services.business.backups.deletion import delete_backup
+from services.business.backups.opening import open_backup
+from services.business.backups.service import find_archive, register_backups
+from services.business.backups.stores.choosing import store_of
+from services.business.backups.stores.protocol import BackupStore, digest
+from services.business.backups.uploading import Uploader, UploadMetrics
 from services.tables.backups import Backup
 from services.tables.tenants import Tenant
 from tests.integration.backups.conftest import Kept, S3Server, configured, keep

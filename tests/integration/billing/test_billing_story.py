@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from services.billing.decisions import GRACE
-from services.billing.entitlement import entitlement_of
-from services.provisioner.desired import set_desired
+from services.business.billing.decisions import GRACE
+from services.business.billing.entitlement import entitlement_of
+from services.business.tenants.desired import set_desired
 from tests.integration.billing.world import (
     DECLINED,
     World,

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from clawstack.plans import Catalogue
-from services.billing.catalogue import PriceAction, ensure_prices
-from services.billing.stripe_access import StripeAccess
-from services.billing.stripe_reader import StripeReader
-from services.billing.stripe_writer import StripeWriter
+from services.business.billing.catalogue import PriceAction, ensure_prices
+from services.business.billing.stripe_access import StripeAccess
+from services.business.billing.stripe_reader import StripeReader
+from services.business.billing.stripe_writer import StripeWriter
 from services.tables.notifications import OutboxMessage
 from tests.integration.billing.world import World, customer_of, price_id, stripe_client
 

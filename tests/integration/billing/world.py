@@ -21,15 +21,15 @@ import procrastinate
 import stripe
 import uvicorn
 from fastapi import FastAPI
+from services.business.billing.part import create_part as create_billing_part
+from services.business.signups.part import create_part as create_onboarding_part
 from sqlalchemy import func, select, text
 
-from services.billing import catalogue
-from services.billing.part import create_part as create_billing_part
-from services.billing.stripe_access import StripeAccess
+from services.business.billing import catalogue
+from services.business.billing.stripe_access import StripeAccess
 from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.parts import Part
-from services.onboarding.part import create_part as create_onboarding_part
 from services.tables.billing import Signup, StripeEvent, Subscription
 from services.tables.tenants import Tenant
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from services.business.tenants.desired import NewTenant, create_tenant
 from services.kit.database.connection import Database
 from services.kit.database.embedded import EmbeddedPostgres
-from services.provisioner.desired import NewTenant, create_tenant
 from services.tables.tenants import Tenant
 from toolchain.paths import cache_root
 

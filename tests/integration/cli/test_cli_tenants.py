@@ -8,8 +8,8 @@ import uuid
 import pytest
 from sqlalchemy import select, text
 
+from services.business.tenants.desired import set_desired
 from services.kit.database.base import utcnow
-from services.provisioner.desired import set_desired
 from services.tables.tenants import Operation, OperationEvent, Tenant
 
 WORKER_ALIVE = text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())")

@@ -11,16 +11,16 @@ import pytest
 import structlog
 from procrastinate import App
 from procrastinate.testing import InMemoryConnector
+from services.business.notifications.part import create_part
 from sqlalchemy import select, update
 from typing_extensions import override
 
 from clawstack.redaction import Redactor
+from services.business.notifications.schemas import Message
+from services.business.notifications.service import Deliverer
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
-from services.notifications.part import create_part
-from services.notifications.schemas import Message
-from services.notifications.service import Deliverer
 from services.tables.billing import Customer
 from services.tables.notifications import OutboxMessage
 from services.tables.tenants import Tenant
@@ -118,7 +118,7 @@ async def test_a_message_that_cannot_be_sent_does_not_hold_up_the_others(databas
 
 
 async def test_a_sender_that_hangs_is_given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.notifications.service._SEND_SECONDS", 0.05)
+    monkeypatch.setattr("services.business.notifications.service._SEND_SECONDS", 0.05)
 
     class Hanging(Recorder):
         @override

@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NotFoundError
 from clawstack.tokens import Token
+from services.business.tenants import desired
+from services.business.tenants.desired import NewTenant
 from services.kit.context import Platform
-from services.provisioner import desired
 from services.provisioner.borders import Neighbours, Runtime
-from services.provisioner.desired import NewTenant
 from services.provisioner.machine import Machine
 from services.provisioner.metrics import Metrics
 from services.provisioner.part import create_reconciler

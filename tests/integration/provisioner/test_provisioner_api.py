@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
+from services.business.backups.part import create_part as create_backups
 
 from clawstack.tokens import Token, TokenKind
-from services.access.service import issue_token
-from services.backups.part import create_part as create_backups
+from services.business.access.service import issue_token
+from services.business.tenants import streams
 from services.factory import create_app
 from services.kit.database.base import utcnow
-from services.provisioner import streams
 from services.provisioner.part import create_part
 from services.tables.backups import Backup
 from services.tables.billing import Customer
@@ -234,7 +234,7 @@ async def test_backups_are_listed_without_their_place(rig: Rig, api: httpx.Async
 
 
 async def id_of(rig: Rig, slug: str) -> uuid.UUID:
-    from services.provisioner.repository import by_slug
+    from services.business.tenants.repository import by_slug
 
     async with rig.platform.database.transaction() as session:
         tenant = await by_slug(session, slug)

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from services.business.tenants.desired import create_tenant
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.provisioner import leases
-from services.provisioner.desired import create_tenant
 from services.provisioner.engine.identity import ProcessIdentity
 from services.provisioner.leases import Grant, Held, LeaseLostError
 from services.tables.tenants import CellLease

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import select, text, update
 
 from clawstack.errors import ConflictError, NeedsAttentionError
-from services.access.schemas import Principal
+from services.business.access.schemas import Principal
+from services.business.tenants import desired, operations, service
 from services.kit.database.base import utcnow
-from services.provisioner import cells, desired, operations, service
+from services.provisioner import cells
 from services.provisioner.borders import Program
 from services.provisioner.machine import Machine
 from services.provisioner.metrics import Metrics

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from typing_extensions import override
 
 from clawstack.tokens import Token, TokenKind, parse
-from services.backups.opening import open_backup
+from services.business.backups.opening import open_backup
 from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.base import utcnow

@@ -9,8 +9,8 @@ import pytest
 
 from clawstack.errors import NeedsAttentionError
 from clawstack.settings import Settings
-from services.backups.stores.choosing import landing_folder, s3_place, store_of
-from services.backups.stores.directory import DirectoryStore
+from services.business.backups.stores.choosing import landing_folder, s3_place, store_of
+from services.business.backups.stores.directory import DirectoryStore
 
 PLANTED = "planted-secret-key"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from services.billing.facts import CustomerFacts, PriceFact, SubscriptionFact
+from services.business.billing.facts import CustomerFacts, PriceFact, SubscriptionFact
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

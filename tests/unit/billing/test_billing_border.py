@@ -10,11 +10,11 @@ import stripe
 
 from clawstack.errors import ClawstackError, PaymentRequiredError, PermanentError, TemporaryError
 from clawstack.plans import load_catalogue
-from services.billing.errors import StripeNotFoundError, translated
-from services.billing.facts import CustomerFacts, SessionFact
-from services.billing.schemas import SessionAnswer, SubscriptionAnswer
-from services.billing.sweep import Sweep, differs
-from services.billing.tasks import wait_of
+from services.business.billing.errors import StripeNotFoundError, translated
+from services.business.billing.facts import CustomerFacts, SessionFact
+from services.business.billing.schemas import SessionAnswer, SubscriptionAnswer
+from services.business.billing.sweep import Sweep, differs
+from services.business.billing.tasks import wait_of
 from services.tables.billing import Subscription
 from tests.unit.billing.builders import START, subscription
 

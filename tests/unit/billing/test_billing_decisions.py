@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawstack.plans import load_catalogue
-from services.billing.decisions import DISPUTED, GRACE, Attention, Verdict, Wanted, combine, judge, plan_of
-from services.billing.facts import DisputeFact, PriceFact
-from services.billing.service import Change, change_of
+from services.business.billing.decisions import DISPUTED, GRACE, Attention, Verdict, Wanted, combine, judge, plan_of
+from services.business.billing.facts import DisputeFact, PriceFact
+from services.business.billing.service import Change, change_of
 from tests.unit.billing.builders import START, facts, subscription
 
 CATALOGUE = load_catalogue()

@@ -12,9 +12,9 @@ import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.billing import jobs
-from services.billing.errors import MalformedEventError, SignatureRefusedError
-from services.billing.intake import ACTED_UPON, parse, verify
+from services.business.billing import jobs
+from services.business.billing.errors import MalformedEventError, SignatureRefusedError
+from services.business.billing.intake import ACTED_UPON, parse, verify
 
 SECRET = "whsec_for_tests_only"
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.notifications.service import pause_after
-from services.notifications.texts import text_of
+from services.business.notifications.service import pause_after
+from services.business.notifications.texts import text_of
 
 
 @pytest.mark.parametrize(

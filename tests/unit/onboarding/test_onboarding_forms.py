@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawstack.plans import Period, load_catalogue
-from services.onboarding.errors import OrderRefusedError
-from services.onboarding.forms import Entered, check_order, read_form
+from services.business.signups.errors import OrderRefusedError
+from services.business.signups.forms import Entered, check_order, read_form
 
 CATALOGUE = load_catalogue()
 TODAY = date(2026, 11, 21)

@@ -1,0 +1,47 @@
+"""Opening a backup for a person: checksum, decryption, unpacking. Nothing of a running cell is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import tarfile
+from pathlib import Path
+
+from clawstack.errors import ConflictError, NotFoundError, PermanentError
+from services.business.backups.fetching import fetched
+from services.business.backups.service import located
+from services.kit.context import Platform
+from tenants.backups.stream import decrypt
+
+
+async def open_backup(platform: Platform, location: str, target: Path) -> Path:
+    """Unpack the backup at `location` into the empty or new folder `target`; returns it.
+
+    Raises NotFoundError for an unknown location or a missing file, ConflictError for a folder that is in use,
+    PermanentError for an archive that was changed or that the tenant's key does not open, and what its store raises.
+    """
+    backup, slug, key = await located(platform, location)
+    async with fetched(platform.settings, backup, slug) as path:
+        await asyncio.to_thread(_open, path, target, key=base64.b64decode(key), slug=slug, sha256=backup.sha256)
+    return target
+
+
+def _open(archive: Path, target: Path, *, key: bytes, slug: str, sha256: str) -> None:
+    if target.exists() and any(target.iterdir()):
+        raise ConflictError(f"{target} is not empty.", remedy="Name a new folder.")
+    if not archive.is_file():
+        raise NotFoundError(f"The file {archive} is not there.", code="backup_missing")
+    with archive.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise PermanentError(f"The backup {archive.name} of {slug} was changed.", code="bad_backup")
+    target.mkdir(parents=True, exist_ok=True)
+    target.chmod(0o700)
+    plain = target / ".archive.tar.gz"
+    try:
+        with archive.open("rb") as source, plain.open("xb") as sink:
+            decrypt(source, sink, key=key, slug=slug)
+        with tarfile.open(plain) as tar:
+            tar.extractall(target, filter="data")
+    finally:
+        plain.unlink(missing_ok=True)

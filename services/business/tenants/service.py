@@ -1,0 +1,204 @@
+"""What callers of the API may do with tenants. Every function takes part in the caller's transaction."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clawstack.errors import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError
+from clawstack.naming import require_slug
+from clawstack.plans import Catalogue, Plan
+from services.business.access.schemas import Principal
+from services.business.backups import repository as backups
+from services.business.tenants import desired, operations, repository
+from services.business.tenants.desired import DesiredState, NewTenant
+from services.business.tenants.schemas import TenantPatch, TenantRequest, TenantSettings
+from services.substrates.registry import unavailable
+from services.tables.billing import Customer
+from services.tables.tenants import Operation, Tenant
+from tenants.bundles import load_bundle, validate_answers
+
+
+async def find(session: AsyncSession, principal: Principal, slug: str) -> Tenant:
+    """The tenant; raises InvalidInputError for what is no slug, NotFoundError for one that the caller may not see."""
+    tenant = await repository.by_slug(session, require_slug(slug))
+    if tenant is None:
+        raise NotFoundError(f"There is no tenant {slug}.")
+    principal.require_sight(tenant.customer_id, what=f"tenant {slug}")
+    return tenant
+
+
+async def create(
+    session: AsyncSession,
+    principal: Principal,
+    wanted: TenantRequest,
+    *,
+    catalogue: Catalogue,
+    default_substrate: str,
+    usable: tuple[str, ...],
+    today: date,
+) -> Tenant:
+    """A tenant without a payment, for operators. Plan, bundle, answers, substrate and backup are checked here."""
+    require_operator(principal, "Creating a tenant", remedy="Sign up: a paid checkout creates the tenant.")
+    plan = catalogue.plan(wanted.plan)
+    bundle = load_bundle(wanted.bundle, wanted.bundle_version)
+    await _require_customer(session, wanted.customer_id)
+    return await desired.create_tenant(
+        session,
+        NewTenant(
+            customer_id=wanted.customer_id,
+            plan=plan.key,
+            bundle=bundle.name,
+            bundle_version=bundle.version,
+            answers=validate_answers(bundle, wanted.answers, today),
+            substrate=_substrate(wanted.substrate, plan, default_substrate, usable),
+            name_hint=wanted.name,
+            restore_from=await _require_backup(session, wanted.restore_from),
+        ),
+    )
+
+
+async def change(
+    session: AsyncSession,
+    principal: Principal,
+    slug: str,
+    patch: TenantPatch,
+    *,
+    catalogue: Catalogue,
+    usable: tuple[str, ...],
+) -> bool:
+    """Change plan (operators: customers do that where they pay), substrate (operators) or settings.
+
+    `usable`: substrates of this installation. True when something changed.
+    """
+    tenant = await find(session, principal, slug)
+    if patch.plan is not None and patch.plan != tenant.plan:
+        require_operator(principal, "Changing the plan", remedy="Change the subscription in the customer portal.")
+    if patch.substrate is not None and patch.substrate != tenant.substrate:
+        require_operator(principal, "Moving a cell", remedy="Ask the operator of the platform.")
+        if patch.substrate not in usable:
+            raise unavailable(patch.substrate, usable)
+    plan, substrate = catalogue.plan(patch.plan or tenant.plan), patch.substrate or tenant.substrate
+    if substrate not in plan.substrates:
+        raise ConflictError(
+            f"Plan {plan.key} does not run on {substrate}, where {slug} is or shall be.",
+            code="substrate_not_in_plan",
+            remedy=f"Choose a plan that allows {substrate}.",
+        )
+    _require_model(patch.settings, plan)
+    settings = None if patch.settings is None else patch.settings.model_dump(exclude_none=True)
+    return await desired.set_desired(session, tenant.id, plan=patch.plan, substrate=patch.substrate, settings=settings)
+
+
+async def want(
+    session: AsyncSession,
+    principal: Principal,
+    slug: str,
+    state: DesiredState,
+    *,
+    reason: str | None = None,
+    skip_backup: bool = False,
+) -> tuple[Tenant, bool]:
+    """Want a tenant running, suspended or absent, for operators; customers decide that by their subscription.
+
+    Wanting the same again tries again what waits for somebody to act.
+    """
+    tenant = await find(session, principal, slug)
+    remedy = "Change or cancel the subscription in the customer portal; the tenant follows it."
+    require_operator(principal, f"Setting a tenant {state}", remedy=remedy)
+    said = reason or f"{state} by operator {principal.name}"
+    changed = await desired.set_desired(session, tenant.id, state=state, reason=said, skip_backup=skip_backup or None)
+    if not changed and tenant.blocked_generation is not None:
+        await desired.retry_now(session, tenant.id)
+    return await find(session, principal, slug), changed
+
+
+async def restart(session: AsyncSession, principal: Principal, slug: str) -> Tenant:
+    """Restart a tenant that runs, and try again one that waits for somebody to act."""
+    tenant = await find(session, principal, slug)
+    if tenant.desired_state != "running":
+        raise ConflictError(
+            f"Tenant {slug} is wanted {tenant.desired_state}; only a running one can be restarted.",
+            code="not_running",
+            remedy="Resume it first.",
+        )
+    await desired.set_desired(session, tenant.id, restart=True)
+    return tenant
+
+
+def refuse_reset(tenant: Tenant) -> ConflictError:
+    """Why the assistant's sessions cannot be reset from here."""
+    return ConflictError(
+        f"The conversation of {tenant.slug} cannot be reset from outside.",
+        code="reset_unavailable",
+        remedy="Send /new to the assistant in the chat: it starts a fresh conversation and keeps its memory.",
+    )
+
+
+async def find_operation(session: AsyncSession, principal: Principal, operation_id: uuid.UUID) -> tuple[Operation, str]:
+    """The operation and its tenant's slug; raises NotFoundError for one that the caller may not see."""
+    operation = await operations.by_id(session, operation_id)
+    tenant = await session.get(Tenant, operation.tenant_id) if operation else None
+    if operation is None or tenant is None:
+        raise NotFoundError(f"There is no operation {operation_id}.")
+    principal.require_sight(tenant.customer_id, what=f"operation {operation_id}")
+    return operation, tenant.slug
+
+
+async def cancel(session: AsyncSession, principal: Principal, operation_id: uuid.UUID) -> tuple[Operation, str]:
+    """Ask a running operation to stop, for operators; raises ConflictError when it is over."""
+    operation, _ = await find_operation(session, principal, operation_id)
+    require_operator(principal, "Cancelling an operation", remedy="Ask the operator of the platform.")
+    if not await operations.request_cancel(session, operation_id):
+        raise ConflictError(
+            f"Operation {operation_id} is {operation.status} and cannot be cancelled.", code="operation_finished"
+        )
+    return await find_operation(session, principal, operation_id)
+
+
+def require_operator(principal: Principal, what: str, *, remedy: str) -> None:
+    """Raises PermissionDeniedError for customers."""
+    if principal.kind != "operator":
+        raise PermissionDeniedError(f"{what} is for operators.", code="operators_only", remedy=remedy)
+
+
+async def _require_customer(session: AsyncSession, customer_id: uuid.UUID | None) -> None:
+    if customer_id is not None and await session.get(Customer, customer_id) is None:
+        raise InvalidInputError(
+            f"There is no customer {customer_id}.",
+            code="unknown_customer",
+            remedy="Leave it out or give a customer's id.",
+        )
+
+
+async def _require_backup(session: AsyncSession, location: str | None) -> str | None:
+    if location is not None and await backups.by_location(session, location) is None:
+        raise NotFoundError(f"There is no backup at {location}.", remedy="`clawstack backup list` shows them.")
+    return location
+
+
+def _substrate(wanted: str | None, plan: Plan, default: str, usable: tuple[str, ...]) -> str:
+    chosen = wanted or (default if default in plan.substrates else plan.substrates[0])
+    if chosen not in plan.substrates:
+        allowed = ", ".join(plan.substrates)
+        raise InvalidInputError(
+            f"Plan {plan.key} does not run on {chosen}.",
+            code="substrate_not_in_plan",
+            remedy=f"Choose one of: {allowed}.",
+        )
+    if chosen not in usable:
+        raise unavailable(chosen, usable)
+    return chosen
+
+
+def _require_model(settings: TenantSettings | None, plan: Plan) -> None:
+    if settings is None or settings.primary_model is None or settings.primary_model in plan.models:
+        return
+    allowed = ", ".join(plan.models)
+    raise InvalidInputError(
+        f"Plan {plan.key} does not include the model {settings.primary_model!r}.",
+        code="model_not_in_plan",
+        remedy=f"Choose one of: {allowed}.",
+    )

@@ -13,11 +13,11 @@ from clawstack.errors import NeedsAttentionError
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Profile, Settings
+from services.cells.substrates.registry import Drivers
 from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
 from services.roles import Role
-from services.substrates.registry import Drivers
 
 if TYPE_CHECKING:  # commands build a platform without serving it, and need not load FastAPI for that
     from fastapi import FastAPI

@@ -16,8 +16,8 @@ from clawstack.background import background
 from clawstack.errors import NeedsAttentionError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
+from services.cells.health.endpoints import create_router as create_health_router
 from services.factory import VERSION, build_others, build_parts, create_app
-from services.health.endpoints import create_router as create_health_router
 from services.kit.context import Platform
 from services.kit.jobs.metrics import JobMetrics
 from services.kit.jobs.worker import run_worker

@@ -11,8 +11,8 @@ from services.cli.output import Output
 from services.cli.session import with_platform
 
 if TYPE_CHECKING:
+    from services.cells.substrates.protocol import SubstrateDriver
     from services.kit.context import Platform
-    from services.substrates.protocol import SubstrateDriver
 
 
 def logs(
@@ -35,8 +35,8 @@ def logs(
 
 
 async def _driver(platform: Platform, slug: str) -> SubstrateDriver:
+    from services.cells.provisioner.assembly import CELL_SECRETS
     from services.cli import reading  # late: keeps `--help` fast
-    from services.provisioner.assembly import CELL_SECRETS
 
     async with platform.database.transaction() as session:
         tenant = await reading.tenant_by_slug(session, slug)

@@ -119,7 +119,7 @@ def move(
 
     async def change(platform: Platform, session: AsyncSession, tenant: Tenant) -> None:
         from services.business.tenants import desired  # late: keeps `--help` fast
-        from services.substrates.registry import require_usable
+        from services.cells.substrates.registry import require_usable
 
         require_usable(platform.drivers, platform.catalogue.plan(tenant.plan), substrate)
         await desired.set_desired(
@@ -171,8 +171,8 @@ def preview(slug: Slug, *, json: Json = False) -> None:
     output = Output(json=json)
 
     async def work(platform: Platform) -> list[dict[str, Any]]:
+        from services.cells.provisioner.preview import preview_tenant
         from services.cli import reading  # late, as above
-        from services.provisioner.preview import preview_tenant
 
         async with platform.database.transaction() as session:
             tenant = await reading.tenant_by_slug(session, slug)

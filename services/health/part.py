@@ -7,7 +7,7 @@ from typing import Final
 
 import procrastinate
 
-from services.health.sweep import Sweep, run_quietly
+from services.cells.health.sweep import Sweep, run_quietly
 from services.kit.context import Platform
 from services.kit.jobs.queue import DEFAULT_QUEUE
 from services.kit.parts import Part

@@ -10,9 +10,9 @@ from clawstack.crypto import MasterKey
 from clawstack.plans import Catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
+from services.cells.substrates.registry import Drivers
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
-from services.substrates.registry import Drivers
 
 
 @dataclass(frozen=True, kw_only=True)

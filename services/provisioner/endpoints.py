@@ -4,10 +4,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from services.business.access.guard import Guard
 from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import TenantState
-from services.business.access.guard import Guard
 from services.business.access.schemas import Principal, Scope
 from services.business.tenants import operations, repository, service, streams
 from services.business.tenants.schemas import (
@@ -20,9 +20,9 @@ from services.business.tenants.schemas import (
     TenantView,
     UsageView,
 )
+from services.cells.provisioner.assembly import CELL_SECRETS
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
-from services.provisioner.assembly import CELL_SECRETS
 from services.traffic.ledger.usage import usage_of
 
 Limit = Annotated[int, Query(ge=1, le=200)]

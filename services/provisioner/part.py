@@ -11,25 +11,25 @@ from functools import cache, partial
 from pathlib import Path
 
 import procrastinate
+from services.business.access.guard import Guard
+from services.cells.provisioner.endpoints import create_router as create_tenant_router
+from services.cells.provisioner.operation_endpoints import create_router as create_operation_router
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.settings import Profile, Settings
-from services.business.access.guard import Guard
+from services.cells.engine.engine import Engine
+from services.cells.provisioner import cells, tasks
+from services.cells.provisioner.assembly import CellAssembler
+from services.cells.provisioner.borders import MakeProgram, Neighbours, Program
+from services.cells.provisioner.cell_work import CellWork
+from services.cells.provisioner.machine import Machine
+from services.cells.provisioner.pack_config import pack_config
+from services.cells.provisioner.reconcile import Reconciler
+from services.cells.provisioner.runner import OperationRunner
+from services.cells.substrates.grounds import namespace_settings, server_settings
+from services.cells.workers.metrics import Metrics
 from services.kit.context import Platform
 from services.kit.parts import Part
-from services.provisioner import cells, tasks
-from services.provisioner.assembly import CellAssembler
-from services.provisioner.borders import MakeProgram, Neighbours, Program
-from services.provisioner.cell_work import CellWork
-from services.provisioner.endpoints import create_router as create_tenant_router
-from services.provisioner.engine.engine import Engine
-from services.provisioner.machine import Machine
-from services.provisioner.metrics import Metrics
-from services.provisioner.operation_endpoints import create_router as create_operation_router
-from services.provisioner.pack_config import pack_config
-from services.provisioner.reconcile import Reconciler
-from services.provisioner.runner import OperationRunner
-from services.substrates.grounds import namespace_settings, server_settings
 from services.tables.tenants import Tenant
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec

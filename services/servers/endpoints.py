@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from clawstack.errors import ClawstackError, InvalidInputError, PayloadTooLargeError
 from clawstack.logs import get_logger
+from services.cells.machines.errors import unknown_machine
+from services.cells.machines.schemas import BootRequest, OrderAnswer, PhoneHome, Report, Upload
+from services.cells.machines.service import LockFiles, MachineDesk
+from services.cells.machines.uploads import ArchiveIntake
 from services.kit.http.errors import error_body, response_of
-from services.servers.errors import unknown_machine
-from services.servers.schemas import BootRequest, OrderAnswer, PhoneHome, Report, Upload
-from services.servers.service import LockFiles, MachineDesk
-from services.servers.uploads import ArchiveIntake
 
 log = get_logger(__name__)
 

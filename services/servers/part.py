@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.cells.machines.endpoints import MOUNT, MachineEndpoints
+
+from services.cells.machines.service import LockFiles, MachineDesk
+from services.cells.machines.uploads import ArchiveIntake
 from services.kit.context import Platform
 from services.kit.parts import Part
-from services.servers.endpoints import MOUNT, MachineEndpoints
-from services.servers.service import LockFiles, MachineDesk
-from services.servers.uploads import ArchiveIntake
 from toolchain import pins
 
 _MAX_ARCHIVE_BYTES: Final = 20 * 1024**3

@@ -7,6 +7,6 @@
     keeper ──── a short-lived pod that opens the volume of a cell whose gateway is stopped
 
 Here belong the manifests and what they mean. Not here: OpenClaw's keys (`tenants.openclaw`), waiting for a pod and
-saying why it is not ready (`services.substrates.namespace`), the cluster itself (`clawstack.components`). Nothing but
+saying why it is not ready (`services.cells.substrates.namespace`), the cluster itself (`clawstack.components`). Nothing but
 `component` may import `pulumi_kubernetes`: it costs 0.3 CPU-seconds.
 """

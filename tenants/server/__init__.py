@@ -8,5 +8,5 @@
     agent ───── what runs on the machine: `bootstrap.sh` until there is Node, `agent.mjs` from then on
 
 No secret of the cell is in the user data: anybody on the machine can read those from the metadata service. Not here:
-the platform's side of the conversation (`services.servers`) and waiting for a machine (`services.substrates.server`).
+the platform's side of the conversation (`services.cells.machines`) and waiting for a machine (`services.cells.substrates.server`).
 """

@@ -97,7 +97,7 @@ def _machine(spec: CellSpec, settings: ServerSettings) -> Machine:
         raise InvalidInputError(
             f"Cell {spec.slug} is to run on a server of its own, but no boot was prepared for it.",
             code="boot_missing",
-            remedy="Let `services.servers` equip the specification first.",
+            remedy="Let `services.cells.machines` equip the specification first.",
         )
     return Machine(
         server_type=settings.server_type(spec.plan),

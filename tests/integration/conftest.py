@@ -16,11 +16,11 @@ from clawstack.crypto import MasterKey
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
+from services.cells.substrates.registry import Drivers
 from services.kit.context import Platform
 from services.kit.database import migrate
 from services.kit.database.connection import Database, libpq_url
 from services.kit.vault.service import Vault
-from services.substrates.registry import Drivers
 from tests.embedded_server import running_postgres
 
 _TEMPLATE = "clawstack_template"

@@ -10,9 +10,9 @@ from clawstack.errors import NotFoundError
 from services.business.backups import repository
 from services.business.tenants import desired
 from services.business.tenants.desired import NewTenant
+from services.cells.substrates.registry import require_usable
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
-from services.substrates.registry import require_usable
 from services.tables.tenants import Tenant
 from tenants.bundles import load_bundle, validate_answers
 

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from clawstack.naming import namespace_name
-from services.substrates.namespace.driver import NamespaceDriver
-from services.substrates.namespace.settle import Patience
+from services.cells.substrates.namespace.driver import NamespaceDriver
+from services.cells.substrates.namespace.settle import Patience
 from tenants.namespace.plan import build_plan
 from tenants.namespace.settings import NamespaceSettings
 from tenants.spec import CellSpec

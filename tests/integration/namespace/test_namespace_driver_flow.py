@@ -14,8 +14,8 @@ import pytest
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.vocabulary import Observed
-from services.substrates.namespace.driver import NamespaceDriver
-from services.substrates.namespace.settle import Patience
+from services.cells.substrates.namespace.driver import NamespaceDriver
+from services.cells.substrates.namespace.settle import Patience
 from tenants.backups import archive
 from tenants.backups.archive import Archive
 from tenants.backups.stream import decrypt
@@ -85,10 +85,10 @@ class Bench:
 @pytest.fixture
 async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     for module in ("stopping", "keeper", "driver"):
-        monkeypatch.setattr(f"services.substrates.namespace.{module}._POLL", 0.01)
-    monkeypatch.setattr("services.substrates.namespace.settle._THOROUGH", 0.05)
-    monkeypatch.setattr("services.substrates.namespace.board._FRESH", 60.0)  # this machine may be slow
-    monkeypatch.setattr("services.substrates.namespace.board._OBJECTS_FRESH", 60.0)
+        monkeypatch.setattr(f"services.cells.substrates.namespace.{module}._POLL", 0.01)
+    monkeypatch.setattr("services.cells.substrates.namespace.settle._THOROUGH", 0.05)
+    monkeypatch.setattr("services.cells.substrates.namespace.board._FRESH", 60.0)  # this machine may be slow
+    monkeypatch.setattr("services.cells.substrates.namespace.board._OBJECTS_FRESH", 60.0)
     async with serving(FakeCluster(tmp_path)) as cluster:
         made = Bench(cluster, tmp_path)
         yield made
@@ -408,7 +408,7 @@ async def test_a_start_costs_the_same_however_many_other_cells_there_are(bench: 
 
 
 async def test_what_is_left_of_a_destroyed_cell_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.substrates.namespace.driver._GONE_SECONDS", 0.1)
+    monkeypatch.setattr("services.cells.substrates.namespace.driver._GONE_SECONDS", 0.1)
     volume = {
         "kind": "PersistentVolume",
         "apiVersion": "v1",
@@ -430,7 +430,7 @@ async def test_what_is_left_of_a_destroyed_cell_is_named(bench: Bench, monkeypat
 async def test_a_cluster_that_is_away_is_unknown_to_a_look_and_temporary_to_an_operation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.substrates.namespace.cluster._PAUSES", (0.01,))
+    monkeypatch.setattr("services.cells.substrates.namespace.cluster._PAUSES", (0.01,))
     away = FakeCluster.kubeconfig(_at("http://127.0.0.1:9"))
     driver = NamespaceDriver(make_settings(kubeconfig=away), patience=FAST)
 

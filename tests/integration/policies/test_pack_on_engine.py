@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from clawstack.errors import ClawstackError, NeedsAttentionError
 from clawstack.labels import cell_labels
-from services.provisioner.engine.command import Ownership
-from services.provisioner.engine.control import Control
-from services.provisioner.engine.engine import Engine, StackPlace
-from services.provisioner.machine import Machine
+from services.cells.engine.command import Ownership
+from services.cells.engine.control import Control
+from services.cells.engine.engine import Engine, StackPlace
+from services.cells.provisioner.machine import Machine
 from tenants.process.resources import Gateway, ProcessProvider
 
 PACK = Path(__file__).parents[3] / "policies"

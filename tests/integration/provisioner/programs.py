@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from services.provisioner.borders import MakeProgram, Program
+from services.cells.provisioner.borders import MakeProgram, Program
 from tenants.spec import CellSpec
 
 

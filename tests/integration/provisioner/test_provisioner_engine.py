@@ -18,16 +18,16 @@ import pytest
 from pydantic import SecretStr
 
 from clawstack.errors import ClawstackError, InvalidInputError, NeedsAttentionError, PermanentError, TemporaryError
-from services.provisioner.engine import state_files
-from services.provisioner.engine.command import Ownership
-from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
-from services.provisioner.engine.engine import Engine
-from services.provisioner.engine.identity import ProcessIdentity
-from services.provisioner.engine.inline import Program
-from services.provisioner.engine.narration import Step
-from services.provisioner.engine.remote_state import pending_creates_of
-from services.provisioner.engine.run import StackPlace
-from services.provisioner.machine import Machine
+from services.cells.engine import state_files
+from services.cells.engine.command import Ownership
+from services.cells.engine.control import Control, OperationStoppedError, StopReason
+from services.cells.engine.engine import Engine
+from services.cells.engine.identity import ProcessIdentity
+from services.cells.engine.inline import Program
+from services.cells.engine.narration import Step
+from services.cells.engine.remote_state import pending_creates_of
+from services.cells.engine.run import StackPlace
+from services.cells.provisioner.machine import Machine
 from tests.integration.provisioner.programs import ProbeCell
 from tests.integration.provisioner.rig import Probe, engine_processes
 
@@ -425,7 +425,7 @@ def test_a_worker_that_dies_before_the_gate_opens_leaves_nothing(bench: Bench, t
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:  # the worker: starts a gated process, tells its PID, and is killed
-        from services.provisioner.engine.process import OwnedProcess
+        from services.cells.engine.process import OwnedProcess
 
         process = OwnedProcess(["/usr/bin/touch", str(tmp_path / "ran")], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"})
         os.write(writer, str(process.identity.group).encode())

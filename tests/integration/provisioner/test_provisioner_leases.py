@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import update
 
 from services.business.tenants.desired import create_tenant
+from services.cells.engine.identity import ProcessIdentity
+from services.cells.workers import leases
+from services.cells.workers.leases import Grant, Held, LeaseLostError
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
-from services.provisioner import leases
-from services.provisioner.engine.identity import ProcessIdentity
-from services.provisioner.leases import Grant, Held, LeaseLostError
 from services.tables.tenants import CellLease
 from tests.integration.provisioner.rig import new_tenant
 

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from clawstack.vocabulary import Observed
 from services.business.tenants import desired, operations
-from services.health.sweep import Sweep
-from services.provisioner.borders import Neighbours
-from services.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
+from services.cells.health.sweep import Sweep
+from services.cells.provisioner.borders import Neighbours
+from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.tables.tenants import Cell, Tenant
 from tenants.backups.archive import Archive, Manifest
 from tenants.spec import CellSpec

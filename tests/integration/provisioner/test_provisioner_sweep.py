@@ -8,9 +8,9 @@ from datetime import timedelta
 from sqlalchemy import event, select, text, update
 
 from clawstack.vocabulary import Observed
-from services.health.sweep import Sweep
+from services.cells.health.sweep import Sweep
+from services.cells.substrates.protocol import Orphan, Sighting
 from services.kit.database.base import utcnow
-from services.substrates.protocol import Orphan, Sighting
 from services.tables.tenants import Cell, CellLease, Operation, Tenant
 from tests.integration.provisioner.rig import Rig
 

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import procrastinate
+from services.cells.provisioner.part import create_reconciler
 
 from clawstack import logs
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
+from services.cells.provisioner import tasks
+from services.cells.provisioner.borders import Runtime
+from services.cells.provisioner.machine import Machine
 from services.factory import build_platform
 from services.kit.jobs import worker
 from services.kit.jobs.metrics import JobMetrics
 from services.kit.parts import Part
-from services.provisioner import tasks
-from services.provisioner.borders import Runtime
-from services.provisioner.machine import Machine
-from services.provisioner.part import create_reconciler
 from tests.integration.provisioner.programs import probe_program
 from tests.integration.provisioner.rig import Seen
 

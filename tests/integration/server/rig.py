@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import uvicorn
+from services.cells.machines.part import create_part
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,15 +24,14 @@ from typing_extensions import override
 
 from clawstack.tokens import Token, TokenKind, parse
 from services.business.backups.opening import open_backup
+from services.cells.machines import repository
+from services.cells.machines.channel import MachineChannel
+from services.cells.machines.equipping import equip
+from services.cells.machines.schemas import Machine, OrderState
 from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.parts import Part
-from services.servers import repository
-from services.servers.channel import MachineChannel
-from services.servers.equipping import equip
-from services.servers.part import create_part
-from services.servers.schemas import Machine, OrderState
 from services.tables.tenants import Tenant
 from tenants.server.settings import ServerSettings
 from tenants.server.user_data import user_data

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from clawstack.tokens import Token, TokenKind, issue
+from services.cells.machines.schemas import OrderKind, Phase
 from services.kit.database.base import utcnow
-from services.servers.schemas import OrderKind, Phase
 from tenants.spec import CellSpec, DesiredState
 from tests.integration.server.rig import Rig, token_of
 from tests.unit.tenants.builders import PLANTED_PROXY

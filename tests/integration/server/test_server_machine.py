@@ -7,8 +7,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from services.servers.schemas import Machine, OrderKind, Phase
-from services.substrates.server.driver import ServerDriver
+from services.cells.machines.schemas import Machine, OrderKind, Phase
+from services.cells.substrates.server.driver import ServerDriver
 from tenants.backups.archive import Archive, manifests
 from tenants.server.user_data import agent_source
 from tests.integration.server.rehearsal import RehearsedMachine

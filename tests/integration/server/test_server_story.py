@@ -11,10 +11,10 @@ import pytest
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.vocabulary import Observed
-from services.servers.schemas import Phase
-from services.substrates.server.driver import ServerDriver
-from services.substrates.server.hetzner import Project
-from services.substrates.server.retiring import Patience
+from services.cells.machines.schemas import Phase
+from services.cells.substrates.server.driver import ServerDriver
+from services.cells.substrates.server.hetzner import Project
+from services.cells.substrates.server.retiring import Patience
 from tenants.backups.archive import manifests
 from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec, DesiredState

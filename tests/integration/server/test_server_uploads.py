@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from clawstack.errors import PayloadTooLargeError
-from services.servers.schemas import Upload
-from services.servers.service import MachineDesk
-from services.servers.uploads import ArchiveIntake
+from services.cells.machines.schemas import Upload
+from services.cells.machines.service import MachineDesk
+from services.cells.machines.uploads import ArchiveIntake
 from tenants.backups.archive import manifests
 from tenants.backups.stream import encrypt
 from tenants.spec import CellSpec

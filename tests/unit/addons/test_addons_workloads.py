@@ -19,7 +19,7 @@ from clawstack.addons.workloads.settings import Role
 from clawstack.settings import Settings, environment_names
 from clawstack_policies.kubernetes import pods as pod_rules
 from clawstack_policies.pack import POLICIES
-from services.substrates.grounds import namespace_settings, platform_url, router_url
+from services.cells.substrates.grounds import namespace_settings, platform_url, router_url
 from tests.unit.addons.builders import (
     CELL_IMAGE,
     EXTERNAL_DATABASE,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.substrates.namespace.judge import Phase, View, gateway_began, is_stuck, judge, talker
+from services.cells.substrates.namespace.judge import Phase, View, gateway_began, is_stuck, judge, talker
 from tests.unit.namespace.documents import (
     EXIT_78,
     IMAGE,

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from clawstack.errors import InvalidInputError
 from clawstack.labels import REQUIRED
-from services.substrates.namespace import fingerprints
+from services.cells.substrates.namespace import fingerprints
 from tenants.namespace.plan import NamespacePlan, build_plan
 from tests.unit.namespace.builders import IMAGE, TODAY, cell, document, make_settings, plan_of, pod, settings_data
 from tests.unit.tenants.builders import PLANTED, PLANTED_CHANNEL, PLANTED_KEY

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, PermanentError, TemporaryError
-from services.substrates.namespace.cluster import Cluster, refusal
+from services.cells.substrates.namespace.cluster import Cluster, refusal
 from tests.unit.namespace.builders import PLANTED_KUBECONFIG, make_settings
 
 _ACCESS = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.substrates.namespace.resources import (
+from services.cells.substrates.namespace.resources import (
     has_resources,
     needs_new_pod,
     resize_obstacle,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clawstack.vocabulary import Desired, Observed, OperationKind, TenantState
-from services.provisioner.decide import Decision, Pause, Rest, Situation, decide, needed_operation
+from services.cells.provisioner.decide import Decision, Pause, Rest, Situation, decide, needed_operation
 from services.tables.states import AT_REST, DURING, TRANSITIONS, may_follow
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

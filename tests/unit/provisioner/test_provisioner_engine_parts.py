@@ -21,15 +21,15 @@ from clawstack.errors import (
     PermanentError,
     TemporaryError,
 )
-from services.provisioner import backoff
-from services.provisioner.engine import state_files
-from services.provisioner.engine.control import Control, OperationStoppedError, StopReason
-from services.provisioner.engine.environment import SWITCHES, cli_environment
-from services.provisioner.engine.failures import classify
-from services.provisioner.engine.identity import this_host
-from services.provisioner.engine.narration import Findings, Narrator, Step, Violation, describe, public_outputs
-from services.provisioner.engine.remote_state import all_holders_are_dead, pending_creates_in, pending_creates_of
-from services.provisioner.engine.state_files import StackFiles
+from services.cells.engine import state_files
+from services.cells.engine.control import Control, OperationStoppedError, StopReason
+from services.cells.engine.environment import SWITCHES, cli_environment
+from services.cells.engine.failures import classify
+from services.cells.engine.identity import this_host
+from services.cells.engine.narration import Findings, Narrator, Step, Violation, describe, public_outputs
+from services.cells.engine.remote_state import all_holders_are_dead, pending_creates_in, pending_creates_of
+from services.cells.engine.state_files import StackFiles
+from services.cells.provisioner import backoff
 
 URN = "urn:pulumi:emma-1::clawstack-cells::clawstack:tenants:Cell$clawstack:process:StateDirectory::state"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "[secret]"}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.provisioner import machine as module
-from services.provisioner.machine import Machine
+from services.cells.provisioner import machine as module
+from services.cells.provisioner.machine import Machine
 from toolchain.locate import PluginInfo, Toolchain
 
 

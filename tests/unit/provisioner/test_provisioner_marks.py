@@ -7,8 +7,8 @@ from pulumi.automation.errors import CommandError
 
 from clawstack.error_marks import mark
 from clawstack.errors import NeedsAttentionError, PermanentError, TemporaryError
-from services.provisioner.engine.failures import classify
-from services.provisioner.engine.narration import Findings
+from services.cells.engine.failures import classify
+from services.cells.engine.narration import Findings
 
 
 class FailedError(CommandError):

@@ -10,7 +10,7 @@ import pytest
 from clawstack.settings import Settings
 from clawstack_policies.kubernetes.network import egress_to_platform
 from clawstack_policies.pack import POLICIES
-from services.provisioner.pack_config import pack_config
+from services.cells.provisioner.pack_config import pack_config
 from tests.unit.namespace.builders import make_settings
 from tests.unit.policies.kubernetes_objects import everything, judged
 

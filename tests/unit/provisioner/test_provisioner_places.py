@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clawstack.settings import Settings
-from services.provisioner.cells import backend_url
+from services.cells.provisioner.cells import backend_url
 
 
 @pytest.mark.parametrize(

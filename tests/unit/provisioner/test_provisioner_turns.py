@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from services.provisioner.turns import Turns
+from services.cells.workers.turns import Turns
 
 
 def test_the_first_comes_back_after_a_second() -> None:

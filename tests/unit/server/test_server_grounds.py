@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from clawstack.errors import NeedsAttentionError
-from services.substrates.server.grounds import server_settings
+from services.cells.substrates.server.grounds import server_settings
 from tests.unit.server.builders import PLANTED_API_TOKEN, settings_data
 from toolchain import pins
 

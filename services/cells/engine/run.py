@@ -1,0 +1,193 @@
+"""One run of the engine on one stack: what a crash left is put right first, then the work, then its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pulumi.automation import EngineEvent
+from pulumi.automation.errors import ConcurrentUpdateError, StackNotFoundError
+from pydantic import SecretStr
+
+from clawstack.vocabulary import EventKind
+from services.cells.engine import remote_state, state_files
+from services.cells.engine.control import Control
+from services.cells.engine.failures import classify
+from services.cells.engine.inline import InlineProgram, Program
+from services.cells.engine.narration import Findings, Narrator, Step
+from services.cells.engine.stack import LeanStack, PolicyPack
+from services.cells.engine.state_files import StackFiles
+
+OnStep = Callable[[Step], None]
+#: Seconds by which the clocks of two workers may differ.
+_CLOCKS_APART: Final = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StackPlace:
+    """Where one cell's stack is kept. Nothing in here is shared with another cell."""
+
+    stack: str
+    project: str
+    backend_url: str
+    work_dir: Path
+    passphrase: SecretStr
+    exists: bool
+    """Pulumi once had the stack. Where state can be looked at, that counts; elsewhere this is believed."""
+    suspect: bool = False
+    """The last run did not end well: state that is elsewhere is looked at (one more CLI process)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a run that succeeded brought about."""
+
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """Plain stack outputs; secrets are left out."""
+    changes: Mapping[str, int] = field(default_factory=dict)
+    """Count of resources by Pulumi operation."""
+
+
+class Run:
+    """One operation on one stack."""
+
+    def __init__(self, *, place: StackPlace, stack: LeanStack, on_step: OnStep, control: Control) -> None:
+        self._place = place
+        self._control = control
+        self._stack = stack
+        self._on_step = on_step
+        self._narrator = Narrator()
+        self._inline_program: InlineProgram | None = None
+        self._files: StackFiles | None = files_of(place)
+
+    def guarded(self, work: Callable[[], Findings]) -> Outcome:
+        try:
+            findings = work()
+        except Exception as error:
+            raise classify(error, self._narrator.findings, raised_by_program=self._raised()) from error
+        return Outcome(outputs=findings.outputs, changes=findings.changes)
+
+    def up(self, program: Program, *, packs: Sequence[PolicyPack], refresh: bool) -> Findings:
+        if not self._is_there():
+            self._initialise()
+        else:
+            self._recover()
+        try:
+            findings = self._apply(program, packs=packs, refresh=refresh)
+        except StackNotFoundError:
+            self._initialise()
+            findings = self._apply(program, packs=packs, refresh=refresh)
+        if self._files is not None:
+            state_files.prune_history(self._files)
+        return findings
+
+    def destroy(self, program: Program) -> Findings:
+        if not self._is_there():
+            if not self._place.exists:
+                return Findings(complete=True)
+            self._tell("The stack's state is gone; what may be left of it is looked for once more.")
+            self._initialise()
+            self._find_again(program)
+        elif self._recover():
+            self._find_again(program)
+        try:
+            self._past_dead_locks(lambda: self._stack.destroy_and_remove(on_event=self._listen()))
+        except StackNotFoundError:
+            return Findings(complete=True)
+        return self._narrator.findings
+
+    def preview(self, program: Program, *, packs: Sequence[PolicyPack]) -> Findings:
+        if not self._is_there():
+            self._initialise()
+        self._stack.foresee(self._inline(program), on_event=self._listen(preview=True), packs=packs)
+        return self._narrator.findings
+
+    def _apply(self, program: Program, *, packs: Sequence[PolicyPack], refresh: bool) -> Findings:
+        self._past_dead_locks(
+            lambda: self._stack.apply(self._inline(program), on_event=self._listen(), packs=packs, refresh=refresh)
+        )
+        return self._narrator.findings
+
+    def _recover(self) -> bool:
+        """Put right what a crash left; True when creations were under way whose end nobody knows."""
+        if self._files is not None:
+            self._mend(self._files)
+            pending = remote_state.pending_creates_of(state_files.deployment(self._files))
+        else:
+            pending = remote_state.pending_creates_in(self._stack.export()) if self._place.suspect else []
+        if pending:
+            self._tell(f"{len(pending)} creation(s) were under way when the last run was killed; they are made again.")
+            self._past_dead_locks(lambda: self._stack.forget_pending_creates(on_event=self._listen()))
+        return bool(pending)
+
+    def _mend(self, files: StackFiles) -> None:
+        if state_files.mend(files):
+            self._tell("The state file was cut short; the state before its last write was put back.")
+        if state_files.drop_torn_attributes(files):
+            self._tell("A killed run left an empty attribute file beside the state; it is removed.")
+        for sentence in state_files.break_stale_locks(files):
+            self._tell(sentence)
+
+    def _past_dead_locks(self, work: Callable[[], None]) -> None:
+        """Do `work`; where state is elsewhere, a lock whose holder is proven dead is broken, and `work` done again."""
+        try:
+            work()
+        except ConcurrentUpdateError as error:
+            patience = self._control.longest + _CLOCKS_APART
+            if self._files is not None or not remote_state.all_holders_are_dead(str(error), elsewhere_after=patience):
+                raise
+            self._tell("The stack was locked by a process that is dead; the lock is removed.")
+            self._stack.break_locks()
+            work()
+
+    def _find_again(self, program: Program) -> None:
+        """Run the program once more, so that what the killed run made is known to the state before it is destroyed."""
+        try:
+            self._apply(program, packs=[], refresh=False)
+        except Exception as error:  # noqa: BLE001 - destroying what is known must go on; the sweep finds the rest
+            self._control.check()
+            found = classify(error, self._narrator.findings, raised_by_program=self._raised())
+            self._tell(f"What the killed run made could not be found again: {found.message}")
+
+    def _is_there(self) -> bool:
+        return is_there(self._place)
+
+    def _initialise(self) -> None:
+        if self._files is None:
+            self._stack.initialise()
+        else:
+            self._files.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            state_files.create(self._files)
+
+    def _inline(self, program: Program) -> InlineProgram:
+        self._inline_program = InlineProgram(program)
+        return self._inline_program
+
+    def _raised(self) -> BaseException | None:
+        return None if self._inline_program is None else self._inline_program.raised
+
+    def _listen(self, *, preview: bool = False) -> Callable[[EngineEvent], None]:
+        self._narrator = Narrator(preview=preview)
+
+        def on_event(event: EngineEvent) -> None:
+            step = self._narrator.read(event)
+            if step is not None:
+                self._on_step(step)
+
+        return on_event
+
+    def _tell(self, message: str) -> None:
+        self._on_step(Step(kind=EventKind.DIAGNOSTIC, message=message, data={"severity": "info", "recovery": True}))
+
+
+def files_of(place: StackPlace) -> StackFiles | None:
+    """The files of a stack's state, None where they are not on this machine."""
+    return state_files.files_of(place.backend_url, project=place.project, stack=place.stack)
+
+
+def is_there(place: StackPlace) -> bool:
+    """True when Pulumi has the stack, as far as that can be known without asking the CLI."""
+    files = files_of(place)
+    return place.exists if files is None else files.exists()

@@ -1,0 +1,236 @@
+"""The work of one operation on a cell: assemble it, run its program, let the engine do the rest in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clawstack.errors import ClawstackError
+from clawstack.vocabulary import Desired, EventKind, Observed
+from services.cells.engine.command import Ownership
+from services.cells.engine.control import Control, OperationStoppedError, StopReason
+from services.cells.engine.engine import Engine
+from services.cells.engine.narration import Step
+from services.cells.engine.run import Outcome, StackPlace
+from services.cells.provisioner import bookkeeping, cells
+from services.cells.provisioner.assembly import AssembledCell, CellAssembler
+from services.cells.provisioner.bookkeeping import Built
+from services.cells.provisioner.borders import FindArchive, MakeProgram, Program, Runtime
+from services.cells.provisioner.live_work import LiveWork
+from services.cells.provisioner.recorder import EventRecorder
+from services.cells.workers import leases
+from services.cells.workers.keeper import LeaseKeeper
+from services.cells.workers.leases import LeaseLostError
+from services.kit.context import Platform
+from services.tables.tenants import Tenant
+from tenants.backups.archive import Archive
+from tenants.spec import CellSpec, DesiredState, Substrate
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shift:
+    """What one operation works with."""
+
+    keeper: LeaseKeeper
+    control: Control
+    recorder: EventRecorder
+    attempt: int
+    """Above 1 something ended short before."""
+
+    def ownership(self) -> Ownership:
+        """The same in the engine's words."""
+        return Ownership(control=self.control, on_process=self.keeper.note_process)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ready:
+    place: StackPlace
+    program: Program
+    spec: CellSpec | None
+    """None where it cannot be built any more; then `program` raises why."""
+
+
+class CellWork:
+    """Does it; what it means for the rows is the runner's business."""
+
+    def __init__(
+        self,
+        *,
+        platform: Platform,
+        engine: Engine,
+        assembler: CellAssembler,
+        make_program: MakeProgram,
+        find_runtime: Callable[[], Runtime],
+        find_archive: FindArchive,
+        executor: Executor,
+    ) -> None:
+        """`executor`: gives each operation a thread; `find_runtime` blocks and raises NeedsAttentionError."""
+        self._platform = platform
+        self._engine = engine
+        self._assembler = assembler
+        self._make_program = make_program
+        self._find_runtime = find_runtime
+        self._find_archive = find_archive
+        self._executor = executor
+
+    async def build(self, shift: Shift) -> Built:
+        """Bring the stack to what the rows say; also compares with reality where the cell was seen broken.
+
+        A tenant that is to be filled from a backup is built suspended first, filled, then started.
+        """
+        tenant, cell = await self._assembled(shift)
+        live = self._live(shift, cell.spec.substrate)
+        if tenant.restore_from is not None:
+            await self._fill(shift, cell, await self._find_archive(tenant.restore_from))
+        await live.prepare(cell.spec)
+        broken = tenant.observed_state in {Observed.BROKEN, Observed.UNKNOWN}
+        outcome = await self._up(shift, cell.place, self._make_program(cell.spec), refresh=broken)
+        await live.settle(cell.spec)
+        endpoint = outcome.outputs.get("endpoint")
+        if endpoint and cell.spec.desired.value == Desired.RUNNING:
+            shift.recorder.tell(Step(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
+        return Built(outcome=outcome, spec=cell.spec, objects=await live.fingerprints(cell.spec.slug))
+
+    async def back_up(self, shift: Shift) -> None:
+        """A verified backup of the cell as it is."""
+        _, cell = await self._assembled(shift)
+        await self._live(shift, cell.spec.substrate).back_up(cell.spec)
+
+    async def leave(self, shift: Shift) -> None:
+        """Take the cell away from the substrate on which it was last seen; its state is in the newest backup then."""
+        runtime = await asyncio.to_thread(self._find_runtime)
+        async with self._platform.database.transaction() as session:
+            tenant = await self._tenant(session, shift)
+            old = str(tenant.observed["substrate"])
+            cell = await self._assembler.assemble(session, tenant, runtime, substrate=old)
+        live = self._live(shift, cell.spec.substrate)
+        spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
+        await live.release(spec)
+        await self._destroy(shift, _Ready(place=cell.place, program=self._make_program(spec), spec=spec))
+        await live.confirm_gone(spec.slug)
+
+    async def destroy(self, shift: Shift) -> Outcome:
+        """Destroy the stack and erase what Pulumi leaves of it."""
+        runtime = await asyncio.to_thread(self._find_runtime)
+        async with self._platform.database.transaction() as session:
+            tenant = await self._tenant(session, shift)
+            ready = await self._prepare_end(session, tenant, runtime)
+        substrate = tenant.runs_on
+        await self._release(shift, tenant, ready, substrate)
+        if substrate == Substrate.PROCESS and _has_late_word(tenant):
+            await self._pass_on_late_word(shift, ready)
+        outcome = await self._destroy(shift, ready)
+        await self._live(shift, substrate).confirm_gone(tenant.slug)
+        await asyncio.to_thread(cells.remove_traces, self._platform.settings, tenant.slug)
+        return outcome
+
+    async def _destroy(self, shift: Shift, ready: _Ready) -> Outcome:
+        work = partial(
+            self._engine.destroy,
+            _looked_at(ready.place, shift),
+            ready.program,
+            ownership=shift.ownership(),
+            on_step=shift.recorder.tell,
+        )
+        return await self._in_thread(shift.control, work)
+
+    async def _release(self, shift: Shift, tenant: Tenant, ready: _Ready, substrate: str) -> None:
+        if ready.spec is not None:
+            await self._live(shift, ready.spec.substrate).release(ready.spec)
+        elif substrate != Substrate.PROCESS and not tenant.skip_backup:
+            # Only process cells are backed up by the stack itself; nothing is destroyed unsaved because of a lost plan.
+            ready.program()
+
+    async def _fill(self, shift: Shift, cell: AssembledCell, archive: Archive) -> None:
+        spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
+        await self._up(shift, cell.place, self._make_program(spec), refresh=False)
+        await self._live(shift, spec.substrate).restore(spec, archive)
+
+    async def _assembled(self, shift: Shift) -> tuple[Tenant, AssembledCell]:
+        runtime = await asyncio.to_thread(self._find_runtime)
+        async with self._platform.database.transaction() as session:
+            tenant = await self._tenant(session, shift)
+            return tenant, await self._assembler.assemble(session, tenant, runtime)
+
+    def _live(self, shift: Shift, substrate: str) -> LiveWork:
+        driver = self._platform.drivers.of(substrate)
+        return LiveWork(driver=driver, control=shift.control, recorder=shift.recorder)
+
+    async def _tenant(self, session: AsyncSession, shift: Shift) -> Tenant:
+        await leases.confirm(session, shift.keeper.grant)
+        tenant = await bookkeeping.locked_tenant(session, shift.keeper.grant.tenant_id)
+        if tenant is None:
+            raise LeaseLostError(shift.keeper.grant.tenant_id, shift.keeper.grant.fence)
+        return tenant
+
+    async def _prepare_end(self, session: AsyncSession, tenant: Tenant, runtime: Runtime) -> _Ready:
+        """A cell that cannot be built any more (its plan or bundle is gone) must still be destroyed."""
+        cell = await cells.ensure_cell(session, tenant, self._platform.settings)
+        place = await self._assembler.place_of(session, tenant, cell)
+        try:
+            async with session.begin_nested():
+                where = tenant.runs_on
+                spec = (await self._assembler.assemble(session, tenant, runtime, substrate=where)).spec
+            return _Ready(place=place, program=self._make_program(spec), spec=spec)
+        except ClawstackError as error:
+            return _Ready(place=place, program=_raising(error), spec=None)
+
+    async def _pass_on_late_word(self, shift: Shift, ready: _Ready) -> None:
+        # Process cells are backed up by their own resources' deletion, which follows what the state says: an operator's
+        # "no backup needed" has to reach the state first.
+        # A cell that is too broken for that is destroyed all the same: its folder may have heard it before the failure.
+        try:
+            await self._up(shift, ready.place, ready.program, refresh=False)
+        except (LeaseLostError, OperationStoppedError):
+            raise
+        except ClawstackError as error:
+            message = f"That no backup is needed could not be passed on completely: {error.message}"
+            shift.recorder.tell(Step(kind=EventKind.DIAGNOSTIC, message=message, data={"severity": "warning"}))
+
+    async def _up(self, shift: Shift, place: StackPlace, program: Program, *, refresh: bool) -> Outcome:
+        work = partial(
+            self._engine.up,
+            _looked_at(place, shift),
+            program,
+            ownership=shift.ownership(),
+            on_step=shift.recorder.tell,
+            refresh=refresh,
+        )
+        return await self._in_thread(shift.control, work)
+
+    async def _in_thread(self, control: Control, work: Callable[[], T]) -> T:
+        """Run blocking work; when this task is cancelled, stop it and wait until all of its processes are dead."""
+        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            control.stop(StopReason.SHUTDOWN)
+            while not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
+            future.exception()  # looked at, so that nothing complains of an error that nobody read
+            raise
+
+
+def _looked_at(place: StackPlace, shift: Shift) -> StackPlace:
+    return replace(place, suspect=shift.attempt > 1)
+
+
+def _has_late_word(tenant: Tenant) -> bool:
+    return tenant.skip_backup and not tenant.observed.get("skip_backup") and tenant.observed_generation > 0
+
+
+def _raising(error: ClawstackError) -> Program:
+    def program() -> None:
+        raise error
+
+    return program

@@ -1,0 +1,92 @@
+"""What an update of a tenant would change, for the command line. Changes neither cell nor rows."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clawstack.errors import ConflictError, NotFoundError
+from clawstack.vocabulary import EventKind
+from services.cells.engine.command import Ownership
+from services.cells.engine.control import Control, StopReason
+from services.cells.engine.identity import ProcessIdentity
+from services.cells.engine.narration import Step
+from services.cells.provisioner.assembly import AssembledCell, CellAssembler
+from services.cells.provisioner.borders import MakeProgram, Neighbours, Runtime
+from services.cells.provisioner.machine import Machine
+from services.cells.provisioner.part import create_engine, create_neighbours, machine_of, program_maker
+from services.kit.context import Platform
+from services.tables.tenants import Tenant
+
+
+async def preview_tenant(
+    platform: Platform,
+    tenant_id: uuid.UUID,
+    *,
+    machine: Machine | None = None,
+    neighbours: Neighbours | None = None,
+    program_of: MakeProgram | None = None,
+) -> list[dict[str, Any]]:
+    """What would be done, one `{"action", "type", "name", "message"}` per resource; violations of policies are raised.
+
+    Raises NotFoundError, ConflictError for a tenant that is deleted, and whatever `Engine.preview` raises.
+    """
+    machine = machine or machine_of(platform)
+    runtime = await asyncio.to_thread(machine.runtime)
+    assembler = CellAssembler(platform=platform, neighbours=neighbours or create_neighbours(platform))
+    cell = await _assembled(platform, assembler, tenant_id, runtime)
+    settings = platform.settings
+    control = Control(budget=settings.operation_timeout.total_seconds(), grace=settings.operation_grace.total_seconds())
+    steps: list[Step] = []
+    engine = create_engine(platform, Machine(runtime))
+    work = asyncio.to_thread(
+        engine.preview,
+        cell.place,
+        (program_of or program_maker(settings))(cell.spec),
+        ownership=Ownership(control=control, on_process=_unrecorded),
+        on_step=steps.append,
+    )
+    try:
+        await work
+    except asyncio.CancelledError:
+        control.stop(StopReason.SHUTDOWN)
+        raise
+    return [_shown(step) for step in steps if step.kind is EventKind.RESOURCE]
+
+
+async def _assembled(
+    platform: Platform, assembler: CellAssembler, tenant_id: uuid.UUID, runtime: Runtime
+) -> AssembledCell:
+    """The cell as an update would assemble it, without keeping what had to be made up for it."""
+    async with platform.database.transaction() as session:
+        tenant = await _tenant(session, tenant_id)
+        rehearsal = await session.begin_nested()
+        cell = await assembler.assemble(session, tenant, runtime)
+        await rehearsal.rollback()
+        return cell
+
+
+async def _tenant(session: AsyncSession, tenant_id: uuid.UUID) -> Tenant:
+    tenant = await session.get(Tenant, tenant_id)
+    if tenant is None:
+        raise NotFoundError(f"There is no tenant {tenant_id}.")
+    if tenant.deleted_at is not None:
+        raise ConflictError(f"Tenant {tenant.slug} is deleted; there is nothing to preview.", code="tenant_deleted")
+    return tenant
+
+
+def _unrecorded(_: ProcessIdentity) -> None:
+    """A preview takes no lock and changes nothing: nobody needs to find its process again."""
+
+
+def _shown(step: Step) -> dict[str, Any]:
+    resource = str(step.data["resource"])
+    return {
+        "action": step.data["op"],
+        "type": step.data["type"],
+        "name": resource.rsplit("::", 1)[-1],
+        "message": step.message,
+    }

@@ -7,13 +7,13 @@ from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from services.business.signups.views import entered_of, landing_context, read_body, signup_context, status_context
 from starlette.responses import RedirectResponse
 
 from clawstack.plans import Catalogue
 from services.business.signups.errors import OrderRefusedError
 from services.business.signups.forms import check_order
 from services.business.signups.service import Onboarding
+from services.business.signups.views import entered_of, landing_context, read_body, signup_context, status_context
 from services.kit.limits import AddressLimiter
 from services.kit.pages.origin import require_own_form
 from services.kit.pages.rendering import Pages

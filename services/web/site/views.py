@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
-from services.business.signups.presentation import plan_views
 from starlette.requests import Request
 
 from clawstack.plans import Catalogue
 from services.business.signups.errors import ANSWER_PREFIX, Problem
 from services.business.signups.forms import Entered, read_form, shown
+from services.business.signups.presentation import plan_views
 from services.business.signups.progress import Stage
 from services.business.signups.service import Status
 from services.tables.billing import Signup

@@ -4,8 +4,8 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from services.business.access.guard import Guard
 
+from services.business.access.guard import Guard
 from services.business.access.schemas import Principal, Scope
 from services.business.backups import repository
 from services.business.backups.schemas import BackupView

@@ -4,11 +4,11 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from services.business.access.guard import Guard
 
 from clawstack.plans import Catalogue
 from clawstack.tokens import TokenKind
 from services.business.access import service
+from services.business.access.guard import Guard
 from services.business.access.schemas import IssuedToken, Me, MyUsage, Principal, Scope, TokenRequest, TokenView
 from services.business.usage.service import usage_of_customer
 from services.kit.database.connection import Database

@@ -5,10 +5,10 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from services.business.access.guard import Guard
 from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import OperationStatus
+from services.business.access.guard import Guard
 from services.business.access.schemas import Principal, Scope
 from services.business.tenants import operations, service, streams
 from services.business.tenants.schemas import EventView, OperationView, Page

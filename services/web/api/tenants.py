@@ -4,10 +4,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from services.business.access.guard import Guard
 from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import TenantState
+from services.business.access.guard import Guard
 from services.business.access.schemas import Principal, Scope
 from services.business.tenants import operations, repository, service, streams
 from services.business.tenants.schemas import (

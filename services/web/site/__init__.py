@@ -1,0 +1,1 @@
+"""Public pages: what is sold, sign-up, and what became of it."""

@@ -21,10 +21,10 @@ from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings, Upstream
 from services.cells.substrates.registry import Drivers
-from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
+from services.run.factory import create_app
 from services.traffic.llm_proxy.limits import InFlight, RateLimit
 
 

@@ -2,5 +2,5 @@
 
 `endpoints` take requests and decide nothing, `service` decides without I/O of its own, `repository` holds the SQL,
 `tables` the rows, `tasks` the retries, `schemas` the borders, `errors` the sentences people read.
-One factory (`services.factory`) wires a process.
+One factory (`services.run.factory`) wires a process.
 """

@@ -41,7 +41,7 @@ app.add_typer(admin.app, name="admin")
 def root(*, version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
     """Print the version when asked."""
     if version:
-        from services.factory import VERSION  # late: keeps `--help` fast
+        from services.run.factory import VERSION  # late: keeps `--help` fast
 
         typer.echo(f"clawstack {VERSION}")
         raise typer.Exit

@@ -12,7 +12,7 @@ import typer
 from clawstack.redaction import Redactor
 from services.cli.output import Output
 from services.cli.session import guarded, prepare
-from services.roles import Role
+from services.run.roles import Role
 
 _ENDED_BY_SIGTERM: Final = 128 + signal.SIGTERM
 
@@ -38,7 +38,7 @@ def serve(
     def run() -> None:
         import uvloop  # late: keeps `--help` fast
 
-        from services import runtime
+        from services.run import runtime
 
         settings = prepare(redactor, quiet=False)
         changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}

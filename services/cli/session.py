@@ -25,7 +25,7 @@ def with_platform(output: Output, work: Callable[[Platform], Awaitable[T]]) -> T
     redactor = Redactor()
 
     async def run() -> T:
-        from services.opening import opened_platform  # late: it loads SQLAlchemy and Alembic
+        from services.run.opening import opened_platform  # late: it loads SQLAlchemy and Alembic
 
         settings = prepare(redactor, quiet=True)
         async with opened_platform(settings, redactor) as platform:

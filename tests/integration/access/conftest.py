@@ -14,10 +14,10 @@ from services.business.access.part import create_part
 from clawstack.tokens import Token, TokenKind
 from services.business.access.schemas import Principal
 from services.business.access.service import issue_token
-from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.kit.parts import Part
+from services.run.factory import create_app
 
 Issue = Callable[..., Awaitable[Token]]
 

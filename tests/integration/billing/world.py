@@ -27,9 +27,9 @@ from sqlalchemy import func, select, text
 
 from services.business.billing import catalogue
 from services.business.billing.stripe_access import StripeAccess
-from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.parts import Part
+from services.run.factory import create_app
 from services.tables.billing import Signup, StripeEvent, Subscription
 from services.tables.tenants import Tenant
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from clawstack.settings import Settings
-from services.factory import build_platform
+from services.run.factory import build_platform
 from tests.integration.backups.conftest import Kept, keep
 from tests.integration.cli.conftest import Cli
 

@@ -23,10 +23,10 @@ from typing_extensions import override
 from clawstack.plans import Catalogue, load_catalogue
 from clawstack.settings import Upstream
 from clawstack.tokens import Token, TokenKind, issue
-from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.database.connection import libpq_url
+from services.run.factory import create_app
 from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
 from services.tables.tenants import Tenant
 from services.traffic.ledger.schemas import period_of

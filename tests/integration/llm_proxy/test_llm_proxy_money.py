@@ -19,9 +19,9 @@ from sqlalchemy import func, select, text, update
 
 from clawstack.errors import ClawstackError, InvalidInputError, PermanentError
 from clawstack.tokens import TokenKind, issue
-from services.factory import create_app
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database, libpq_url
+from services.run.factory import create_app
 from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
 from services.tables.tenants import Tenant
 from services.traffic.ledger.schemas import Outcome, Settlement, TokenCount, period_of

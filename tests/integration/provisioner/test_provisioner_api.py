@@ -15,8 +15,8 @@ from services.cells.provisioner.part import create_part
 from clawstack.tokens import Token, TokenKind
 from services.business.access.service import issue_token
 from services.business.tenants import streams
-from services.factory import create_app
 from services.kit.database.base import utcnow
+from services.run.factory import create_app
 from services.tables.backups import Backup
 from services.tables.billing import Customer
 from services.tables.tenants import Tenant

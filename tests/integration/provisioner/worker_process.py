@@ -19,10 +19,10 @@ from clawstack.settings import Settings
 from services.cells.provisioner import tasks
 from services.cells.provisioner.borders import Runtime
 from services.cells.provisioner.machine import Machine
-from services.factory import build_platform
 from services.kit.jobs import worker
 from services.kit.jobs.metrics import JobMetrics
 from services.kit.parts import Part
+from services.run.factory import build_platform
 from tests.integration.provisioner.programs import probe_program
 from tests.integration.provisioner.rig import Seen
 

@@ -28,10 +28,10 @@ from services.cells.machines import repository
 from services.cells.machines.channel import MachineChannel
 from services.cells.machines.equipping import equip
 from services.cells.machines.schemas import Machine, OrderState
-from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.parts import Part
+from services.run.factory import create_app
 from services.tables.tenants import Tenant
 from tenants.server.settings import ServerSettings
 from tenants.server.user_data import user_data

@@ -26,9 +26,9 @@ from sqlalchemy import select, text
 
 from clawstack.settings import Settings
 from clawstack.tokens import Token, TokenKind, issue
-from services.factory import create_app
 from services.kit.context import Platform
 from services.kit.database.connection import Database
+from services.run.factory import create_app
 from services.tables.billing import Customer
 from services.tables.telegram import TelegramUpdate
 from services.tables.tenants import Tenant

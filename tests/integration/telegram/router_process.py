@@ -9,7 +9,7 @@ import uvicorn
 from services.traffic.telegram.part import create_part
 
 from clawstack.settings import load_settings
-from services.factory import build_platform, create_app
+from services.run.factory import build_platform, create_app
 
 
 async def main() -> None:

@@ -7,7 +7,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from services.cli.app import app
-from services.factory import VERSION
+from services.run.factory import VERSION
 
 
 def commands(command, path=()):

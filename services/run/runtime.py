@@ -17,13 +17,13 @@ from clawstack.errors import NeedsAttentionError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
 from services.cells.health.endpoints import create_router as create_health_router
-from services.factory import VERSION, build_others, build_parts, create_app
 from services.kit.context import Platform
 from services.kit.jobs.metrics import JobMetrics
 from services.kit.jobs.worker import run_worker
 from services.kit.parts import Part
-from services.opening import opened_platform
-from services.roles import Role
+from services.run.factory import VERSION, build_others, build_parts, create_app
+from services.run.opening import opened_platform
+from services.run.roles import Role
 
 log = logs.get_logger(__name__)
 

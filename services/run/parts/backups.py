@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from services.business.access.guard import Guard
-from services.business.backups.endpoints import create_router
-
 from services.business.backups import tasks
+from services.business.backups.endpoints import create_router
 from services.business.backups.stores.choosing import store_of
 from services.business.backups.uploading import Uploader, UploadMetrics
 from services.kit.context import Platform

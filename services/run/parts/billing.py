@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.business.billing.endpoints import create_router
-
 from services.business.billing.service import Billing
 from services.business.billing.stripe_access import StripeAccess
 from services.business.billing.stripe_reader import StripeReader

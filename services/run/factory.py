@@ -17,7 +17,7 @@ from services.cells.substrates.registry import Drivers
 from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
-from services.roles import Role
+from services.run.roles import Role
 
 if TYPE_CHECKING:  # commands build a platform without serving it, and need not load FastAPI for that
     from fastapi import FastAPI
@@ -76,7 +76,7 @@ def build_others(platform: Platform, present: Collection[str]) -> tuple[Part, ..
 
 
 def _create_part(noun: str, platform: Platform) -> Part:
-    create: Callable[[Platform], Part] = import_module(f"services.{noun}.part").create_part
+    create: Callable[[Platform], Part] = import_module(f"services.run.parts.{noun}").create_part
     return create(platform)
 
 

@@ -8,14 +8,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from services.business.signups.api import create_api_router
-from services.business.signups.endpoints import create_signup_router, create_welcome_router
-
 from clawstack.settings import Settings
 from services.business.billing.stripe_access import StripeAccess
 from services.business.billing.stripe_reader import StripeReader
 from services.business.billing.stripe_writer import StripeWriter
 from services.business.signups.adapters import PriceBook, TelegramLinks
+from services.business.signups.api import create_api_router
+from services.business.signups.endpoints import create_signup_router, create_welcome_router
 from services.business.signups.service import Onboarding
 from services.kit.context import Platform
 from services.kit.limits import AddressLimiter

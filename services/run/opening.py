@@ -19,10 +19,10 @@ from clawstack.background import background
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
-from services.factory import build_platform
 from services.kit.context import Platform
 from services.kit.database import migrate
 from services.kit.database.embedded import EmbeddedPostgres
+from services.run.factory import build_platform
 from toolchain.paths import cache_root
 
 log = logs.get_logger(__name__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from services.business.access.endpoints import create_router
 from services.business.access.guard import Guard
-
 from services.kit.context import Platform
 from services.kit.parts import Part
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from services.cells.machines.endpoints import MOUNT, MachineEndpoints
-
 from services.cells.machines.service import LockFiles, MachineDesk
 from services.cells.machines.uploads import ArchiveIntake
 from services.kit.context import Platform

@@ -11,18 +11,18 @@ from functools import cache, partial
 from pathlib import Path
 
 import procrastinate
-from services.business.access.guard import Guard
-from services.cells.provisioner.endpoints import create_router as create_tenant_router
-from services.cells.provisioner.operation_endpoints import create_router as create_operation_router
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.settings import Profile, Settings
+from services.business.access.guard import Guard
 from services.cells.engine.engine import Engine
 from services.cells.provisioner import cells, tasks
 from services.cells.provisioner.assembly import CellAssembler
 from services.cells.provisioner.borders import MakeProgram, Neighbours, Program
 from services.cells.provisioner.cell_work import CellWork
+from services.cells.provisioner.endpoints import create_router as create_tenant_router
 from services.cells.provisioner.machine import Machine
+from services.cells.provisioner.operation_endpoints import create_router as create_operation_router
 from services.cells.provisioner.pack_config import pack_config
 from services.cells.provisioner.reconcile import Reconciler
 from services.cells.provisioner.runner import OperationRunner

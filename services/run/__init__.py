@@ -1,0 +1,1 @@
+"""One process: factory, opening, runtime, roles. The only place where nouns are wired together (`parts`)."""

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli import admin, backups, database, demo, doctor, logs, operations, sandbox, serve, tenants, tokens
+from services.cli import admin, backups, database, doctor, logs, operations, sandbox, serve, tenants, tokens
+from services.cli.demo.command import command as demo
 
 app = typer.Typer(
     name="clawstack",

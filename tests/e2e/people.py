@@ -9,11 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
+from services.cli.demo.command.observe import Observer
+from services.cli.demo.command.parent import Parent, SignupForm
+from services.cli.demo.command.world import STRIPE_KEY, World
 from stripe import StripeClient, Subscription
-
-from services.demo.observe import Observer
-from services.demo.parent import Parent, SignupForm
-from services.demo.world import STRIPE_KEY, World
 
 CHATS = itertools.count(5001)
 

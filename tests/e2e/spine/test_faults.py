@@ -8,9 +8,8 @@ import signal
 
 import psutil
 import pytest
-
-from services.demo.observe import process_lives
-from services.demo.world import processes_below
+from services.cli.demo.command.observe import process_lives
+from services.cli.demo.command.world import processes_below
 
 
 def _gateways(customer):

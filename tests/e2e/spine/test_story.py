@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 
 from rich.console import Console
-
-from services.demo.story import Story
-from services.demo.telling import Telling
-from services.demo.world import World
+from services.cli.demo.command.story import Story
+from services.cli.demo.command.telling import Telling
+from services.cli.demo.command.world import World
 
 
 def test_sign_up_to_cancellation():

@@ -8,8 +8,7 @@ import subprocess
 import httpx
 import psutil
 import pytest
-
-from services.demo.world import BOT_USERNAME
+from services.cli.demo.command.world import BOT_USERNAME
 
 
 def _token(customer, prefix):

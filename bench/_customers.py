@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import httpx
-from services.cli.demo.command.parent import Parent, SignupForm
-from services.cli.demo.command.world import World
 
 from clawstack.errors import ClawstackError
+from services.cli.demonstration.parent import Parent, SignupForm
+from services.cli.demonstration.world import World
 
 _AT_ONCE: Final = 16
 _PAGE: Final = 200

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import psutil
 from pydantic import SecretStr
-from services.cli.demo.command.world import World
 
 from bench import _kwok
 from bench._control_plane import ControlPlane
 from clawstack.errors import NeedsAttentionError
+from services.cli.demonstration.world import World
 from tenants.namespace.settings import NamespaceSettings
 
 _ADDRESS: Final = "192.0.2.1"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from services.cli.demo.command.parent import SignupForm
 
 from clawstack.crypto import KEY_BYTES
 from clawstack.naming import namespace_name
 from clawstack.plans import load_catalogue
 from clawstack.tokens import TokenKind, issue
+from services.cli.demonstration.parent import SignupForm
 from tenants.bundles import load_bundle
 from tenants.namespace.plan import build_plan
 from tenants.namespace.settings import NamespaceSettings

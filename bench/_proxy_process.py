@@ -12,19 +12,17 @@ import tempfile
 from pathlib import Path
 from typing import Literal, cast
 
-from services.traffic.llm_proxy.part import create_part
-
 from bench._serving import serve
 from clawstack import logs
 from clawstack.crypto import MasterKey
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings, Upstream
-from services.cells.substrates.registry import Drivers
 from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
 from services.run.factory import create_app
+from services.run.parts.llm_proxy import create_part
 from services.traffic.llm_proxy.limits import InFlight, RateLimit
 
 
@@ -42,7 +40,6 @@ def _platform(vendor_url: str) -> Platform:
         redactor=redactor,
         master_key=master_key,
         vault=Vault(master_key=master_key, redactor=redactor),
-        drivers=Drivers(settings, database),
     )
 
 

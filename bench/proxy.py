@@ -27,9 +27,9 @@ import psutil
 from bench._machine import facts
 from bench._serving import started
 from clawstack.tokens import TokenKind, issue
-from services.kit.database import migrate
 from services.kit.database.connection import Database
 from services.kit.database.embedded import EmbeddedPostgres
+from services.tables import migrate
 from services.tables.tenants import Tenant
 from services.traffic.llm_proxy.tokens import register_proxy_token
 

@@ -1,6 +1,6 @@
-"""What runs: one folder per business noun with the same file names in each.
+"""What runs, on eight floors; imports point downwards only, and import-linter holds them.
 
-`endpoints` take requests and decide nothing, `service` decides without I/O of its own, `repository` holds the SQL,
-`tables` the rows, `tasks` the retries, `schemas` the borders, `errors` the sentences people read.
-One factory (`services.run.factory`) wires a process.
+`cli` > `run` > `web` > `cells` > `business` > `traffic` > `tables` > `kit`. In every noun the same names: `service`
+decides, `repository` holds SQL, `tasks` jobs and retries, `schemas` the borders, `errors` the sentences that people read.
+Pages and endpoints live in `web`; `run.parts` wires each noun, `run.factory` a process.
 """

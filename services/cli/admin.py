@@ -11,7 +11,7 @@ from services.cli.session import with_platform
 
 if TYPE_CHECKING:
     from services.business.overview.schemas import Overview
-    from services.kit.context import Platform
+    from services.cells.context import CellPlatform
 
 app = typer.Typer(no_args_is_help=True, help="Administration: prices at Stripe, an overview of the platform.")
 
@@ -23,7 +23,7 @@ def stripe_setup(*, json: Json = False) -> None:
     """Make Stripe sell what the catalogue lists: products, and prices found by lookup key. Safe to repeat."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> list[dict[str, Any]]:
+    async def work(platform: CellPlatform) -> list[dict[str, Any]]:
         from services.business.billing.catalogue import ensure_prices  # late: it loads the Stripe library
         from services.business.billing.stripe_access import StripeAccess
 
@@ -50,7 +50,7 @@ def overview_(*, json: Json = False) -> None:
     """Tell how many tenants are in which state, and how operations went."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> Overview:
+    async def work(platform: CellPlatform) -> Overview:
         from services.business.overview import service  # late: keeps `--help` fast
 
         async with platform.database.transaction() as session:

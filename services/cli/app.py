@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import admin, backups, database, doctor, logs, operations, sandbox, serve, tenants, tokens
-from services.cli.demo.command import command as demo
+from services.cli import admin, backups, database, demo, doctor, logs, operations, sandbox, serve, tenants, tokens
 
 app = typer.Typer(
     name="clawstack",

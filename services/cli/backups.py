@@ -15,7 +15,7 @@ from services.cli.output import Output, moment
 from services.cli.session import with_platform
 
 if TYPE_CHECKING:
-    from services.kit.context import Platform
+    from services.cells.context import CellPlatform
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,7 +32,7 @@ def list_(
     """List backups, newest first. They outlive their tenant."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> list[dict[str, Any]]:
+    async def work(platform: CellPlatform) -> list[dict[str, Any]]:
         from services.cli import reading  # late: keeps `--help` fast
 
         async with platform.database.transaction() as session:
@@ -58,7 +58,7 @@ def create(
     """Back a tenant up now: verified, encrypted, listed. A running assistant goes on running."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> dict[str, Any]:
+    async def work(platform: CellPlatform) -> dict[str, Any]:
         from services.business.tenants import desired
         from services.cli import reading  # late: keeps `--help` fast
         from services.cli.follow import follow_tenant
@@ -96,13 +96,18 @@ def restore(
     """
     output = Output(json=json)
 
-    async def work(platform: Platform) -> dict[str, Any]:
+    async def work(platform: CellPlatform) -> dict[str, Any]:
         from services.business.tenants.restoring import create_from_backup
         from services.cli.follow import follow_tenant  # late, as above
 
         async with platform.database.transaction() as session:
             tenant = await create_from_backup(
-                session, location, substrate=substrate, answers=_answers(answer or []), platform=platform
+                session,
+                location,
+                substrate=substrate,
+                answers=_answers(answer or []),
+                catalogue=platform.catalogue,
+                usable=platform.drivers.usable(),
             )
             slug = tenant.slug
         if no_wait:
@@ -132,7 +137,7 @@ def upload(*, json: Json = False) -> None:
     """Take archives to the store that CLAWSTACK_BACKUP_URL names, now instead of within a minute."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> int:
+    async def work(platform: CellPlatform) -> int:
         from services.business.backups.uploading import Uploader, UploadMetrics  # late: keeps `--help` fast
 
         uploader = Uploader(platform=platform, metrics=UploadMetrics(platform.metrics))
@@ -162,7 +167,7 @@ def open_(
     """Check a backup's checksum, decrypt it with its tenant's key and unpack it into a folder."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> Path:
+    async def work(platform: CellPlatform) -> Path:
         from services.business.backups.opening import open_backup  # late: keeps `--help` fast
 
         return await open_backup(platform, location, target)
@@ -189,7 +194,7 @@ def delete(
     if not yes:
         typer.confirm("Delete it?", abort=True, err=json)
 
-    async def work(platform: Platform) -> None:
+    async def work(platform: CellPlatform) -> None:
         from services.business.backups.deletion import delete_backup  # late: keeps `--help` fast
 
         await delete_backup(platform, location)

@@ -10,7 +10,7 @@ from services.cli.output import Output
 from services.cli.session import with_platform
 
 if TYPE_CHECKING:
-    from services.kit.context import Platform
+    from services.cells.context import CellPlatform
 
 app = typer.Typer(no_args_is_help=True, help="The database: bring its schema up to date, see where it stands.")
 
@@ -28,8 +28,8 @@ def status(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 def _report(output: Output, sentence: str) -> None:
-    async def work(platform: Platform) -> str:
-        from services.kit.database import migrate  # late: keeps `--help` fast
+    async def work(platform: CellPlatform) -> str:
+        from services.tables import migrate  # late: keeps `--help` fast
 
         await platform.database.ping()
         return migrate.head_revision() or "none"  # opening the platform has applied everything up to here

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.vocabulary import RESTING, TenantState
+from services.cells.context import CellPlatform
 from services.cli.output import Output
 from services.cli.reading import tenant_by_slug
-from services.kit.context import Platform
 from services.tables.tenants import Operation, OperationEvent, Tenant
 
 _POLL_SECONDS: Final = 0.25
@@ -46,7 +46,7 @@ async def require_worker(session: AsyncSession) -> None:
         )
 
 
-async def follow_tenant(platform: Platform, slug: str, output: Output, *, patience: timedelta) -> Outcome:
+async def follow_tenant(platform: CellPlatform, slug: str, output: Output, *, patience: timedelta) -> Outcome:
     """Show events until the tenant rests; raises NeedsAttentionError when it ends badly, TemporaryError on time-out."""
     seen = 0
     async with platform.database.transaction() as session:

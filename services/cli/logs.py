@@ -11,8 +11,8 @@ from services.cli.output import Output
 from services.cli.session import with_platform
 
 if TYPE_CHECKING:
+    from services.cells.context import CellPlatform
     from services.cells.substrates.protocol import SubstrateDriver
-    from services.kit.context import Platform
 
 
 def logs(
@@ -25,7 +25,7 @@ def logs(
     """Show the end of a gateway's log, without secrets; `--follow` streams what comes."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> None:
+    async def work(platform: CellPlatform) -> None:
         driver = await _driver(platform, slug)
         found = driver.follow_logs(slug, lines=lines) if follow else _each(await driver.logs(slug, lines=lines))
         async for line in found:
@@ -34,7 +34,7 @@ def logs(
     with_platform(output, work)
 
 
-async def _driver(platform: Platform, slug: str) -> SubstrateDriver:
+async def _driver(platform: CellPlatform, slug: str) -> SubstrateDriver:
     from services.cells.provisioner.assembly import CELL_SECRETS
     from services.cli import reading  # late: keeps `--help` fast
 

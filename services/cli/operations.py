@@ -13,7 +13,7 @@ from services.cli.output import Output, moment
 from services.cli.session import guarded, with_platform
 
 if TYPE_CHECKING:
-    from services.kit.context import Platform
+    from services.cells.context import CellPlatform
 
 app = typer.Typer(no_args_is_help=True, help="Operations: list them, read their events, cancel one.")
 
@@ -31,7 +31,7 @@ def list_(
     """List operations, newest first."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> list[dict[str, Any]]:
+    async def work(platform: CellPlatform) -> list[dict[str, Any]]:
         from services.cli import reading  # late: keeps `--help` fast
 
         async with platform.database.transaction() as session:
@@ -53,7 +53,7 @@ def show(operation: OperationId, *, json: Json = False) -> None:
     output = Output(json=json)
     key = guarded(output, lambda: _parse(operation))
 
-    async def work(platform: Platform) -> dict[str, Any]:
+    async def work(platform: CellPlatform) -> dict[str, Any]:
         from services.cli import reading  # late, as above
 
         async with platform.database.transaction() as session:
@@ -77,7 +77,7 @@ def cancel(operation: OperationId, *, json: Json = False) -> None:
     output = Output(json=json)
     key = guarded(output, lambda: _parse(operation))
 
-    async def work(platform: Platform) -> None:
+    async def work(platform: CellPlatform) -> None:
         from services.business.tenants.operations import request_cancel
         from services.cli import reading  # late, as above
 

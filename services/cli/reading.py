@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NotFoundError
 from services.business.backups.repository import latest_verified
-from services.kit.context import Platform
+from services.cells.context import CellPlatform
 from services.tables.backups import Backup
 from services.tables.tenants import Cell, Operation, OperationEvent, Tenant
 
@@ -64,7 +64,7 @@ async def tenant_detail(session: AsyncSession, slug: str) -> dict[str, Any]:
     }
 
 
-async def tenant_report(platform: Platform, slug: str) -> dict[str, Any]:
+async def tenant_report(platform: CellPlatform, slug: str) -> dict[str, Any]:
     """As `tenant_detail`, with a look at the cell itself and the last backup; raises NotFoundError."""
     async with platform.database.transaction() as session:
         detail = await tenant_detail(session, slug)
@@ -76,7 +76,7 @@ async def tenant_report(platform: Platform, slug: str) -> dict[str, Any]:
     return {**detail, **live, "operations": detail["operations"]}
 
 
-async def _look(platform: Platform, detail: dict[str, Any]) -> dict[str, Any]:
+async def _look(platform: CellPlatform, detail: dict[str, Any]) -> dict[str, Any]:
     substrate = detail["observed"].get("substrate", detail["substrate"])
     try:
         look = await platform.drivers.of(substrate).look(detail["slug"], port=detail["port"])

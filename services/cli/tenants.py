@@ -17,7 +17,7 @@ from services.cli.session import guarded, with_platform
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from services.kit.context import Platform
+    from services.cells.context import CellPlatform
     from services.tables.tenants import Tenant
 
 app = typer.Typer(
@@ -31,7 +31,7 @@ NoWait = Annotated[
 ]
 Timeout = Annotated[int, typer.Option(help="Follow for at most so many seconds.", min=1)]
 
-Change = Callable[["Platform", "AsyncSession", "Tenant"], Awaitable[None]]
+Change = Callable[["CellPlatform", "AsyncSession", "Tenant"], Awaitable[None]]
 
 
 @app.command("list")
@@ -44,7 +44,7 @@ def list_(
     """List tenants, newest first."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> list[dict[str, Any]]:
+    async def work(platform: CellPlatform) -> list[dict[str, Any]]:
         from services.cli import reading  # late: keeps `--help` fast
 
         async with platform.database.transaction() as session:
@@ -65,7 +65,7 @@ def show(slug: Slug, *, json: Json = False) -> None:
     """Show one tenant: what is wanted, where and how it runs right now, drift, last backup, latest operations."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> dict[str, Any]:
+    async def work(platform: CellPlatform) -> dict[str, Any]:
         from services.cli import reading  # late, as above
 
         return await reading.tenant_report(platform, slug)
@@ -117,11 +117,11 @@ def move(
 ) -> None:
     """Move the assistant to another substrate with all it knows. Messages wait meanwhile; a backup is kept."""
 
-    async def change(platform: Platform, session: AsyncSession, tenant: Tenant) -> None:
+    async def change(platform: CellPlatform, session: AsyncSession, tenant: Tenant) -> None:
         from services.business.tenants import desired  # late: keeps `--help` fast
-        from services.cells.substrates.registry import require_usable
+        from services.business.tenants.places import require_usable
 
-        require_usable(platform.drivers, platform.catalogue.plan(tenant.plan), substrate)
+        require_usable(platform.catalogue.plan(tenant.plan), substrate, platform.drivers.usable())
         await desired.set_desired(
             session, tenant.id, substrate=substrate, reason=f"moved to {substrate} by an operator"
         )
@@ -146,7 +146,7 @@ def destroy(
     """
     output = Output(json=json)
 
-    async def look(platform: Platform) -> dict[str, Any]:
+    async def look(platform: CellPlatform) -> dict[str, Any]:
         from services.cli import reading  # late, as above
 
         async with platform.database.transaction() as session:
@@ -170,9 +170,9 @@ def preview(slug: Slug, *, json: Json = False) -> None:
     """Tell what an update would change, without changing anything."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> list[dict[str, Any]]:
-        from services.cells.provisioner.preview import preview_tenant
+    async def work(platform: CellPlatform) -> list[dict[str, Any]]:
         from services.cli import reading  # late, as above
+        from services.run.parts.provisioner import preview_tenant
 
         async with platform.database.transaction() as session:
             tenant = await reading.tenant_by_slug(session, slug)
@@ -197,14 +197,14 @@ def _ask(slug: str, *, to_stderr: bool) -> None:
         )
 
 
-async def _again(_: Platform, session: AsyncSession, tenant: Tenant) -> None:
+async def _again(_: CellPlatform, session: AsyncSession, tenant: Tenant) -> None:
     from services.business.tenants import desired  # late, as above
 
     await desired.retry_now(session, tenant.id)
 
 
 def _wanted(**changes: Any) -> Change:
-    async def change(_: Platform, session: AsyncSession, tenant: Tenant) -> None:
+    async def change(_: CellPlatform, session: AsyncSession, tenant: Tenant) -> None:
         from services.business.tenants import desired  # late, as above
 
         await desired.set_desired(session, tenant.id, **changes)
@@ -215,7 +215,7 @@ def _wanted(**changes: Any) -> Change:
 def _change(slug: str, change: Change, no_wait: bool, timeout: int, *, json: bool) -> None:
     output = Output(json=json)
 
-    async def work(platform: Platform) -> dict[str, Any]:
+    async def work(platform: CellPlatform) -> dict[str, Any]:
         from services.cli.follow import follow_tenant  # late, as above
         from services.cli.reading import tenant_by_slug
 

@@ -11,7 +11,7 @@ from services.cli.output import Output, moment
 from services.cli.session import with_platform
 
 if TYPE_CHECKING:
-    from services.kit.context import Platform
+    from services.cells.context import CellPlatform
 
 app = typer.Typer(no_args_is_help=True, help="Operator tokens for the API: create, list, revoke.")
 
@@ -31,7 +31,7 @@ def create(
     """Create an operator token. It is shown once: only its hash is stored."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> str:
+    async def work(platform: CellPlatform) -> str:
         from clawstack.tokens import TokenKind  # late: keeps `--help` fast
         from services.business.access import service as access
         from services.kit.database.base import utcnow
@@ -56,7 +56,7 @@ def list_(*, json: Json = False) -> None:
     """List tokens by their public key; secrets are not stored."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> list[dict[str, object]]:
+    async def work(platform: CellPlatform) -> list[dict[str, object]]:
         from services.business.access import service as access  # late, as above
 
         async with platform.database.transaction() as session:
@@ -80,7 +80,7 @@ def revoke(key: Annotated[str, typer.Argument(help="The key from the list.")], *
     """Revoke a token at once."""
     output = Output(json=json)
 
-    async def work(platform: Platform) -> None:
+    async def work(platform: CellPlatform) -> None:
         from services.business.access import service as access  # late, as above
 
         async with platform.database.transaction() as session:

@@ -10,7 +10,6 @@ from clawstack.crypto import MasterKey
 from clawstack.plans import Catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
-from services.cells.substrates.registry import Drivers
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
 
@@ -25,7 +24,5 @@ class Platform:
     redactor: Redactor
     master_key: MasterKey
     vault: Vault
-    drivers: Drivers
-    """The live side of the substrates."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     """Where nouns register their counters; never the library's global registry."""

@@ -13,6 +13,7 @@ from clawstack.errors import NeedsAttentionError
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Profile, Settings
+from services.cells.context import CellPlatform
 from services.cells.substrates.registry import Drivers
 from services.kit.context import Platform
 from services.kit.database.connection import Database
@@ -36,13 +37,13 @@ NOUNS: Mapping[Role, tuple[str, ...]] = {
 _SLOW_SENDER = timedelta(seconds=30)
 
 
-def build_platform(settings: Settings, *, database_url: str, redactor: Redactor | None = None) -> Platform:
+def build_platform(settings: Settings, *, database_url: str, redactor: Redactor | None = None) -> CellPlatform:
     """The things that every noun may use; opens no connection yet."""
     redactor = redactor or Redactor()
     redactor.register(*settings.secret_values())
     master_key = load_master_key(settings)
     database = Database(database_url)
-    return Platform(
+    return CellPlatform(
         settings=settings,
         catalogue=load_catalogue(),
         database=database,
@@ -64,19 +65,19 @@ def load_master_key(settings: Settings) -> MasterKey:
     return load_or_create_master_key(settings.data_dir / "master.key")
 
 
-def build_parts(platform: Platform, roles: Iterable[Role]) -> dict[Role, tuple[Part, ...]]:
+def build_parts(platform: CellPlatform, roles: Iterable[Role]) -> dict[Role, tuple[Part, ...]]:
     """The parts of these roles. A noun's module is imported only by processes that run it."""
     return {role: tuple(_create_part(noun, platform) for noun in NOUNS[role]) for role in roles}
 
 
-def build_others(platform: Platform, present: Collection[str]) -> tuple[Part, ...]:
+def build_others(platform: CellPlatform, present: Collection[str]) -> tuple[Part, ...]:
     """The parts of all nouns that are not `present`."""
     nouns = [noun for role in NOUNS.values() for noun in role if noun not in present]
     return tuple(_create_part(noun, platform) for noun in nouns)
 
 
-def _create_part(noun: str, platform: Platform) -> Part:
-    create: Callable[[Platform], Part] = import_module(f"services.run.parts.{noun}").create_part
+def _create_part(noun: str, platform: CellPlatform) -> Part:
+    create: Callable[[CellPlatform], Part] = import_module(f"services.run.parts.{noun}").create_part
     return create(platform)
 
 

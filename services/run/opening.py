@@ -19,10 +19,10 @@ from clawstack.background import background
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
-from services.kit.context import Platform
-from services.kit.database import migrate
+from services.cells.context import CellPlatform
 from services.kit.database.embedded import EmbeddedPostgres
 from services.run.factory import build_platform
+from services.tables import migrate
 from toolchain.paths import cache_root
 
 log = logs.get_logger(__name__)
@@ -34,7 +34,7 @@ _CLOSED: Final = ("state", "pulumi", "backups", "supervisor", "postgres.holders"
 
 
 @asynccontextmanager
-async def opened_platform(settings: Settings, redactor: Redactor) -> AsyncIterator[Platform]:
+async def opened_platform(settings: Settings, redactor: Redactor) -> AsyncIterator[CellPlatform]:
     """A migrated database and everything that nouns need; the embedded server is started when no URL is set.
 
     Raises NeedsAttentionError for a data folder or URL that cannot be used, TemporaryError when nothing answers there.

@@ -16,14 +16,14 @@ from clawstack.background import background
 from clawstack.errors import NeedsAttentionError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
-from services.cells.health.endpoints import create_router as create_health_router
-from services.kit.context import Platform
+from services.cells.context import CellPlatform
 from services.kit.jobs.metrics import JobMetrics
 from services.kit.jobs.worker import run_worker
 from services.kit.parts import Part
 from services.run.factory import VERSION, build_others, build_parts, create_app
 from services.run.opening import opened_platform
 from services.run.roles import Role
+from services.web.api.health import create_router as create_health_router
 
 log = logs.get_logger(__name__)
 
@@ -63,7 +63,7 @@ async def serve(settings: Settings, redactor: Redactor, roles: frozenset[Role]) 
 
 
 @asynccontextmanager
-async def _worker(platform: Platform, parts: tuple[Part, ...]) -> AsyncIterator[None]:
+async def _worker(platform: CellPlatform, parts: tuple[Part, ...]) -> AsyncIterator[None]:
     name = f"{socket.gethostname()}-{os.getpid()}"
     everything = _with_all_jobs(platform, parts)
     work = run_worker(
@@ -77,7 +77,7 @@ async def _worker(platform: Platform, parts: tuple[Part, ...]) -> AsyncIterator[
         yield
 
 
-def _with_all_jobs(platform: Platform, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+def _with_all_jobs(platform: CellPlatform, parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """A worker runs the jobs of every noun, also of those whose routes another process serves."""
     return parts + build_others(platform, {part.name for part in parts})
 

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 from services.kit.database.connection import driver_url
-from services.kit.database.models import metadata
+from services.tables.models import metadata
 
 _LOCK = 7_202_611_210  # any number that no other part of the platform uses for an advisory lock
 

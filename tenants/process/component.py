@@ -1,7 +1,7 @@
 """A process cell as Pulumi resources: Account -> StateDirectory -> Gateway, below one component.
 
 Deliberately not here: network rules (a process of this machine has none of its own) and backups on a schedule
-(`services/backups`).
+(`services/business/backups`).
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from services.cli.demo.command.observe import Observer
-from services.cli.demo.command.world import World
 
+from services.cli.demonstration.observe import Observer
+from services.cli.demonstration.world import World
 from tests.e2e.people import Customer, payer
 
 

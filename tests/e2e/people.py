@@ -9,10 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
-from services.cli.demo.command.observe import Observer
-from services.cli.demo.command.parent import Parent, SignupForm
-from services.cli.demo.command.world import STRIPE_KEY, World
 from stripe import StripeClient, Subscription
+
+from services.cli.demonstration.observe import Observer
+from services.cli.demonstration.parent import Parent, SignupForm
+from services.cli.demonstration.world import STRIPE_KEY, World
 
 CHATS = itertools.count(5001)
 

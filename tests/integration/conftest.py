@@ -16,11 +16,11 @@ from clawstack.crypto import MasterKey
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
+from services.cells.context import CellPlatform
 from services.cells.substrates.registry import Drivers
-from services.kit.context import Platform
-from services.kit.database import migrate
 from services.kit.database.connection import Database, libpq_url
 from services.kit.vault.service import Vault
+from services.tables import migrate
 from tests.embedded_server import running_postgres
 
 _TEMPLATE = "clawstack_template"
@@ -70,11 +70,11 @@ def master_key() -> MasterKey:
 
 
 @pytest.fixture
-def platform(database: Database, postgres_url: str, data_dir: Path, master_key: MasterKey) -> Platform:
+def platform(database: Database, postgres_url: str, data_dir: Path, master_key: MasterKey) -> CellPlatform:
     """What every noun gets from the factory, on this test's database and data folder."""
     redactor = Redactor()
     settings = Settings(_env_file=None, data_dir=data_dir, database_url=postgres_url)
-    return Platform(
+    return CellPlatform(
         settings=settings,
         catalogue=load_catalogue(),
         database=database,

@@ -40,9 +40,3 @@ class CheckoutUnavailableError(TemporaryError):
     """The payment page cannot be opened; the customer did nothing wrong and was charged nothing."""
 
     code = "checkout_unavailable"
-
-
-class ForeignFormError(PermissionDeniedError):
-    """A form that another site sent in the visitor's name."""
-
-    code = "foreign_form"

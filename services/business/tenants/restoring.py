@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NotFoundError
+from clawstack.plans import Catalogue
 from services.business.backups import repository
 from services.business.tenants import desired
 from services.business.tenants.desired import NewTenant
-from services.cells.substrates.registry import require_usable
-from services.kit.context import Platform
+from services.business.tenants.places import require_usable
 from services.kit.database.base import utcnow
 from services.tables.tenants import Tenant
 from tenants.bundles import load_bundle, validate_answers
@@ -23,7 +23,8 @@ async def create_from_backup(
     *,
     substrate: str | None,
     answers: Mapping[str, str],
-    platform: Platform,
+    catalogue: Catalogue,
+    usable: tuple[str, ...],
 ) -> Tenant:
     """A tenant like the one that the backup was taken from: same customer, plan, bundle; a slug of its own.
 
@@ -35,7 +36,7 @@ async def create_from_backup(
     if old is None:
         raise NotFoundError(f"There is no backup at {location}.", remedy="`clawstack backup list` shows them.")
     where = substrate or old.substrate
-    require_usable(platform.drivers, platform.catalogue.plan(old.plan), where)
+    require_usable(catalogue.plan(old.plan), where, usable)
     bundle = load_bundle(old.bundle, old.bundle_version)
     wanted = NewTenant(
         customer_id=old.customer_id,

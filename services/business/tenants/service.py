@@ -14,8 +14,8 @@ from services.business.access.schemas import Principal
 from services.business.backups import repository as backups
 from services.business.tenants import desired, operations, repository
 from services.business.tenants.desired import DesiredState, NewTenant
+from services.business.tenants.places import unavailable
 from services.business.tenants.schemas import TenantPatch, TenantRequest, TenantSettings
-from services.cells.substrates.registry import unavailable
 from services.tables.billing import Customer
 from services.tables.tenants import Operation, Tenant
 from tenants.bundles import load_bundle, validate_answers

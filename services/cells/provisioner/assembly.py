@@ -18,14 +18,14 @@ from clawstack.crypto import KEY_BYTES
 from clawstack.plans import Plan
 from clawstack.tokens import Token, TokenKind, issue, parse
 from clawstack.vocabulary import Desired
+from services.business.tenants.places import unavailable
 from services.business.tenants.schemas import TenantSettings
+from services.cells.context import CellPlatform
 from services.cells.engine.run import StackPlace
 from services.cells.machines.equipping import SERVER_SECRETS, equip
 from services.cells.provisioner import cells
 from services.cells.provisioner.borders import Neighbours, RegisterToken, Runtime
 from services.cells.substrates.grounds import platform_url, router_url, server_settings
-from services.cells.substrates.registry import unavailable
-from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.tables.tenants import Cell, Tenant
 from tenants.spec import CellSpec, Substrate, parse_spec
@@ -48,7 +48,7 @@ class AssembledCell:
 class CellAssembler:
     """Reads and, where something is missing yet, makes what a cell consists of. Repeating it gives equal specs."""
 
-    def __init__(self, *, platform: Platform, neighbours: Neighbours) -> None:
+    def __init__(self, *, platform: CellPlatform, neighbours: Neighbours) -> None:
         self._platform = platform
         self._neighbours = neighbours
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError
 from clawstack.vocabulary import Desired, EventKind, Observed
+from services.cells.context import CellPlatform
 from services.cells.engine.command import Ownership
 from services.cells.engine.control import Control, OperationStoppedError, StopReason
 from services.cells.engine.engine import Engine
@@ -28,7 +29,6 @@ from services.cells.provisioner.recorder import EventRecorder
 from services.cells.workers import leases
 from services.cells.workers.keeper import LeaseKeeper
 from services.cells.workers.leases import LeaseLostError
-from services.kit.context import Platform
 from services.tables.tenants import Tenant
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec, DesiredState, Substrate
@@ -65,7 +65,7 @@ class CellWork:
     def __init__(
         self,
         *,
-        platform: Platform,
+        platform: CellPlatform,
         engine: Engine,
         assembler: CellAssembler,
         make_program: MakeProgram,

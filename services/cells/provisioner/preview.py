@@ -10,42 +10,38 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ConflictError, NotFoundError
 from clawstack.vocabulary import EventKind
+from services.cells.context import CellPlatform
 from services.cells.engine.command import Ownership
 from services.cells.engine.control import Control, StopReason
+from services.cells.engine.engine import Engine
 from services.cells.engine.identity import ProcessIdentity
 from services.cells.engine.narration import Step
 from services.cells.provisioner.assembly import AssembledCell, CellAssembler
-from services.cells.provisioner.borders import MakeProgram, Neighbours, Runtime
-from services.cells.provisioner.machine import Machine
-from services.cells.provisioner.part import create_engine, create_neighbours, machine_of, program_maker
-from services.kit.context import Platform
+from services.cells.provisioner.borders import MakeProgram, Runtime
 from services.tables.tenants import Tenant
 
 
-async def preview_tenant(
-    platform: Platform,
+async def preview(
+    platform: CellPlatform,
     tenant_id: uuid.UUID,
     *,
-    machine: Machine | None = None,
-    neighbours: Neighbours | None = None,
-    program_of: MakeProgram | None = None,
+    runtime: Runtime,
+    assembler: CellAssembler,
+    engine: Engine,
+    program_of: MakeProgram,
 ) -> list[dict[str, Any]]:
     """What would be done, one `{"action", "type", "name", "message"}` per resource; violations of policies are raised.
 
     Raises NotFoundError, ConflictError for a tenant that is deleted, and whatever `Engine.preview` raises.
     """
-    machine = machine or machine_of(platform)
-    runtime = await asyncio.to_thread(machine.runtime)
-    assembler = CellAssembler(platform=platform, neighbours=neighbours or create_neighbours(platform))
     cell = await _assembled(platform, assembler, tenant_id, runtime)
     settings = platform.settings
     control = Control(budget=settings.operation_timeout.total_seconds(), grace=settings.operation_grace.total_seconds())
     steps: list[Step] = []
-    engine = create_engine(platform, Machine(runtime))
     work = asyncio.to_thread(
         engine.preview,
         cell.place,
-        (program_of or program_maker(settings))(cell.spec),
+        program_of(cell.spec),
         ownership=Ownership(control=control, on_process=_unrecorded),
         on_step=steps.append,
     )
@@ -58,7 +54,7 @@ async def preview_tenant(
 
 
 async def _assembled(
-    platform: Platform, assembler: CellAssembler, tenant_id: uuid.UUID, runtime: Runtime
+    platform: CellPlatform, assembler: CellAssembler, tenant_id: uuid.UUID, runtime: Runtime
 ) -> AssembledCell:
     """The cell as an update would assemble it, without keeping what had to be made up for it."""
     async with platform.database.transaction() as session:

@@ -14,6 +14,7 @@ from typing import Final
 from clawstack.logs import get_logger
 from clawstack.vocabulary import OperationKind
 from services.business.tenants import desired, operations
+from services.cells.context import CellPlatform
 from services.cells.engine import identity
 from services.cells.provisioner import bookkeeping, cells
 from services.cells.provisioner.decide import Pause, Rest, decide
@@ -22,7 +23,6 @@ from services.cells.workers import leases
 from services.cells.workers.keeper import LeaseKeeper
 from services.cells.workers.leases import Grant, LeaseLostError
 from services.cells.workers.turns import Turns
-from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.tables.tenants import Operation
 
@@ -39,7 +39,7 @@ _MOST_OPERATIONS: Final = 10
 class Reconciler:
     """One per worker process."""
 
-    def __init__(self, *, platform: Platform, runner: OperationRunner, worker: str, concurrency: int) -> None:
+    def __init__(self, *, platform: CellPlatform, runner: OperationRunner, worker: str, concurrency: int) -> None:
         """`worker`: a name that no other process has; `concurrency`: operations at once."""
         self._platform = platform
         self._database = platform.database

@@ -17,6 +17,7 @@ from clawstack.logs import get_logger
 from clawstack.vocabulary import EventKind, OperationKind, OperationStatus
 from services.business.tenants import operations
 from services.business.tenants.operations import EventRow
+from services.cells.context import CellPlatform
 from services.cells.engine.control import Control, OperationStoppedError, StopReason
 from services.cells.engine.narration import Step
 from services.cells.engine.run import Outcome
@@ -30,7 +31,6 @@ from services.cells.workers import leases
 from services.cells.workers.keeper import LeaseKeeper
 from services.cells.workers.leases import LeaseLostError
 from services.cells.workers.metrics import Metrics
-from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.tables.tenants import Operation, Tenant
 
@@ -68,7 +68,7 @@ class Ending:
 class OperationRunner:
     """Everything between "this operation starts" and "this operation ended" for one cell."""
 
-    def __init__(self, *, platform: Platform, work: CellWork, neighbours: Neighbours, metrics: Metrics) -> None:
+    def __init__(self, *, platform: CellPlatform, work: CellWork, neighbours: Neighbours, metrics: Metrics) -> None:
         self._platform = platform
         self._database = platform.database
         self._work = work

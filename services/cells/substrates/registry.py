@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from clawstack.errors import InvalidInputError
-from clawstack.plans import Plan
 from clawstack.settings import Settings
+from services.business.tenants.places import unavailable
 from services.cells.substrates.grounds import namespace_settings, server_settings
 from services.cells.substrates.protocol import SubstrateDriver
 from services.kit.database.connection import Database
@@ -41,30 +40,6 @@ class Drivers:
         made, self._made = self._made, {}
         for driver in made.values():
             await driver.aclose()
-
-
-def require_usable(drivers: Drivers, plan: Plan, substrate: str) -> None:
-    """Raises InvalidInputError unless this installation and the plan allow the substrate."""
-    if substrate not in drivers.usable():
-        raise unavailable(substrate, drivers.usable())
-    if substrate not in plan.substrates:
-        raise InvalidInputError(
-            f"Plan {plan.key} does not run on {substrate}.",
-            code="substrate_not_in_plan",
-            remedy=f"Choose one of: {', '.join(plan.substrates)}.",
-        )
-
-
-def unavailable(substrate: str, usable: tuple[str, ...]) -> InvalidInputError:
-    """Why cells cannot run there, and what to do."""
-    remedy = f"Choose one of: {', '.join(usable)}."
-    if substrate == "namespace":
-        remedy += " To use namespaces, set CLAWSTACK_KUBECONFIG and CLAWSTACK_CLUSTER."
-    if substrate == "server":
-        remedy += " To use servers, set CLAWSTACK_SERVERS and CLAWSTACK_HCLOUD_TOKEN."
-    return InvalidInputError(
-        f"Cells cannot run on the substrate {substrate!r} here.", code="substrate_unavailable", remedy=remedy
-    )
 
 
 def _process(settings: Settings, _: Database) -> SubstrateDriver:

@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from services.business.signups.errors import ForeignFormError
+from clawstack.errors import PermissionDeniedError
 
 #: `none`: typed or bookmarked; absent: a browser from before 2023, or no browser.
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
+
+
+class ForeignFormError(PermissionDeniedError):
+    """A form that another site sent in the visitor's name."""
+
+    code = "foreign_form"
 
 
 def require_own_form(headers: Mapping[str, str], *, base_url: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.business.access.endpoints import create_router
-from services.business.access.guard import Guard
 from services.kit.context import Platform
 from services.kit.parts import Part
+from services.web.api.access import create_router
+from services.web.dependencies import Guard
 
 
 def create_part(platform: Platform) -> Part:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.business.access.guard import Guard
-from services.business.overview.endpoints import create_router
 from services.kit.context import Platform
 from services.kit.parts import Part
+from services.web.api.admin import create_router
+from services.web.dependencies import Guard
 
 
 def create_part(platform: Platform) -> Part:

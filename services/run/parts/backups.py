@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from services.business.access.guard import Guard
 from services.business.backups import tasks
-from services.business.backups.endpoints import create_router
 from services.business.backups.stores.choosing import store_of
 from services.business.backups.uploading import Uploader, UploadMetrics
 from services.kit.context import Platform
 from services.kit.parts import Part
+from services.web.api.backups import create_router
+from services.web.dependencies import Guard
 
 
 def create_part(platform: Platform) -> Part:

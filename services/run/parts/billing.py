@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.business.billing.endpoints import create_router
 from services.business.billing.service import Billing
 from services.business.billing.stripe_access import StripeAccess
 from services.business.billing.stripe_reader import StripeReader
@@ -14,6 +13,7 @@ from services.business.billing.tasks import BillingTasks
 from services.business.billing.tenancy import ProvisionedTenants
 from services.kit.context import Platform
 from services.kit.parts import Part
+from services.web.api.webhooks import create_router
 
 
 def create_part(platform: Platform) -> Part:

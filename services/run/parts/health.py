@@ -7,8 +7,8 @@ from typing import Final
 
 import procrastinate
 
+from services.cells.context import CellPlatform
 from services.cells.health.sweep import Sweep, run_quietly
-from services.kit.context import Platform
 from services.kit.jobs.queue import DEFAULT_QUEUE
 from services.kit.parts import Part
 
@@ -16,7 +16,7 @@ SWEEP: Final = "health.sweep"
 _MINUTE: Final = 60
 
 
-def create_part(platform: Platform) -> Part:
+def create_part(platform: CellPlatform) -> Part:
     """Health as the factory takes it."""
     drivers = platform.drivers
     sweep = Sweep(database=platform.database, probes={name: drivers.of(name) for name in drivers.usable()})

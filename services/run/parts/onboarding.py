@@ -13,13 +13,13 @@ from services.business.billing.stripe_access import StripeAccess
 from services.business.billing.stripe_reader import StripeReader
 from services.business.billing.stripe_writer import StripeWriter
 from services.business.signups.adapters import PriceBook, TelegramLinks
-from services.business.signups.api import create_api_router
-from services.business.signups.endpoints import create_signup_router, create_welcome_router
 from services.business.signups.service import Onboarding
 from services.kit.context import Platform
 from services.kit.limits import AddressLimiter
 from services.kit.pages.rendering import STATIC_PATH, Pages, StaticPages
 from services.kit.parts import Part
+from services.web.api.checkout import create_api_router
+from services.web.site.endpoints import create_signup_router, create_welcome_router
 
 _STRIPE_API = "api.stripe.com"
 _STRIPE_CHECKOUT = "https://checkout.stripe.com"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
@@ -9,33 +10,35 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import procrastinate
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.settings import Profile, Settings
-from services.business.access.guard import Guard
+from services.cells.context import CellPlatform
 from services.cells.engine.engine import Engine
 from services.cells.provisioner import cells, tasks
 from services.cells.provisioner.assembly import CellAssembler
 from services.cells.provisioner.borders import MakeProgram, Neighbours, Program
 from services.cells.provisioner.cell_work import CellWork
-from services.cells.provisioner.endpoints import create_router as create_tenant_router
 from services.cells.provisioner.machine import Machine
-from services.cells.provisioner.operation_endpoints import create_router as create_operation_router
 from services.cells.provisioner.pack_config import pack_config
+from services.cells.provisioner.preview import preview
 from services.cells.provisioner.reconcile import Reconciler
 from services.cells.provisioner.runner import OperationRunner
 from services.cells.substrates.grounds import namespace_settings, server_settings
 from services.cells.workers.metrics import Metrics
-from services.kit.context import Platform
 from services.kit.parts import Part
 from services.tables.tenants import Tenant
+from services.web.api.operations import create_router as create_operation_router
+from services.web.api.tenants import create_router as create_tenant_router
+from services.web.dependencies import Guard
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
 
 
-def create_part(platform: Platform) -> Part:
+def create_part(platform: CellPlatform) -> Part:
     """The provisioner as the factory takes it."""
 
     @cache  # a worker that lost its database declares its jobs anew; threads and slots stay the same ones
@@ -58,14 +61,14 @@ def create_part(platform: Platform) -> Part:
     return Part(name="provisioner", routers=routers, register_tasks=register_tasks)
 
 
-def machine_of(platform: Platform) -> Machine:
+def machine_of(platform: CellPlatform) -> Machine:
     """This machine's tools, as strict as the profile asks."""
     return Machine(production=platform.settings.profile is Profile.PRODUCTION)
 
 
 def create_reconciler(
     *,
-    platform: Platform,
+    platform: CellPlatform,
     neighbours: Neighbours,
     make_program: MakeProgram,
     machine: Machine,
@@ -89,7 +92,7 @@ def create_reconciler(
     return Reconciler(platform=platform, runner=runner, worker=worker or worker_name(), concurrency=concurrency)
 
 
-def create_engine(platform: Platform, machine: Machine) -> Engine:
+def create_engine(platform: CellPlatform, machine: Machine) -> Engine:
     """The engine on this machine's tools."""
     return Engine(
         tools=machine.tools,
@@ -101,7 +104,7 @@ def create_engine(platform: Platform, machine: Machine) -> Engine:
     )
 
 
-def create_neighbours(platform: Platform) -> Neighbours:
+def create_neighbours(platform: CellPlatform) -> Neighbours:
     """The doors of the other nouns."""
     # Late: a process that only wants `desired` must not load the proxy and the router.
     from services.business.backups.repository import latest_location
@@ -134,6 +137,26 @@ def create_neighbours(platform: Platform) -> Neighbours:
         find_archive=find_archive,
         latest_backup=latest_location,
         forget_answers=forget_answers,
+    )
+
+
+async def preview_tenant(
+    platform: CellPlatform,
+    tenant_id: uuid.UUID,
+    *,
+    machine: Machine | None = None,
+    neighbours: Neighbours | None = None,
+    program_of: MakeProgram | None = None,
+) -> list[dict[str, Any]]:
+    """What an update of this tenant would change, on this machine's tools; see `services.cells.provisioner.preview`."""
+    runtime = await asyncio.to_thread((machine or machine_of(platform)).runtime)
+    return await preview(
+        platform,
+        tenant_id,
+        runtime=runtime,
+        assembler=CellAssembler(platform=platform, neighbours=neighbours or create_neighbours(platform)),
+        engine=create_engine(platform, Machine(runtime)),
+        program_of=program_of or program_maker(platform.settings),
     )
 
 

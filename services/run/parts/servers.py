@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.cells.machines.endpoints import MOUNT, MachineEndpoints
 from services.cells.machines.service import LockFiles, MachineDesk
 from services.cells.machines.uploads import ArchiveIntake
 from services.kit.context import Platform
 from services.kit.parts import Part
+from services.web.api.machines import MOUNT, MachineEndpoints
 from toolchain import pins
 
 _MAX_ARCHIVE_BYTES: Final = 20 * 1024**3

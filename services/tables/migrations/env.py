@@ -1,9 +1,9 @@
-"""Alembic's environment: runs on the connection that `services.kit.database.migrate` hands in."""
+"""Alembic's environment: runs on the connection that `services.tables.migrate` hands in."""
 
 from alembic import context
 
-from services.kit.database.migrate import is_ours
-from services.kit.database.models import metadata
+from services.tables.migrate import is_ours
+from services.tables.models import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

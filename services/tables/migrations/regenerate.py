@@ -1,4 +1,4 @@
-"""Write migration 0001 anew from the tables: `python -m services.kit.database.migrations.regenerate`.
+"""Write migration 0001 anew from the tables: `python -m services.tables.migrations.regenerate`.
 
 Only until the first release; afterwards every change gets a migration of its own.
 """
@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 
 from services.kit.database.connection import driver_url
 from services.kit.database.embedded import EmbeddedPostgres
-from services.kit.database.migrate import config
+from services.tables.migrate import config
 
 _PROCRASTINATE = """
     from procrastinate.schema import SchemaManager

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Response
 from clawstack.plans import Catalogue
 from clawstack.tokens import TokenKind
 from services.business.access import service
-from services.business.access.guard import Guard
 from services.business.access.schemas import IssuedToken, Me, MyUsage, Principal, Scope, TokenRequest, TokenView
 from services.business.usage.service import usage_of_customer
 from services.kit.database.connection import Database
+from services.web.dependencies import Guard
 
 _KINDS = {"operator": TokenKind.OPERATOR, "customer": TokenKind.CUSTOMER}
 

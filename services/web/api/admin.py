@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from services.business.access.guard import Guard
 from services.business.overview import service
 from services.business.overview.schemas import CellView, Overview, SignupView
 from services.kit.database.connection import Database
+from services.web.dependencies import Guard
 
 ShortPath = Annotated[str, Path(max_length=100)]
 

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from services.business.access.guard import Guard
 from services.business.access.schemas import Principal, Scope
 from services.business.backups import repository
 from services.business.backups.schemas import BackupView
 from services.business.tenants import service as tenants
 from services.business.tenants.schemas import Page
 from services.kit.database.connection import Database
+from services.web.dependencies import Guard
 
 
 def create_router(*, database: Database, guard: Guard) -> APIRouter:

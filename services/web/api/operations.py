@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import OperationStatus
-from services.business.access.guard import Guard
 from services.business.access.schemas import Principal, Scope
 from services.business.tenants import operations, service, streams
 from services.business.tenants.schemas import EventView, OperationView, Page
 from services.kit.database.connection import Database
+from services.web.dependencies import Guard
 
 _MOST_EVENTS = 2000
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import TenantState
-from services.business.access.guard import Guard
 from services.business.access.schemas import Principal, Scope
 from services.business.tenants import operations, repository, service, streams
 from services.business.tenants.schemas import (
@@ -20,16 +19,17 @@ from services.business.tenants.schemas import (
     TenantView,
     UsageView,
 )
+from services.cells.context import CellPlatform
 from services.cells.provisioner.assembly import CELL_SECRETS
-from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.traffic.ledger.usage import usage_of
+from services.web.dependencies import Guard
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 
 
-def create_router(*, platform: Platform, guard: Guard) -> APIRouter:
+def create_router(*, platform: CellPlatform, guard: Guard) -> APIRouter:
     """Routes of tenants."""
     router = APIRouter(prefix="/v1/tenants", tags=["tenants"])
     _add_tenants(router, platform, guard)
@@ -39,7 +39,7 @@ def create_router(*, platform: Platform, guard: Guard) -> APIRouter:
     return router
 
 
-def _add_tenants(router: APIRouter, platform: Platform, guard: Guard) -> None:
+def _add_tenants(router: APIRouter, platform: CellPlatform, guard: Guard) -> None:
     database = platform.database
     reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
     writer = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_WRITE))]
@@ -83,7 +83,7 @@ def _add_tenants(router: APIRouter, platform: Platform, guard: Guard) -> None:
             return TenantView.of(tenant)
 
 
-def _add_single_tenants(router: APIRouter, platform: Platform, guard: Guard) -> None:
+def _add_single_tenants(router: APIRouter, platform: CellPlatform, guard: Guard) -> None:
     database = platform.database
     reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
     writer = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_WRITE))]
@@ -110,7 +110,7 @@ def _add_single_tenants(router: APIRouter, platform: Platform, guard: Guard) -> 
             return Accepted(tenant=TenantView.of(tenant), changed=changed)
 
 
-def _add_wishes(router: APIRouter, platform: Platform, guard: Guard) -> None:
+def _add_wishes(router: APIRouter, platform: CellPlatform, guard: Guard) -> None:
     database = platform.database
     writer = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_WRITE))]
 
@@ -142,7 +142,7 @@ def _add_wishes(router: APIRouter, platform: Platform, guard: Guard) -> None:
             raise service.refuse_reset(await service.find(session, principal, slug))
 
 
-def _add_views(router: APIRouter, platform: Platform, guard: Guard) -> None:
+def _add_views(router: APIRouter, platform: CellPlatform, guard: Guard) -> None:
     database = platform.database
     reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
     usage_reader = Annotated[Principal, Depends(guard.requires(Scope.USAGE_READ))]

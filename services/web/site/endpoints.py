@@ -13,11 +13,11 @@ from clawstack.plans import Catalogue
 from services.business.signups.errors import OrderRefusedError
 from services.business.signups.forms import check_order
 from services.business.signups.service import Onboarding
-from services.business.signups.views import entered_of, landing_context, read_body, signup_context, status_context
 from services.kit.limits import AddressLimiter
 from services.kit.pages.origin import require_own_form
 from services.kit.pages.rendering import Pages
 from services.kit.pages.routes import page_route
+from services.web.site.views import entered_of, landing_context, read_body, signup_context, status_context
 
 _SEE_OTHER = 303
 _UNPROCESSABLE = 422

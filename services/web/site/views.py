@@ -10,10 +10,10 @@ from starlette.requests import Request
 from clawstack.plans import Catalogue
 from services.business.signups.errors import ANSWER_PREFIX, Problem
 from services.business.signups.forms import Entered, read_form, shown
-from services.business.signups.presentation import plan_views
 from services.business.signups.progress import Stage
 from services.business.signups.service import Status
 from services.tables.billing import Signup
+from services.web.site.presentation import plan_views
 from tenants.bundles import Bundle, QuestionKind, list_bundles
 
 _FIELDS: Final = 60

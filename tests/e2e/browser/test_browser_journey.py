@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
-from services.cli.demo.command.observe import Observer
-from services.cli.demo.command.world import World
+
+from services.cli.demonstration.observe import Observer
+from services.cli.demonstration.world import World
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from services.cli.demo.command.observe import Observer
-from services.cli.demo.command.world import World
 
 from clawstack.addons.workloads.settings import Role
+from services.cli.demonstration.observe import Observer
+from services.cli.demonstration.world import World
 from services.kit.database.embedded import EmbeddedPostgres
 from tests.e2e.cluster_fixture import Hand, test_cluster  # noqa: F401 - a fixture
 from tests.e2e.in_cluster import image

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from services.cli.demo.command.ground import Ground, on_test_cluster
-from services.cli.demo.command.observe import Observer
 
+from services.cli.demonstration.ground import Ground, on_test_cluster
+from services.cli.demonstration.observe import Observer
 from tests.e2e.cluster_fixture import Hand, test_cluster  # noqa: F401 - a fixture
 from tests.e2e.people import Customer, payer
 from toolchain.cluster.running import TestCluster

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from services.cli.demo.command.observe import Observer
-from services.cli.demo.command.world import World
 
+from services.cli.demonstration.observe import Observer
+from services.cli.demonstration.world import World
 from tests.e2e.people import Customer, payer
 from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.integration.server.rehearsal import Disk, RehearsedMachine, node_archive

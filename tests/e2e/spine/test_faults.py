@@ -8,8 +8,9 @@ import signal
 
 import psutil
 import pytest
-from services.cli.demo.command.observe import process_lives
-from services.cli.demo.command.world import processes_below
+
+from services.cli.demonstration.observe import process_lives
+from services.cli.demonstration.world import processes_below
 
 
 def _gateways(customer):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 
 from rich.console import Console
-from services.cli.demo.command.story import Story
-from services.cli.demo.command.telling import Telling
-from services.cli.demo.command.world import World
+
+from services.cli.demonstration.story import Story
+from services.cli.demonstration.telling import Telling
+from services.cli.demonstration.world import World
 
 
 def test_sign_up_to_cancellation():

@@ -8,7 +8,8 @@ import subprocess
 import httpx
 import psutil
 import pytest
-from services.cli.demo.command.world import BOT_USERNAME
+
+from services.cli.demonstration.world import BOT_USERNAME
 
 
 def _token(customer, prefix):

@@ -8,8 +8,6 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import APIRouter, Depends
-from services.business.access.guard import Guard
-from services.business.access.part import create_part
 
 from clawstack.tokens import Token, TokenKind
 from services.business.access.schemas import Principal
@@ -18,6 +16,8 @@ from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.kit.parts import Part
 from services.run.factory import create_app
+from services.run.parts.access import create_part
+from services.web.dependencies import Guard
 
 Issue = Callable[..., Awaitable[Token]]
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from services.business.access.guard import Guard
 from starlette.requests import Request
 
 from clawstack.errors import InvalidInputError, NotFoundError, TemporaryError
@@ -18,6 +17,7 @@ from services.kit.database.connection import Database
 from services.tables.billing import Customer
 from services.tables.ledger import UsagePeriod
 from services.tables.tenants import Tenant
+from services.web.dependencies import Guard
 from tests.integration.access.conftest import Issue
 from tests.integration.access.test_access_intrusion import bearer
 

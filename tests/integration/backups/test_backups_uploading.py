@@ -11,7 +11,6 @@ import pytest
 from procrastinate.testing import InMemoryConnector
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
-from services.business.backups.part import create_part
 from sqlalchemy import select
 
 from clawstack.errors import NeedsAttentionError, NotFoundError, PermanentError
@@ -21,6 +20,7 @@ from services.business.backups.service import find_archive, register_backups
 from services.business.backups.stores.choosing import store_of
 from services.business.backups.stores.protocol import BackupStore, digest
 from services.business.backups.uploading import Uploader, UploadMetrics
+from services.run.parts.backups import create_part
 from services.tables.backups import Backup
 from services.tables.tenants import Tenant
 from tests.integration.backups.conftest import Kept, S3Server, configured, keep

@@ -7,12 +7,12 @@ import random
 
 import pytest
 import stripe
-from services.business.billing.part import create_billing
 from sqlalchemy import update
 
 from services.business.billing import repository
 from services.business.billing.stripe_access import StripeAccess
 from services.business.billing.stripe_reader import StripeReader
+from services.run.parts.billing import create_billing
 from services.tables.billing import Subscription
 from services.tables.tenants import Tenant
 from tests.integration.billing.world import ORDER, World, cancel, customer_of, event, stripe_client, sweep

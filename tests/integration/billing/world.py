@@ -21,8 +21,6 @@ import procrastinate
 import stripe
 import uvicorn
 from fastapi import FastAPI
-from services.business.billing.part import create_part as create_billing_part
-from services.business.signups.part import create_part as create_onboarding_part
 from sqlalchemy import func, select, text
 
 from services.business.billing import catalogue
@@ -30,6 +28,8 @@ from services.business.billing.stripe_access import StripeAccess
 from services.kit.context import Platform
 from services.kit.parts import Part
 from services.run.factory import create_app
+from services.run.parts.billing import create_part as create_billing_part
+from services.run.parts.onboarding import create_part as create_onboarding_part
 from services.tables.billing import Signup, StripeEvent, Subscription
 from services.tables.tenants import Tenant
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, text
 
-from services.kit.database import migrate
 from services.kit.database.connection import driver_url
+from services.tables import migrate
 
 
 @pytest.fixture

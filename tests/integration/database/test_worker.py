@@ -13,13 +13,13 @@ from procrastinate.exceptions import ConnectorException
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from services.kit.database import migrate
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.kit.jobs.metrics import JobMetrics
 from services.kit.jobs.queue import Job, defer
 from services.kit.jobs.worker import create_jobs_app, run_worker
 from services.kit.parts import Part
+from services.tables import migrate
 from tests.embedded_server import running_postgres
 
 

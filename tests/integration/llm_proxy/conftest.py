@@ -16,7 +16,6 @@ import aiohttp
 import psycopg
 import pytest
 import uvicorn
-from services.traffic.llm_proxy.part import create_part
 from sqlalchemy import func, make_url, select
 from typing_extensions import override
 
@@ -27,6 +26,7 @@ from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.database.connection import libpq_url
 from services.run.factory import create_app
+from services.run.parts.llm_proxy import create_part
 from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
 from services.tables.tenants import Tenant
 from services.traffic.ledger.schemas import period_of

@@ -14,7 +14,6 @@ import pytest
 from procrastinate import App
 from procrastinate.testing import InMemoryConnector
 from prometheus_client import CollectorRegistry, generate_latest
-from services.traffic.llm_proxy.part import create_part
 from sqlalchemy import func, select, text, update
 
 from clawstack.errors import ClawstackError, InvalidInputError, PermanentError
@@ -22,6 +21,7 @@ from clawstack.tokens import TokenKind, issue
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database, libpq_url
 from services.run.factory import create_app
+from services.run.parts.llm_proxy import create_part
 from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
 from services.tables.tenants import Tenant
 from services.traffic.ledger.schemas import Outcome, Settlement, TokenCount, period_of

@@ -15,10 +15,10 @@ import aiohttp
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
-from services.traffic.llm_proxy.part import create_part
 from sqlalchemy import text as sql
 
 from services.run.factory import create_app
+from services.run.parts.llm_proxy import create_part
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.conftest import Cell, Proxy, StartProxy, serving
 from tests.integration.llm_proxy.test_llm_proxy_answers import events_of

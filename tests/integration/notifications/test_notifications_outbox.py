@@ -11,7 +11,6 @@ import pytest
 import structlog
 from procrastinate import App
 from procrastinate.testing import InMemoryConnector
-from services.business.notifications.part import create_part
 from sqlalchemy import select, update
 from typing_extensions import override
 
@@ -21,6 +20,7 @@ from services.business.notifications.service import Deliverer
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
+from services.run.parts.notifications import create_part
 from services.tables.billing import Customer
 from services.tables.notifications import OutboxMessage
 from services.tables.tenants import Tenant

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.context import Platform
+from services.cells.context import CellPlatform
 from tests.integration.provisioner.rig import Probe, Rig, Seen
 
 
@@ -17,7 +17,7 @@ def probe(data_dir: Path) -> Probe:
 
 
 @pytest.fixture
-def rig(platform: Platform, probe: Probe, data_dir: Path) -> Rig:
+def rig(platform: CellPlatform, probe: Probe, data_dir: Path) -> Rig:
     """A provisioner that runs the real engine on probe cells; short terms, so that tests need not wait."""
     settings = platform.settings.model_copy(
         update={

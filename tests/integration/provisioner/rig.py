@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from services.cells.provisioner.part import create_reconciler
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,11 +20,12 @@ from clawstack.errors import NotFoundError
 from clawstack.tokens import Token
 from services.business.tenants import desired
 from services.business.tenants.desired import NewTenant
+from services.cells.context import CellPlatform
 from services.cells.provisioner.borders import Neighbours, Runtime
 from services.cells.provisioner.machine import Machine
 from services.cells.provisioner.reconcile import Reconciler
 from services.cells.workers.metrics import Metrics
-from services.kit.context import Platform
+from services.run.parts.provisioner import create_reconciler
 from services.tables.tenants import Operation, OperationEvent, Tenant
 from tenants.backups.archive import Archive
 from tests.integration.provisioner.programs import probe_program
@@ -138,7 +138,7 @@ class Probe:
 class Rig:
     """One platform with its provisioner, worked by hand."""
 
-    platform: Platform
+    platform: CellPlatform
     probe: Probe
     seen: Seen
 

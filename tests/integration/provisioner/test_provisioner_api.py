@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
-from services.business.backups.part import create_part as create_backups
-from services.cells.provisioner.part import create_part
 
 from clawstack.tokens import Token, TokenKind
 from services.business.access.service import issue_token
 from services.business.tenants import streams
 from services.kit.database.base import utcnow
 from services.run.factory import create_app
+from services.run.parts.backups import create_part as create_backups
+from services.run.parts.provisioner import create_part
 from services.tables.backups import Backup
 from services.tables.billing import Customer
 from services.tables.tenants import Tenant

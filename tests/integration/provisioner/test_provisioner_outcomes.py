@@ -6,7 +6,6 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from services.cells.provisioner.part import create_reconciler
 from sqlalchemy import select, text, update
 
 from clawstack.errors import ConflictError, NeedsAttentionError
@@ -15,9 +14,9 @@ from services.business.tenants import desired, operations, service
 from services.cells.provisioner import cells
 from services.cells.provisioner.borders import Program
 from services.cells.provisioner.machine import Machine
-from services.cells.provisioner.preview import preview_tenant
 from services.cells.workers.metrics import Metrics
 from services.kit.database.base import utcnow
+from services.run.parts.provisioner import create_reconciler, preview_tenant
 from services.tables.notifications import OutboxMessage
 from services.tables.tenants import Cell, Tenant
 from tenants.spec import CellSpec

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import procrastinate
-from services.cells.provisioner.part import create_reconciler
 
 from clawstack import logs
 from clawstack.redaction import Redactor
@@ -23,6 +22,7 @@ from services.kit.jobs import worker
 from services.kit.jobs.metrics import JobMetrics
 from services.kit.parts import Part
 from services.run.factory import build_platform
+from services.run.parts.provisioner import create_reconciler
 from tests.integration.provisioner.programs import probe_program
 from tests.integration.provisioner.rig import Seen
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.context import Platform
+from services.cells.context import CellPlatform
 from tenants.server import bundle, files, units
 from tests.integration.server.rig import Rig, end, free_port, serving
 from toolchain.locate import locate
 
 
 @pytest.fixture
-async def rig(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+async def rig(platform: CellPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     port = free_port()  # on a real machine the gateway is alone
     for module in (bundle, files, units):
         monkeypatch.setattr(module, "PORT", port)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import uvicorn
-from services.cells.machines.part import create_part
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,14 +23,15 @@ from typing_extensions import override
 
 from clawstack.tokens import Token, TokenKind, parse
 from services.business.backups.opening import open_backup
+from services.cells.context import CellPlatform
 from services.cells.machines import repository
 from services.cells.machines.channel import MachineChannel
 from services.cells.machines.equipping import equip
 from services.cells.machines.schemas import Machine, OrderState
-from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.kit.parts import Part
 from services.run.factory import create_app
+from services.run.parts.servers import create_part
 from services.tables.tenants import Tenant
 from tenants.server.settings import ServerSettings
 from tenants.server.user_data import user_data
@@ -54,7 +54,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(platform: Platform, node: Path) -> AsyncIterator[tuple[str, bytes]]:
+async def serving(platform: CellPlatform, node: Path) -> AsyncIterator[tuple[str, bytes]]:
     """The application with the machines' part, and Node's "release" beside it; its root and the release."""
     archive = node_archive(node)
 
@@ -79,7 +79,7 @@ async def serving(platform: Platform, node: Path) -> AsyncIterator[tuple[str, by
 class Rig:
     """One platform with machines that speak with it."""
 
-    platform: Platform
+    platform: CellPlatform
     root: str
     archive: bytes
     folder: Path

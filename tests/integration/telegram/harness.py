@@ -21,7 +21,6 @@ from typing import Any
 import aiohttp
 import uvicorn
 from pydantic import SecretStr
-from services.traffic.telegram.part import create_part
 from sqlalchemy import select, text
 
 from clawstack.settings import Settings
@@ -29,6 +28,7 @@ from clawstack.tokens import Token, TokenKind, issue
 from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.run.factory import create_app
+from services.run.parts.telegram import create_part
 from services.tables.billing import Customer
 from services.tables.telegram import TelegramUpdate
 from services.tables.tenants import Tenant

@@ -6,10 +6,10 @@ import asyncio
 import sys
 
 import uvicorn
-from services.traffic.telegram.part import create_part
 
 from clawstack.settings import load_settings
 from services.run.factory import build_platform, create_app
+from services.run.parts.telegram import create_part
 
 
 async def main() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from services.business.access.guard import bearer_of
 from starlette.requests import Request
 
 from clawstack.errors import AuthenticationError, NotFoundError
 from services.business.access.schemas import CUSTOMER_SCOPES, Principal, PrincipalKind, Scope
+from services.web.dependencies import bearer_of
 
 
 def principal(*scopes: str, customer_id: uuid.UUID | None = None) -> Principal:

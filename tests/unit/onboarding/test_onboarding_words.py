@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from services.business.signups.presentation import money, plan_views
 
 from clawstack.errors import LimitExceededError
 from clawstack.plans import load_catalogue
 from services.business.billing.decisions import GRACE, UNPAID
-from services.business.signups.errors import ForeignFormError
 from services.business.signups.progress import Happening, Situation, Stage, StepState, progress_of
 from services.kit.limits import AddressLimiter, network_of
-from services.kit.pages.origin import require_own_form
+from services.kit.pages.origin import ForeignFormError, require_own_form
+from services.web.site.presentation import money, plan_views
 
 HEALTHY = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from services.cells.health.part import cron_of
 
 from clawstack.vocabulary import Desired, Observed
 from services.cells.health.judgement import PATIENCE, Look, Verdict, judge, with_drift
 from services.cells.substrates.protocol import Sighting
+from services.run.parts.health import cron_of
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 
 from clawstack.errors import PermanentError, TemporaryError
-from services.cli.demo.command.world import BOT_USERNAME, World
+from services.cli.demonstration.world import BOT_USERNAME, World
 
 _REPLY_SECONDS: Final = 90.0
 _SEE_OTHER: Final = 303

@@ -14,9 +14,9 @@ from services.cli.output import Output
 from services.cli.session import guarded
 
 if TYPE_CHECKING:
-    from services.cli.demo.command.ground import Ground
-    from services.cli.demo.command.story import Story
-    from services.cli.demo.command.world import World
+    from services.cli.demonstration.ground import Ground
+    from services.cli.demonstration.story import Story
+    from services.cli.demonstration.world import World
 
 
 def demo(
@@ -32,8 +32,8 @@ def demo(
     Stand-ins take the place of Stripe, Telegram and the model vendor; everything else is real. Every step is observed
     and timed; exit code 0 only if all of them were seen to happen.
     """
-    from services.cli.demo.command.ground import prepared  # late: keeps `--help` fast
-    from services.cli.demo.command.world import end_kept
+    from services.cli.demonstration.ground import prepared  # late: keeps `--help` fast
+    from services.cli.demonstration.world import end_kept
 
     output = Output()
     if stop is not None:
@@ -70,8 +70,8 @@ def _told(output: Output, ground: Ground, *, keep: bool) -> bool:
 
 
 def _tell(output: Output, ground: Ground, *, keep: bool) -> None:
-    from services.cli.demo.command.story import Story  # late, as above
-    from services.cli.demo.command.telling import Telling
+    from services.cli.demonstration.story import Story  # late, as above
+    from services.cli.demonstration.telling import Telling
 
     telling = Telling(console=output.console)
     world = ground.world

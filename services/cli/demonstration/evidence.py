@@ -13,8 +13,8 @@ from typing_extensions import override
 
 from clawstack.errors import PermanentError
 from clawstack.naming import namespace_name
-from services.cli.demo.command.observe import process_lives
-from services.cli.demo.command.world import World, processes_below
+from services.cli.demonstration.observe import process_lives
+from services.cli.demonstration.world import World, processes_below
 
 Events = list[dict[str, Any]]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 import psutil
 
-from services.cli.demo.command.world import World
+from services.cli.demonstration.world import World
 
 _OK: Final = 200
 

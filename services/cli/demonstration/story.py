@@ -11,11 +11,11 @@ from typing import Any, Final
 import stripe
 
 from clawstack.errors import PermanentError
-from services.cli.demo.command.evidence import Evidence, ProcessEvidence
-from services.cli.demo.command.observe import Observer
-from services.cli.demo.command.parent import Parent, SignupForm
-from services.cli.demo.command.telling import Telling
-from services.cli.demo.command.world import STRIPE_KEY, World
+from services.cli.demonstration.evidence import Evidence, ProcessEvidence
+from services.cli.demonstration.observe import Observer
+from services.cli.demonstration.parent import Parent, SignupForm
+from services.cli.demonstration.telling import Telling
+from services.cli.demonstration.world import STRIPE_KEY, World
 
 _SETTLED: Final = frozenset({"healthy", "failed", "needs_attention"})
 _MINUTES: Final = 180.0

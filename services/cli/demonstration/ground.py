@@ -13,8 +13,8 @@ from pathlib import Path
 from rich.console import Console
 
 from clawstack.errors import NeedsAttentionError
-from services.cli.demo.command.evidence import Evidence, NamespaceEvidence, ProcessEvidence
-from services.cli.demo.command.world import World
+from services.cli.demonstration.evidence import Evidence, NamespaceEvidence, ProcessEvidence
+from services.cli.demonstration.world import World
 from toolchain.cluster import lifecycle
 from toolchain.cluster.running import TestCluster
 

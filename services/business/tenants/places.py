@@ -1,0 +1,30 @@
+"""Where a tenant's cell may run: what its plan allows and what this installation can do, the latter as data."""
+
+from __future__ import annotations
+
+from clawstack.errors import InvalidInputError
+from clawstack.plans import Plan
+
+
+def require_usable(plan: Plan, substrate: str, usable: tuple[str, ...]) -> None:
+    """Raises InvalidInputError unless this installation and the plan allow the substrate."""
+    if substrate not in usable:
+        raise unavailable(substrate, usable)
+    if substrate not in plan.substrates:
+        raise InvalidInputError(
+            f"Plan {plan.key} does not run on {substrate}.",
+            code="substrate_not_in_plan",
+            remedy=f"Choose one of: {', '.join(plan.substrates)}.",
+        )
+
+
+def unavailable(substrate: str, usable: tuple[str, ...]) -> InvalidInputError:
+    """Why cells cannot run there, and what to do."""
+    remedy = f"Choose one of: {', '.join(usable)}."
+    if substrate == "namespace":
+        remedy += " To use namespaces, set CLAWSTACK_KUBECONFIG and CLAWSTACK_CLUSTER."
+    if substrate == "server":
+        remedy += " To use servers, set CLAWSTACK_SERVERS and CLAWSTACK_HCLOUD_TOKEN."
+    return InvalidInputError(
+        f"Cells cannot run on the substrate {substrate!r} here.", code="substrate_unavailable", remedy=remedy
+    )

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import actions
 from sandbox.hcloud.actions import Target
 from sandbox.hcloud.errors import ApiError, locked, protected
-from sandbox.hcloud.faults import Kind
+from sandbox.hcloud.faults import FaultKind
 from sandbox.hcloud.project import Project, singular
 from sandbox.hcloud.world import World
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +59,8 @@ class Call:
         seconds: float | None = self.world.speed.of(command)
         error = None
         if (fault := self.world.faults.take_action(command)) is not None:
-            seconds = {Kind.ACTION_SLOW: fault.seconds, Kind.ACTION_STUCK: None}.get(fault.kind, seconds)
-            error = fault.error().as_action_error() if fault.kind is Kind.ACTION_ERROR else None
+            seconds = {FaultKind.ACTION_SLOW: fault.seconds, FaultKind.ACTION_STUCK: None}.get(fault.kind, seconds)
+            error = fault.error().as_action_error() if fault.kind is FaultKind.ACTION_ERROR else None
         row = actions.new_action(
             self.project,
             command,

@@ -5,6 +5,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.effects import change
@@ -13,7 +14,6 @@ from sandbox.hcloud.moments import iso
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row
 
-Json = dict[str, Any]
 _LONGEST_PEM: Final = 65_536
 _LIFETIME: Final = 90 * 24 * 3600.0
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import actions, fields
 from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.errors import invalid, not_found, taken
@@ -12,7 +13,6 @@ from sandbox.hcloud.moments import iso
 from sandbox.hcloud.paging import page_of, sorted_rows
 from sandbox.hcloud.project import singular
 
-Json = dict[str, Any]
 Show = Callable[[Call, Json], Json]
 ACTION_SORTS = ("id", "command", "status", "started", "finished")
 

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.effects import change
@@ -13,7 +14,6 @@ from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, kind_routes, new_row
 from sandbox.hcloud.resources.primary_ips import assigned_to
 
-Json = dict[str, Any]
 MOST_RULES: Final = 50
 MOST_PER_SERVER: Final = 5
 MOST_ADDRESSES: Final = 100  # per rule

@@ -1,7 +1,8 @@
 """Floating IPs: public addresses that move between servers."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import LOCATIONS
@@ -9,8 +10,6 @@ from sandbox.hcloud.effects import change
 from sandbox.hcloud.errors import ApiError, invalid
 from sandbox.hcloud.resources import primary_ips
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route, relabel
-
-Json = dict[str, Any]
 
 
 def show(_: Call, row: Json) -> Json:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
@@ -12,7 +13,6 @@ from sandbox.hcloud.resources import load_balancer_parts as parts
 from sandbox.hcloud.resources import networks, primary_ips
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route
 
-Json = dict[str, Any]
 _ALGORITHMS: Final = ("round_robin", "least_connections")
 _FIRST_IN_ZONE: Final = {"eu-central": "fsn1", "us-east": "ash", "us-west": "hil", "ap-southeast": "sin"}
 

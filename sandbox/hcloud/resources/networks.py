@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import addresses, fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import ZONES
@@ -12,7 +13,6 @@ from sandbox.hcloud.errors import ApiError, invalid
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, listed, new_row, protection_route, relabel
 
-Json = dict[str, Any]
 MOST_SUBNETS: Final = 50
 MOST_ROUTES: Final = 100
 MOST_MEMBERS: Final = 100  # servers and load balancers per network

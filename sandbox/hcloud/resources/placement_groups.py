@@ -1,14 +1,14 @@
 """Placement groups: `spread` keeps at most ten servers on different hosts."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.errors import ApiError
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, kind_routes, new_row
 
-Json = dict[str, Any]
 MOST_SERVERS: Final = 10  # docs.hetzner.com/cloud/placement-groups/overview
 
 

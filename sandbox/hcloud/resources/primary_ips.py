@@ -1,7 +1,8 @@
 """Primary IPs: public addresses of servers and load balancers, made by hand or together with a server."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import addresses, fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import DATACENTERS, LOCATIONS, datacenter_of, find
@@ -10,7 +11,6 @@ from sandbox.hcloud.errors import ApiError, invalid, not_found
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route, relabel
 
-Json = dict[str, Any]
 VERSIONS: Final = ("ipv4", "ipv6")
 _ASSIGNEES: Final = {"server": "servers", "load_balancer": "load_balancers"}
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.catalogue.images import ISOS
@@ -18,8 +19,6 @@ from sandbox.hcloud.resources.server_creation import (
     found_type,
     made_password,
 )
-
-Json = dict[str, Any]
 
 
 def free_server(call: Call) -> Json:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.catalogue.locations import zone_of
@@ -12,8 +13,6 @@ from sandbox.hcloud.resources import networks, placement_groups
 from sandbox.hcloud.resources.common import action_answer
 from sandbox.hcloud.resources.server_actions import free_server, must_be_off, started
 from sandbox.hcloud.resources.server_creation import MOST_NETWORKS
-
-Json = dict[str, Any]
 
 
 def _attach_to_network(call: Call) -> Answer:

@@ -3,14 +3,13 @@
 import base64
 import binascii
 import hashlib
-from typing import Any, Final
+from typing import Final
 
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.errors import ApiError, invalid
 from sandbox.hcloud.resources.common import Kind, kind_routes, new_row
 
-Json = dict[str, Any]
 _LONGEST_KEY: Final = 16_384
 
 

@@ -1,7 +1,8 @@
 """Volumes: at most 16 on a server, in the server's location, only ever growing."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import LOCATIONS
@@ -10,7 +11,6 @@ from sandbox.hcloud.errors import ApiError, invalid, over_quota
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route
 from sandbox.hcloud.resources.primary_ips import wished_location
 
-Json = dict[str, Any]
 MOST_PER_SERVER: Final = 16
 SMALLEST: Final = 10  # GB
 LARGEST: Final = 10_240

@@ -1,7 +1,8 @@
 """DNS zones: addressed by id or name. Their record sets are in `rrsets.py`."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.effects import change, delete
@@ -11,7 +12,6 @@ from sandbox.hcloud.resources import records
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route
 from sandbox.hcloud.resources.rrsets import new_rrset, of_zone
 
-Json = dict[str, Any]
 NAMESERVERS: Final = ("helium.ns.hetzner.de.", "hydrogen.ns.hetzner.com.", "oxygen.ns.hetzner.com.")
 _DEFAULT_TTL: Final = 3600
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.frame.faults import Orders, OrderT
 from sandbox.frame.values import Json
 from sandbox.frame.waiting import Changes
 
@@ -35,6 +36,20 @@ def control_routes(
         return serve
 
     return [Route(f"/_control/{path}", endpoint(action), methods=[method]) for method, path, action in rows]
+
+
+def fault_rows(orders: Orders[OrderT]) -> list[Row]:
+    """Return the rows that order trouble and take it back."""
+
+    async def add(request: Request) -> Json:
+        orders.add(await json_body(request))
+        return DONE
+
+    async def clear(_: Request) -> Json:
+        orders.clear()
+        return DONE
+
+    return [("POST", "faults", add), ("DELETE", "faults", clear)]
 
 
 async def json_body(request: Request) -> Json:

@@ -4,23 +4,32 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from sandbox.frame.background import Loop
 from sandbox.frame.files import write_whole
 from sandbox.frame.values import Json
 
 
-class StateFile(ABC):
-    """Loads a state when it starts, then saves it whenever something changed."""
+class World(Protocol):
+    """A stand-in's whole state."""
 
-    def __init__(self, folder: Path) -> None:
+    @property
+    def changes(self) -> int:
+        """A number that rises with every change."""
+
+
+WorldT = TypeVar("WorldT", bound=World)
+
+
+class StateFile(ABC, Generic[WorldT]):
+    """Loads a world when it starts, then saves it whenever something changed."""
+
+    def __init__(self, world: WorldT, folder: Path) -> None:
+        self.world = world
         self.folder = folder
         self._saved = -1
         self._loop = Loop(self._run)
-
-    @abstractmethod
-    def changes(self) -> int:
-        """Return a number that rises with every change."""
 
     @abstractmethod
     def kept(self, *, clean: bool) -> Json:
@@ -48,7 +57,7 @@ class StateFile(ABC):
 
     async def _run(self) -> None:
         while True:
-            if (now := self.changes()) != self._saved:
+            if (now := self.world.changes) != self._saved:
                 self._saved = now
                 self.save(clean=False)
             await asyncio.sleep(1.0)

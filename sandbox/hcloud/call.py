@@ -45,6 +45,23 @@ class Call:
             return row
         return self.project.get(kind, self.path[name])
 
+    def free(self, kind: str) -> Json:
+        """Return the row that the address names. Raises as `target` and `check_free` do."""
+        row = self.target(kind)
+        self.check_free(kind, row)
+        return row
+
+    def deletable(self, kind: str) -> Json:
+        """Return the row that the address names. Raises as `target` and `check_deletable` do."""
+        row = self.target(kind)
+        self.check_deletable(kind, row)
+        return row
+
+    def remove(self, kind: str, row: Json) -> Answer:
+        """Forget a row at once, and return the usual answer to that."""
+        self.project.remove(kind, row["id"])
+        return Answer(body=None, status=204)
+
     def start(
         self,
         command: str,

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from sandbox.frame.control import DONE, Action, control_routes, json_body
+from sandbox.frame.control import DONE, Action, control_routes, fault_rows, json_body
 from sandbox.frame.values import Json
 from sandbox.hcloud.actions import finish_all, settle
 from sandbox.hcloud.api import Api, Asked
@@ -37,9 +37,7 @@ class Control:
         """Return the routes."""
         table: list[tuple[str, str, Callable[[Request, Json], Json]]] = [
             ("POST", "speed", self._speed),
-            ("POST", "faults", self._add_fault),
             ("GET", "faults", self._list_faults),
-            ("DELETE", "faults", self._clear_faults),
             ("POST", "quotas", self._quotas),
             ("POST", "rate_limit", self._rate_limit),
             ("POST", "availability", self._availability),
@@ -55,7 +53,8 @@ class Control:
             ("POST", "settle", self._settle),
             ("POST", "reset", self._reset),
         ]
-        return control_routes([(method, path, _with_body(act)) for method, path, act in table], _refusal)
+        rows = [(method, path, _with_body(act)) for method, path, act in table]
+        return control_routes([*fault_rows(self._world.faults), *rows], _refusal)
 
     def _project(self, request: Request, wish: Json) -> Project:
         project = self._world.project_of(str(wish.get("token", request.query_params.get("token", ""))))
@@ -69,16 +68,8 @@ class Control:
         speed.by_command = {name: float(seconds) for name, seconds in wish.get("commands", {}).items()}
         return {"seconds": speed.default, "commands": speed.by_command}
 
-    def _add_fault(self, _: Request, wish: Json) -> Json:
-        self._world.faults.add(wish)
-        return {}
-
     def _list_faults(self, _: Request, __: Json) -> Json:
         return {"faults": self._world.faults.listed()}
-
-    def _clear_faults(self, _: Request, __: Json) -> Json:
-        self._world.faults.clear()
-        return {}
 
     def _quotas(self, request: Request, wish: Json) -> Json:
         """`{"quotas": {"servers": 3}}`; answers all of them."""

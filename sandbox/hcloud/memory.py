@@ -4,7 +4,6 @@ The file is written about once a second and at the end. Orders for trouble are f
 """
 
 from dataclasses import asdict
-from pathlib import Path
 
 from typing_extensions import override
 
@@ -15,20 +14,12 @@ from sandbox.hcloud.project import Project
 from sandbox.hcloud.world import World
 
 
-class Memory(StateFile):
+class Memory(StateFile[World]):
     """Keeps a world."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        super().__init__(folder)
-        self._world = world
-
-    @override
-    def changes(self) -> int:
-        return self._world.changes
 
     @override
     def kept(self, *, clean: bool) -> Json:
-        world = self._world
+        world = self.world
         return {
             "ids": world.ids.last,
             "owned_ips": sorted(world.owned_ips),
@@ -38,12 +29,12 @@ class Memory(StateFile):
 
     @override
     def restore(self, kept: Json) -> None:
-        self._world.ids.last = kept["ids"]
-        self._world.owned_ips = set(kept["owned_ips"])
+        self.world.ids.last = kept["ids"]
+        self.world.owned_ips = set(kept["owned_ips"])
         for access in kept["accesses"]:
-            self._world.admit(Access(**access))
+            self.world.admit(Access(**access))
         for name, plain in kept["projects"].items():
-            if (project := self._world.projects.get(name)) is not None:
+            if (project := self.world.projects.get(name)) is not None:
                 _restore(project, plain)
 
 

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from sandbox.frame.control import DONE, control_routes, flag, json_body, news
+from sandbox.frame.control import DONE, control_routes, fault_rows, flag, news
 from sandbox.frame.strict import Strict
 from sandbox.frame.values import Json
 from sandbox.llm.endpoints import ModelApi
@@ -41,8 +41,7 @@ class Control:
         table = [
             ("GET", "requests", self._requests),
             ("DELETE", "requests", self._clear_requests),
-            ("POST", "faults", self._add_fault),
-            ("DELETE", "faults", self._clear_faults),
+            *fault_rows(self._faults),
             ("POST", "script", self._add_script),
             ("DELETE", "script", self._clear_script),
             ("POST", "latency", self._set_latency),
@@ -59,14 +58,6 @@ class Control:
 
     async def _clear_requests(self, _: Request) -> Json:
         self._journal.clear()
-        return DONE
-
-    async def _add_fault(self, request: Request) -> Json:
-        self._faults.add(await json_body(request))
-        return DONE
-
-    async def _clear_faults(self, _: Request) -> Json:
-        self._faults.clear()
         return DONE
 
     async def _add_script(self, request: Request) -> Json:

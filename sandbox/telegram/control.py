@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from sandbox.frame.control import DONE, WRONG, control_routes, flag, json_body, news
+from sandbox.frame.control import DONE, WRONG, control_routes, fault_rows, flag, news
 from sandbox.frame.values import Json
 from sandbox.telegram.bots import Bot
 from sandbox.telegram.chats import Chat
@@ -31,8 +31,7 @@ class Control:
             ("POST", "send", self._send),
             ("POST", "block", self._block),
             ("POST", "unblock", self._unblock),
-            ("POST", "faults", self._add_fault),
-            ("DELETE", "faults", self._clear_faults),
+            *fault_rows(self._faults),
             ("GET", "bots", self._bots),
             ("GET", "calls", self._calls),
             ("GET", "chats/{chat_id:int}/messages", self._messages),
@@ -108,14 +107,6 @@ class Control:
             request, journal.changes, lambda after: journal.since(after, method=method), lambda entry: entry.number
         )
         return {"ok": True, "last": last, "calls": [entry.as_json() for entry in found]}
-
-    async def _add_fault(self, request: Request) -> Json:
-        self._faults.add(await json_body(request))
-        return DONE
-
-    async def _clear_faults(self, _: Request) -> Json:
-        self._faults.clear()
-        return DONE
 
 
 def _shown(bot: Bot) -> dict[str, Any]:

@@ -21,32 +21,24 @@ KEPT_MESSAGES: Final = 200
 AFTER_CRASH: Final = 1000
 
 
-class Memory(StateFile):
+class Memory(StateFile[World]):
     """Keeps a world. Bots that are not configured any more are left out when it is loaded."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        super().__init__(folder)
-        self._world = world
-
-    @override
-    def changes(self) -> int:
-        return self._world.changes
 
     @override
     def kept(self, *, clean: bool) -> Json:
-        return {"clean": clean, "bots": {token: _kept(bot) for token, bot in self._world.bots.items()}}
+        return {"clean": clean, "bots": {token: _kept(bot) for token, bot in self.world.bots.items()}}
 
     @override
     def restore(self, kept: Json) -> None:
         ahead = 0 if kept["clean"] else AFTER_CRASH
         for token, plain in kept["bots"].items():
-            if (bot := self._world.bots.get(token)) is not None:
+            if (bot := self.world.bots.get(token)) is not None:
                 _restore(bot, plain, ahead=ahead, folder=self.folder)
 
     @override
     def save(self, *, clean: bool) -> None:
         super().save(clean=clean)
-        for bot in self._world.bots.values():
+        for bot in self.world.bots.values():
             for stored in bot.files.values():
                 if not (path := self.folder / f"{stored.id}.bin").exists():
                     path.write_bytes(stored.content)

@@ -88,8 +88,7 @@ def _issuing(call: Call, command: str, row: Json) -> Json:
 
 
 def _retry(call: Call) -> Answer:
-    row = call.target("certificates")
-    call.check_free("certificates", row)
+    row = call.free("certificates")
     if row["type"] != "managed" or row["status"]["issuance"] != "failed":
         raise ApiError("unsupported_error", "only a managed certificate whose issuance failed can be tried again")
     row["status"] = {"issuance": "pending", "renewal": "unavailable", "error": None}
@@ -97,12 +96,10 @@ def _retry(call: Call) -> Answer:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("certificates")
-    call.check_free("certificates", row)
+    row = call.free("certificates")
     if _users(call.project, row["id"]):
         raise ApiError("resource_in_use", f"certificate with ID '{row['id']}' is still in use")
-    call.project.remove("certificates", row["id"])
-    return Answer(body=None, status=204)
+    return call.remove("certificates", row)
 
 
 KIND: Final = Kind(name="certificates", key="certificate", show=show, filters=("name", "type"))

@@ -152,8 +152,7 @@ def protection_route(kind: str, *, rights: Sequence[str] = ("delete",)) -> Route
     """Return `change_protection` of a kind."""
 
     def change_protection(call: Call) -> Answer:
-        row = call.target(kind)
-        call.check_free(kind, row)
+        row = call.free(kind)
         wished = {right: fields.boolean(call.body, right, default=row["protection"][right]) for right in rights}
         if len(set(wished.values())) > 1:
             raise invalid(rights[-1], f"{' and '.join(rights)} must have the same value")

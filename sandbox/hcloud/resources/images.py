@@ -117,8 +117,7 @@ def _update(call: Call) -> Answer:
 def _delete(call: Call) -> Answer:
     row = _own(call)
     call.check_deletable("images", row)
-    call.project.remove("images", row["id"])
-    return Answer(body=None, status=204)
+    return call.remove("images", row)
 
 
 KIND: Final = Kind(name="images", key="image", show=show)

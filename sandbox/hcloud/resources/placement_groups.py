@@ -39,8 +39,7 @@ def _delete(call: Call) -> Answer:
     row = call.target("placement_groups")
     if members(call.project, row["id"]):
         raise ApiError("resource_in_use", f"placement group with ID '{row['id']}' is still in use")
-    call.project.remove("placement_groups", row["id"])
-    return Answer(body=None, status=204)
+    return call.remove("placement_groups", row)
 
 
 KIND: Final = Kind(name="placement_groups", key="placement_group", show=show, filters=("name", "type"))

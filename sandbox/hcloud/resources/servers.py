@@ -59,8 +59,7 @@ def public_address(call: Call, row: Json, version: str = "ipv4") -> str:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("servers")
-    call.check_deletable("servers", row)
+    row = call.deletable("servers")
     before, row["status"] = row["status"], "deleting"
     undo = [change("servers", row["id"], status=before)]
     action = call.start("delete_server", [("servers", row["id"])], effects=[delete("servers", row["id"])], undo=undo)

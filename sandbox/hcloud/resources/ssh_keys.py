@@ -38,8 +38,7 @@ def _create(call: Call) -> Answer:
 
 
 def _delete(call: Call) -> Answer:
-    call.project.remove("ssh_keys", call.target("ssh_keys")["id"])
-    return Answer(body=None, status=204)
+    return call.remove("ssh_keys", call.target("ssh_keys"))
 
 
 KIND: Final = Kind(name="ssh_keys", key="ssh_key", show=lambda _, row: row, filters=("name", "fingerprint"))

@@ -83,12 +83,10 @@ def _check_quota(call: Call, more: int) -> None:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("volumes")
-    call.check_deletable("volumes", row)
+    row = call.deletable("volumes")
     if row["server"] is not None:
         raise ApiError("resource_in_use", f"volume with ID '{row['id']}' is still attached to a server")
-    call.project.remove("volumes", row["id"])
-    return Answer(body=None, status=204)
+    return call.remove("volumes", row)
 
 
 def _attach(call: Call) -> Answer:
@@ -105,8 +103,7 @@ def _attach(call: Call) -> Answer:
 
 
 def _detach(call: Call) -> Answer:
-    row = call.target("volumes")
-    call.check_free("volumes", row)
+    row = call.free("volumes")
     if row["server"] is None:
         raise ApiError("volume_not_attached", f"volume with ID '{row['id']}' is not attached", status=422)
     server = call.project.get("servers", row["server"])
@@ -116,8 +113,7 @@ def _detach(call: Call) -> Answer:
 
 
 def _resize(call: Call) -> Answer:
-    row = call.target("volumes")
-    call.check_free("volumes", row)
+    row = call.free("volumes")
     size = fields.integer(call.body, "size", least=SMALLEST, most=LARGEST)
     if size <= row["size"]:
         raise invalid("size", f"must be larger than the present {row['size']} GB: a volume cannot shrink")

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from pydantic import field_validator
+from pydantic import ValidationError, field_validator
 
 from sandbox.frame.strict import Strict
 from sandbox.frame.values import Json
@@ -58,7 +58,11 @@ class Orders(Generic[OrderT]):
         known = [field.alias or name for name, field in self._shape.model_fields.items()]
         if unknown := set(values) - set(known):
             raise ValueError(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(known)}.")
-        order = self._shape.model_validate(values)
+        try:
+            order = self._shape.model_validate(values)
+        except ValidationError as error:
+            wrong = (f"{'.'.join(str(step) for step in one['loc'])}: {one['msg']}" for one in error.errors())
+            raise ValueError("; ".join(wrong)) from error
         self._orders.append(order)
         return order
 

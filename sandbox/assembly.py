@@ -2,19 +2,22 @@
 
 import contextlib
 import html
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 
-from sandbox.llm.config import LlmConfig
-from sandbox.telegram.config import BotAccount, TelegramConfig
+from sandbox.frame.config import StandInConfig
+from sandbox.frame.values import Json
+from sandbox.hcloud.config import DEFAULT_TOKEN, Access, HcloudConfig
+from sandbox.llm.config import DEFAULT_KEY, LlmConfig
+from sandbox.stripe.config import DEFAULT_KEYS, StripeConfig, WebhookTarget
+from sandbox.telegram.config import DEFAULT_BOTS, BotAccount, TelegramConfig
 
 PARTS: Final = ("stripe", "telegram", "llm", "hcloud")
 
@@ -43,52 +46,21 @@ class Options:
         host = "127.0.0.1" if self.host in {"", "0.0.0.0"} else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
+    def data_of(self, part: str) -> Path | None:
+        """Return the folder of one part, None when nothing is kept."""
+        return self.data / part if self.data else None
+
     def on_port(self, port: int) -> "Options":
         """Return the same on the port that was really taken."""
         return replace(self, port=port)
 
 
-def addresses(options: Options) -> dict[str, Any]:
+def addresses(options: Options) -> Json:
     """Return what the ready line says: where each served part is, as the product's settings want it, and its made-up keys."""
-    told: dict[str, Any] = {"port": options.port, "root": options.root}
+    told: Json = {"port": options.port, "root": options.root}
     for part in options.parts:
-        told |= _TOLD[part](options)
+        told |= _CONFIGS[part](options).addresses(f"{options.root}/{part}")
     return told
-
-
-def _told_of_stripe(options: Options) -> dict[str, Any]:
-    from sandbox.stripe.config import StripeSandboxConfig  # late: a part that is not served costs nothing
-
-    keys = options.stripe_api_keys or StripeSandboxConfig(data_dir=Path()).api_keys
-    return {"stripe_api_base": f"{options.root}/stripe", "stripe_api_key": keys[0]}
-
-
-def _told_of_telegram(options: Options) -> dict[str, Any]:
-    first = (options.bots or TelegramConfig().bots)[0]
-    root = f"{options.root}/telegram"
-    links = {"telegram_api_root": root, "telegram_link_base": f"{root}/_chat"}
-    return {**links, "telegram_bot_token": first.token, "telegram_bot_username": first.username}
-
-
-def _told_of_llm(options: Options) -> dict[str, Any]:
-    key = min(options.llm_keys or LlmConfig().api_keys)
-    root = f"{options.root}/llm"
-    return {"llm_base_url": f"{root}/v1", "llm_anthropic_base_url": root, "llm_api_key": key}
-
-
-def _told_of_hcloud(options: Options) -> dict[str, Any]:
-    from sandbox.hcloud.config import DEFAULT_TOKEN  # late, as above
-    from sandbox.hcloud.main import addresses as told
-
-    return told(f"{options.root}/hcloud", (options.hcloud_tokens or (DEFAULT_TOKEN,))[0])
-
-
-_TOLD: Final = {
-    "stripe": _told_of_stripe,
-    "telegram": _told_of_telegram,
-    "llm": _told_of_llm,
-    "hcloud": _told_of_hcloud,
-}
 
 
 def create_app(options: Options) -> Starlette:
@@ -104,8 +76,7 @@ def create_app(options: Options) -> Starlette:
 
     def close() -> None:
         for app in apps.values():
-            if (end := getattr(app.state, "close", None)) is not None:
-                end()
+            app.state.close()
 
     async def index(_: Request) -> HTMLResponse:
         return HTMLResponse(_index_page(options))
@@ -117,59 +88,62 @@ def create_app(options: Options) -> Starlette:
 
 
 def _create_part(part: str, options: Options) -> Starlette:
-    makers = {"stripe": _create_stripe, "telegram": _create_telegram, "llm": _create_llm, "hcloud": _create_hcloud}
-    return makers[part](options)
+    # Imported late: a part that is not served costs nothing.
+    match part:
+        case "stripe":
+            from sandbox.stripe.app import create_app as create_stripe
+
+            return create_stripe(_stripe(options))
+        case "telegram":
+            from sandbox.telegram.app import create_app as create_telegram
+
+            return create_telegram(_telegram(options))
+        case "llm":
+            from sandbox.llm.app import create_app as create_llm
+
+            return create_llm(_llm(options))
+        case _:
+            from sandbox.hcloud.app import create_app as create_hcloud
+
+            return create_hcloud(_hcloud(options))
 
 
-def _create_telegram(options: Options) -> Starlette:
-    from sandbox.telegram.app import create_app as create  # late, as above
-
-    defaults = TelegramConfig()
-    return create(
-        TelegramConfig(
-            bots=options.bots or defaults.bots,
-            data=options.data / "telegram" if options.data else None,
-            public_url=f"{options.root}/telegram",
-        )
-    )
-
-
-def _create_llm(options: Options) -> Starlette:
-    from sandbox.llm.app import create_app as create  # late, as above
-
-    return create(
-        LlmConfig(
-            api_keys=options.llm_keys or LlmConfig().api_keys,
-            first_token_ms=options.llm_first_token_ms,
-            chunk_ms=options.llm_chunk_ms,
-        )
-    )
-
-
-def _create_stripe(options: Options) -> Starlette:
-    from sandbox.stripe.app import create_app as create  # late, as above
-    from sandbox.stripe.config import StripeSandboxConfig, WebhookTarget
-
-    data = options.data / "stripe" if options.data else Path(tempfile.mkdtemp(prefix="sandbox-stripe-"))
-    data.mkdir(parents=True, exist_ok=True)
+def _stripe(options: Options) -> StripeConfig:
     hook = WebhookTarget(url=options.stripe_webhook_url, secret=options.stripe_webhook_secret)
-    chosen: dict[str, Any] = {"api_keys": options.stripe_api_keys} if options.stripe_api_keys else {}
-    if options.stripe_webhook_url:
-        chosen["webhook"] = hook
-    return create(StripeSandboxConfig(data_dir=data, public_url=f"{options.root}/stripe", **chosen))
-
-
-def _create_hcloud(options: Options) -> Starlette:
-    from sandbox.hcloud.app import create_app as create  # late, as above
-    from sandbox.hcloud.config import DEFAULT_TOKEN, Access, HcloudConfig
-
-    return create(
-        HcloudConfig(
-            accesses=tuple(Access(token=token) for token in options.hcloud_tokens or (DEFAULT_TOKEN,)),
-            data=options.data / "hcloud" if options.data else None,
-            action_seconds=options.hcloud_action_seconds,
-        )
+    return StripeConfig(
+        data=options.data_of("stripe"),
+        public_url=f"{options.root}/stripe",
+        webhook=hook if options.stripe_webhook_url else None,
+        api_keys=options.stripe_api_keys or DEFAULT_KEYS,
     )
+
+
+def _telegram(options: Options) -> TelegramConfig:
+    return TelegramConfig(bots=options.bots or DEFAULT_BOTS, data=options.data_of("telegram"))
+
+
+def _llm(options: Options) -> LlmConfig:
+    return LlmConfig(
+        api_keys=options.llm_keys or frozenset({DEFAULT_KEY}),
+        first_token_ms=options.llm_first_token_ms,
+        chunk_ms=options.llm_chunk_ms,
+    )
+
+
+def _hcloud(options: Options) -> HcloudConfig:
+    return HcloudConfig(
+        accesses=tuple(Access(token=token) for token in options.hcloud_tokens or (DEFAULT_TOKEN,)),
+        data=options.data_of("hcloud"),
+        action_seconds=options.hcloud_action_seconds,
+    )
+
+
+_CONFIGS: Final[dict[str, Callable[[Options], StandInConfig]]] = {
+    "stripe": _stripe,
+    "telegram": _telegram,
+    "llm": _llm,
+    "hcloud": _hcloud,
+}
 
 
 def _index_page(options: Options) -> str:

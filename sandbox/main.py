@@ -4,70 +4,36 @@ Exit status: 0 after SIGINT or SIGTERM, 2 for wrong arguments, 1 when the addres
 """
 
 import argparse
-import asyncio
-import contextlib
-import signal
-import socket
-import sys
 from collections.abc import Sequence
-from pathlib import Path
+
+from starlette.applications import Starlette
 
 from sandbox.assembly import PARTS, Options, addresses, create_app
+from sandbox.frame.command import add_arguments, run
+from sandbox.frame.values import Json
 from sandbox.llm.config import DEFAULT_KEY
-from sandbox.server import QuietServer, serve
 from sandbox.telegram.config import DEFAULT_TOKEN, DEFAULT_USERNAME, BotAccount
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = _parser()
-    options, ready_file = _options(parser, parser.parse_args(arguments))
-    try:
-        listener = listen(options.host, options.port)
-    except OSError as error:
-        sys.stderr.write(f"Cannot listen on {options.host}:{options.port}: {error}. Choose another --port.\n")
-        return 1
-    with listener:
-        options = options.on_port(listener.getsockname()[1])
-        app = create_app(options)
-        server = QuietServer(app, listener, told_when_ready=addresses(options), ready_file=ready_file)
-        asyncio.run(until_stopped(server))
-    return 0
+    args = parser.parse_args(arguments)
+    options = _options(parser, args)
 
+    def prepare(port: int) -> tuple[Starlette, Json]:
+        there = options.on_port(port)
+        return create_app(there), addresses(there)
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens. Raises OSError when the address is taken."""
-    # The protocol is named: with 0 asyncio leaves Nagle's algorithm on, and answers wait up to 40 ms (measured).
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(512)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-async def until_stopped(server: QuietServer) -> None:
-    """Serve until SIGINT or SIGTERM."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, server.stop)
-    await serve(server)
+    return run(options.host, options.port, args.ready_file, prepare)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox", description="Stand-ins for Stripe, Telegram, a model vendor, Hetzner."
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
-    parser.add_argument("--data", type=Path, default=None, help="folder for state that survives a restart")
+    add_arguments(parser)
     parser.add_argument("--only", default=",".join(PARTS), help="parts to serve, of: %(default)s")
-    parser.add_argument("--ready-file", type=Path, help="file that gets the ready line, too")
     stripe = parser.add_argument_group("stripe")
     stripe.add_argument("--stripe-webhook-url", default="", help="where events are sent")
     stripe.add_argument("--stripe-webhook-secret", default="", help="what signs them (whsec_...)")
@@ -92,13 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> tuple[Options, Path | None]:
+def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Options:
     only = tuple(part for part in args.only.split(",") if part)
     if unknown := set(only) - set(PARTS):
         parser.error(f"--only knows {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
     if bool(args.stripe_webhook_url) != bool(args.stripe_webhook_secret):
         parser.error("--stripe-webhook-url and --stripe-webhook-secret belong together")
-    options = Options(
+    return Options(
         host=args.host,
         port=args.port,
         data=args.data,
@@ -113,7 +79,6 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> tuple
         hcloud_tokens=tuple(args.hcloud_token),
         hcloud_action_seconds=args.hcloud_action_seconds,
     )
-    return options, args.ready_file
 
 
 def _bot(parser: argparse.ArgumentParser, text: str) -> BotAccount:

@@ -5,13 +5,13 @@ An action with `after` begins when that one has succeeded, and fails with it.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud.effects import apply
 from sandbox.hcloud.moments import iso, iso_or_none
 from sandbox.hcloud.project import Project, singular
 
-Json = dict[str, Any]
 _TYPES: Final = {"ssh_keys": "ssh_key", "primary_ips": "primary_ip", "floating_ips": "floating_ip"}
 Target = tuple[str, int]
 

@@ -2,11 +2,11 @@
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud.errors import ApiError, invalid
 
-Json = dict[str, Any]
 _PUBLIC_V4: Final = int(ipaddress.IPv4Address("198.18.0.1"))  # RFC 2544
 _PUBLIC_V6: Final = int(ipaddress.IPv6Address("2001:db8::"))  # RFC 3849
 _PRIVATE: Final = tuple(ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))

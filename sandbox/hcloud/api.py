@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from sandbox.frame.values import Json
 from sandbox.hcloud.actions import settle
 from sandbox.hcloud.call import Answer, Call
 from sandbox.hcloud.errors import ApiError
@@ -12,8 +12,6 @@ from sandbox.hcloud.journal import Entry
 from sandbox.hcloud.router import Router
 from sandbox.hcloud.routes import ROUTES
 from sandbox.hcloud.world import World
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

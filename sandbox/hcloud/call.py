@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import actions
 from sandbox.hcloud.actions import Target
 from sandbox.hcloud.errors import ApiError, locked, protected
-from sandbox.hcloud.faults import Kind
+from sandbox.hcloud.faults import FaultKind
 from sandbox.hcloud.project import Project, singular
 from sandbox.hcloud.world import World
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +45,23 @@ class Call:
             return row
         return self.project.get(kind, self.path[name])
 
+    def free(self, kind: str) -> Json:
+        """Return the row that the address names. Raises as `target` and `check_free` do."""
+        row = self.target(kind)
+        self.check_free(kind, row)
+        return row
+
+    def deletable(self, kind: str) -> Json:
+        """Return the row that the address names. Raises as `target` and `check_deletable` do."""
+        row = self.target(kind)
+        self.check_deletable(kind, row)
+        return row
+
+    def remove(self, kind: str, row: Json) -> Answer:
+        """Forget a row at once, and return the usual answer to that."""
+        self.project.remove(kind, row["id"])
+        return Answer(body=None, status=204)
+
     def start(
         self,
         command: str,
@@ -61,8 +76,8 @@ class Call:
         seconds: float | None = self.world.speed.of(command)
         error = None
         if (fault := self.world.faults.take_action(command)) is not None:
-            seconds = {Kind.ACTION_SLOW: fault.seconds, Kind.ACTION_STUCK: None}.get(fault.kind, seconds)
-            error = fault.error().as_action_error() if fault.kind is Kind.ACTION_ERROR else None
+            seconds = {FaultKind.ACTION_SLOW: fault.seconds, FaultKind.ACTION_STUCK: None}.get(fault.kind, seconds)
+            error = fault.error().as_action_error() if fault.kind is FaultKind.ACTION_ERROR else None
         row = actions.new_action(
             self.project,
             command,

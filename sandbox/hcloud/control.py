@@ -1,13 +1,15 @@
 """The tests' side over HTTP: speed, trouble, limits, what is left, what was asked, and what others do in a project."""
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from sandbox.frame.control import DONE, Action, control_routes, fault_rows, json_body
+from sandbox.frame.values import Json
 from sandbox.hcloud.actions import finish_all, settle
 from sandbox.hcloud.api import Api, Asked
 from sandbox.hcloud.config import Access
@@ -16,15 +18,12 @@ from sandbox.hcloud.journal import Journal
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.world import World
 
-Json = dict[str, Any]
-Endpoint = Callable[[Request], Awaitable[JSONResponse]]
 # How the controllers in a cluster mark what they make, so that a sweep can find it.
 _FOREIGN: Final = {
     "load_balancers": {"hcloud-ccm/service-uid": "00000000-0000-4000-8000-000000000001"},
     "volumes": {"pvc-name": "data", "pvc-namespace": "default", "managed-by": "csi-driver"},
     "servers": {"hcloud/node-group": "autoscaled"},
 }
-_WRONG: Final = (LookupError, ValueError, TypeError)
 
 
 class Control:
@@ -38,9 +37,7 @@ class Control:
         """Return the routes."""
         table: list[tuple[str, str, Callable[[Request, Json], Json]]] = [
             ("POST", "speed", self._speed),
-            ("POST", "faults", self._add_fault),
             ("GET", "faults", self._list_faults),
-            ("DELETE", "faults", self._clear_faults),
             ("POST", "quotas", self._quotas),
             ("POST", "rate_limit", self._rate_limit),
             ("POST", "availability", self._availability),
@@ -56,7 +53,8 @@ class Control:
             ("POST", "settle", self._settle),
             ("POST", "reset", self._reset),
         ]
-        return [Route(f"/_control/{path}", _endpoint(act), methods=[method]) for method, path, act in table]
+        rows = [(method, path, _with_body(act)) for method, path, act in table]
+        return control_routes([*fault_rows(self._world.faults), *rows], _refusal)
 
     def _project(self, request: Request, wish: Json) -> Project:
         project = self._world.project_of(str(wish.get("token", request.query_params.get("token", ""))))
@@ -70,17 +68,8 @@ class Control:
         speed.by_command = {name: float(seconds) for name, seconds in wish.get("commands", {}).items()}
         return {"seconds": speed.default, "commands": speed.by_command}
 
-    def _add_fault(self, _: Request, wish: Json) -> Json:
-        self._world.faults.add(wish)
-        return {}
-
     def _list_faults(self, _: Request, __: Json) -> Json:
-        orders = self._world.faults.orders
-        return {"faults": [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in orders]}
-
-    def _clear_faults(self, _: Request, __: Json) -> Json:
-        self._world.faults.orders.clear()
-        return {}
+        return {"faults": self._world.faults.listed()}
 
     def _quotas(self, request: Request, wish: Json) -> Json:
         """`{"quotas": {"servers": 3}}`; answers all of them."""
@@ -194,7 +183,7 @@ class Control:
     def _reset(self, request: Request, wish: Json) -> Json:
         """Forget everything in a project, and all orders."""
         self._world.clear(self._project(request, wish))
-        self._world.faults.orders.clear()
+        self._world.faults.clear()
         self._world.sold_out.clear()
         return {}
 
@@ -203,13 +192,12 @@ def _brief(row: Json) -> Json:
     return {"id": row["id"], "name": row.get("name"), "labels": row.get("labels", {})}
 
 
-def _endpoint(act: Callable[[Request, Json], Json]) -> Endpoint:
-    async def endpoint(request: Request) -> JSONResponse:
-        try:
-            content = await request.body()
-            wish = json.loads(content) if content else {}
-            return JSONResponse({"ok": True, **act(request, wish)})
-        except _WRONG as error:
-            return JSONResponse({"ok": False, "description": str(error)}, status_code=400)
+def _with_body(act: Callable[[Request, Json], Json]) -> Action:
+    async def action(request: Request) -> Json:
+        return {**DONE, **act(request, await json_body(request))}
 
-    return endpoint
+    return action
+
+
+def _refusal(error: Exception) -> JSONResponse:
+    return JSONResponse({"ok": False, "description": str(error)}, status_code=400)

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud.project import Project
-
-Json = dict[str, Any]
 
 
 def change(kind: str, number: int, **values: Any) -> Json:

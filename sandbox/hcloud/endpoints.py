@@ -1,17 +1,13 @@
 """The API over HTTP, with the trouble that was ordered."""
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.breaking import break_connection
+from sandbox.frame.breaking import break_connection
+from sandbox.frame.waiting import Changes
 from sandbox.hcloud.api import Api, Asked
-from sandbox.hcloud.faults import Kind
+from sandbox.hcloud.faults import FaultKind
 from sandbox.hcloud.world import World
-from sandbox.waiting import Changes
-
-Json = dict[str, Any]
 
 
 class Endpoints:
@@ -33,16 +29,16 @@ class Endpoints:
             user_agent=request.headers.get("User-Agent", ""),
         )
         fault = self._world.faults.take_request(f"{asked.method} {asked.path}")
-        if fault is not None and fault.kind is Kind.RESET:
+        if fault is not None and fault.kind is FaultKind.RESET:
             return await break_connection(request)
-        if fault is not None and fault.kind is Kind.GARBAGE:
+        if fault is not None and fault.kind is FaultKind.GARBAGE:
             entry.status = 502
             return Response("<html>Bad Gateway</html>", status_code=502, media_type="text/html")
-        if fault is not None and fault.kind is Kind.SLOW:
+        if fault is not None and fault.kind is FaultKind.SLOW:
             await self._changes.pause(fault.seconds)
-        refusal = fault.error() if fault is not None and fault.kind is Kind.ERROR else None
+        refusal = fault.error() if fault is not None and fault.kind is FaultKind.ERROR else None
         told = self._api.answer(asked, entry, refusal)
-        if fault is not None and fault.kind is Kind.LOST_ANSWER:
+        if fault is not None and fault.kind is FaultKind.LOST_ANSWER:
             entry.status = 0
             return await break_connection(request)
         if told.body is None:

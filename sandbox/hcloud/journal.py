@@ -1,19 +1,17 @@
 """Which requests came, for tests that count them or look at what was sent. User data and keys are shown as they came."""
 
-from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
-Json = dict[str, Any]
+from sandbox.frame.journal import BoundedJournal, NumberedEntry
+
 KEPT: Final = 20_000
 
 
 @dataclass(kw_only=True, slots=True)
-class Entry:
+class Entry(NumberedEntry):
     """One request; `status` 0 means that its connection was cut or that it is still open."""
 
-    number: int
-    at: float
     method: str
     path: str
     query: str
@@ -23,29 +21,18 @@ class Entry:
     status: int = 0
     code: str = ""
 
-    def as_json(self) -> Json:
-        """For listing."""
-        return asdict(self)
 
-
-class Journal:
-    """The last requests, oldest first, counted from 1."""
+class Journal(BoundedJournal[Entry]):
+    """The last requests, oldest first."""
 
     def __init__(self) -> None:
-        self.entries: deque[Entry] = deque(maxlen=KEPT)
-        self.count = 0
+        super().__init__(KEPT)
 
     def open(self, *, at: float, method: str, path: str, query: str, user_agent: str) -> Entry:
         """Note a request that has arrived."""
-        self.count += 1
-        entry = Entry(number=self.count, at=at, method=method, path=path, query=query, user_agent=user_agent)
-        self.entries.append(entry)
-        return entry
+        number = self.next_number()
+        return self.append(Entry(number=number, at=at, method=method, path=path, query=query, user_agent=user_agent))
 
     def since(self, number: int, *, method: str = "", path: str = "") -> list[Entry]:
         """Return entries after `number` of this method (any when empty) whose path contains `path`."""
-        return [e for e in self.entries if e.number > number and method in {"", e.method} and path in e.path]
-
-    def clear(self) -> None:
-        """Forget the entries; numbers go on."""
-        self.entries.clear()
+        return [entry for entry in self.after(number) if method in {"", entry.method} and path in entry.path]

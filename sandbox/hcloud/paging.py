@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud.errors import invalid
 
-Json = dict[str, Any]
 DEFAULT_PER_PAGE: Final = 25
 MAX_PER_PAGE: Final = 50
 

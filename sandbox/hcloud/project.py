@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud.errors import not_found, over_quota
 from sandbox.hcloud.ratelimit import RateLimit
-
-Json = dict[str, Any]
 
 # What a project may have. New accounts get less (about 10 servers); these are usual after the first raise.
 QUOTAS: Final[Mapping[str, int]] = {

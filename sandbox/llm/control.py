@@ -1,40 +1,36 @@
 """Control of the stand-in: faults, scripted answers, speed, and the record of requests."""
 
-from collections.abc import Callable
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from sandbox.frame.control import DONE, control_routes, fault_rows, flag, news
+from sandbox.frame.strict import Strict
+from sandbox.frame.values import Json
 from sandbox.llm.endpoints import ModelApi
-from sandbox.llm.faults import Fault, FaultList
+from sandbox.llm.faults import Faults
 from sandbox.llm.journal import Journal
 from sandbox.llm.script import Script, ScriptedAnswer
 
-LONGEST_WAIT = 120.0
 
-
-class Latency(BaseModel):
+class Latency(Strict):
     """POST /_control/latency, in milliseconds."""
 
-    model_config = ConfigDict(extra="forbid")
     first_token_ms: float = Field(default=0.0, ge=0)
     chunk_ms: float = Field(default=0.0, ge=0)
 
 
-class ScriptRequest(BaseModel):
+class ScriptRequest(Strict):
     """POST /_control/script."""
 
-    model_config = ConfigDict(extra="forbid")
     answers: list[ScriptedAnswer]
 
 
 class Control:
     """Endpoints below /_control."""
 
-    def __init__(self, *, api: ModelApi, faults: FaultList, script: Script, journal: Journal) -> None:
+    def __init__(self, *, api: ModelApi, faults: Faults, script: Script, journal: Journal) -> None:
         self._api = api
         self._faults = faults
         self._script = script
@@ -42,67 +38,43 @@ class Control:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        return [
-            Route("/_control/requests", self.requests),
-            Route("/_control/requests", self.forget, methods=["DELETE"]),
-            Route("/_control/faults", self.add_fault, methods=["POST"]),
-            Route("/_control/faults", self.clear_faults, methods=["DELETE"]),
-            Route("/_control/script", self.add_script, methods=["POST"]),
-            Route("/_control/script", self.clear_script, methods=["DELETE"]),
-            Route("/_control/latency", self.set_latency, methods=["POST"]),
+        table = [
+            ("GET", "requests", self._requests),
+            ("DELETE", "requests", self._clear_requests),
+            *fault_rows(self._faults),
+            ("POST", "script", self._add_script),
+            ("DELETE", "script", self._clear_script),
+            ("POST", "latency", self._set_latency),
         ]
+        return control_routes(table, _refusal)
 
-    async def requests(self, request: Request) -> JSONResponse:
+    async def _requests(self, request: Request) -> Json:
         """Requests after number `after`; waits up to `wait` seconds for one; `done=1` counts only ended ones."""
-        try:
-            after = int(request.query_params.get("after", "0"))
-            wait = min(float(request.query_params.get("wait", "0")), LONGEST_WAIT)
-        except ValueError as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
-        done = request.query_params.get("done", "") in {"1", "true"}
-        found = await self._journal.changes.until(lambda: self._journal.since(after, done=done) or None, wait) or []
-        last = found[-1].number if found else after
-        return JSONResponse({"last": last, "requests": [received.wire() for received in found]})
+        journal, done = self._journal, flag(request, "done")
+        last, found = await news(
+            request, journal.changes, lambda after: journal.since(after, done=done), lambda entry: entry.number
+        )
+        return {"last": last, "requests": [entry.as_json() for entry in found]}
 
-    async def forget(self, request: Request) -> JSONResponse:
-        """Forget the record."""
-        del request
+    async def _clear_requests(self, _: Request) -> Json:
         self._journal.clear()
-        return JSONResponse({"ok": True})
+        return DONE
 
-    async def add_fault(self, request: Request) -> JSONResponse:
-        """Order trouble."""
-        return await _taken(request, Fault, self._faults.add)
-
-    async def clear_faults(self, request: Request) -> JSONResponse:
-        """Take back all orders."""
-        del request
-        self._faults.clear()
-        return JSONResponse({"ok": True})
-
-    async def add_script(self, request: Request) -> JSONResponse:
+    async def _add_script(self, request: Request) -> Json:
         """Append answers."""
-        return await _taken(request, ScriptRequest, lambda wish: self._script.add(wish.answers))
+        self._script.add(ScriptRequest.model_validate_json(await request.body()).answers)
+        return DONE
 
-    async def clear_script(self, request: Request) -> JSONResponse:
-        """Forget answers."""
-        del request
+    async def _clear_script(self, _: Request) -> Json:
         self._script.clear()
-        return JSONResponse({"ok": True})
+        return DONE
 
-    async def set_latency(self, request: Request) -> JSONResponse:
+    async def _set_latency(self, request: Request) -> Json:
         """Set the speed from now on."""
-
-        def use(wish: Latency) -> None:
-            self._api.first_token_ms, self._api.chunk_ms = wish.first_token_ms, wish.chunk_ms
-
-        return await _taken(request, Latency, use)
+        wish = Latency.model_validate_json(await request.body())
+        self._api.first_token_ms, self._api.chunk_ms = wish.first_token_ms, wish.chunk_ms
+        return DONE
 
 
-async def _taken(request: Request, model: Any, use: Callable[[Any], None]) -> JSONResponse:
-    try:
-        wish = TypeAdapter(model).validate_json(await request.body())
-    except ValidationError as error:
-        return JSONResponse({"error": str(error)}, status_code=400)
-    use(wish)
-    return JSONResponse({"ok": True})
+def _refusal(error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, status_code=400)

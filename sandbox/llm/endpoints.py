@@ -10,24 +10,24 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from sandbox.breaking import break_connection, cut_connection
+from sandbox.frame.breaking import break_connection, cut_connection
+from sandbox.frame.waiting import Changes
 from sandbox.llm.completion import Completion, PrefixCache, Usage, count_tokens, limit
 from sandbox.llm.config import LlmConfig
 from sandbox.llm.dialect import Dialect
-from sandbox.llm.faults import Fault, FaultKind, FaultList
-from sandbox.llm.journal import Journal, Received
+from sandbox.llm.faults import Fault, FaultKind, Faults
+from sandbox.llm.journal import Entry, Journal
 from sandbox.llm.openai_chat import openai_error
 from sandbox.llm.persona import compose
 from sandbox.llm.prompt import Prompt, RequestError
 from sandbox.llm.script import Script
 from sandbox.llm.sse import compact
-from sandbox.waiting import Changes
 
 
 class ModelApi:
     """Answers requests for models."""
 
-    def __init__(self, config: LlmConfig, *, faults: FaultList, script: Script, journal: Journal) -> None:
+    def __init__(self, config: LlmConfig, *, faults: Faults, script: Script, journal: Journal) -> None:
         self._config = config
         self._faults = faults
         self._script = script
@@ -39,33 +39,33 @@ class ModelApi:
 
     async def models(self, request: Request) -> Response:
         """GET /v1/models."""
-        received = self._open(request, None, 0)
+        entry = self._open(request, None, 0)
         try:
             self._check_key(request)
         except RequestError as error:
-            return self._refuse(received, openai_error(error), error)
+            return self._refuse(entry, openai_error(error), error)
         listed = [{"id": m, "object": "model", "created": 0, "owned_by": "sandbox"} for m in self._config.models]
-        return self._answered(received, JSONResponse({"object": "list", "data": listed}))
+        return self._answered(entry, JSONResponse({"object": "list", "data": listed}))
 
     async def complete(self, request: Request, dialect: Dialect) -> Response:
         """POST of a prompt in one vendor's dialect."""
         raw = (await request.body()).decode(errors="replace")
         body = _parsed(raw)
-        received = self._open(request, body if body is not None else raw, len(raw))
+        entry = self._open(request, body if body is not None else raw, len(raw))
         try:
             key = self._check_key(request)
             prompt = self._read(dialect, body)
-            received.model, received.stream = prompt.model, prompt.stream
-            fault = self._take_fault(prompt, raw, received)
+            entry.model, entry.stream = prompt.model, prompt.stream
+            fault = self._take_fault(prompt, raw, entry)
             completion = self._think(prompt, raw, key=key, fault=fault)
-            received.usage = asdict(completion.usage) if completion.usage else {}
-            return await self._respond(request, dialect, completion, received, fault, stream=prompt.stream)
+            entry.usage = asdict(completion.usage) if completion.usage else {}
+            return await self._respond(request, dialect, completion, entry, fault, stream=prompt.stream)
         except RequestError as error:
-            return self._refuse(received, dialect.error(error), error)
+            return self._refuse(entry, dialect.error(error), error)
 
-    def _take_fault(self, prompt: Prompt, raw: str, received: Received) -> Fault | None:
+    def _take_fault(self, prompt: Prompt, raw: str, entry: Entry) -> Fault | None:
         fault = self._faults.take(model=prompt.model, body=raw)
-        received.fault = fault.kind if fault else ""
+        entry.fault = fault.kind if fault else ""
         if fault is not None and fault.kind is FaultKind.STATUS:
             raise RequestError(fault.status, fault.code, fault.message, retry_after=fault.retry_after)
         return fault
@@ -103,16 +103,16 @@ class ModelApi:
         request: Request,
         dialect: Dialect,
         completion: Completion,
-        received: Received,
+        entry: Entry,
         fault: Fault | None,
         *,
         stream: bool,
     ) -> Response:
         kind = fault.kind if fault else None
         if kind is FaultKind.BREAK_FIRST:
-            self._journal.close(received, "fault")
+            self._journal.close(entry, "fault")
             return await break_connection(request)
-        received.status = 200
+        entry.status = 200
         if stream:
             frames = dialect.frames(completion)
             kept, media_type = frames, "text/event-stream"
@@ -120,12 +120,12 @@ class ModelApi:
             kept, media_type = [compact(dialect.whole(completion))], "application/json"
         if kind is FaultKind.MALFORMED:
             kept = _cut_off(kept)
-        body = self._paced(request, kept, received, fault)
+        body = self._paced(request, kept, entry, fault)
         headers = {"x-request-id": f"req_{completion.id}", "cache-control": "no-cache"}
         return StreamingResponse(body, media_type=media_type, headers=headers)
 
     async def _paced(
-        self, request: Request, frames: list[str], received: Received, fault: Fault | None
+        self, request: Request, frames: list[str], entry: Entry, fault: Fault | None
     ) -> AsyncIterator[str]:
         """Yield the answer at the chosen speed; half of it is 'the middle'. A client that hangs up is written down."""
         kind = fault.kind if fault else None
@@ -139,17 +139,17 @@ class ModelApi:
                         await self.closing.pause(fault.seconds)
                     if kind is FaultKind.BREAK_MID:
                         await asyncio.sleep(0.05)  # let what was written leave the socket before the reset overtakes it
-                        self._journal.close(received, "fault")
+                        self._journal.close(entry, "fault")
                         cut_connection(request.scope)
                         return
                 yield part
                 if self.chunk_ms and len(frames) > 1:
                     await self.closing.pause(self.chunk_ms / 1000)
-            self._journal.close(received, "answered")
+            self._journal.close(entry, "answered")
         finally:
-            self._journal.close(received, "disconnected")
+            self._journal.close(entry, "disconnected")
 
-    def _open(self, request: Request, body: Any, size: int) -> Received:
+    def _open(self, request: Request, body: Any, size: int) -> Entry:
         headers = {name.lower(): value for name, value in request.headers.items()}
         path = request.url.path.removeprefix(request.scope.get("root_path", ""))
         return self._journal.open(
@@ -174,14 +174,14 @@ class ModelApi:
             )
         return prompt
 
-    def _answered(self, received: Received, response: Response) -> Response:
-        received.status = response.status_code
-        self._journal.close(received, "answered")
+    def _answered(self, entry: Entry, response: Response) -> Response:
+        entry.status = response.status_code
+        self._journal.close(entry, "answered")
         return response
 
-    def _refuse(self, received: Received, body: dict[str, Any], error: RequestError) -> Response:
-        received.status = error.status
-        self._journal.close(received, "refused")
+    def _refuse(self, entry: Entry, body: dict[str, Any], error: RequestError) -> Response:
+        entry.status = error.status
+        self._journal.close(entry, "refused")
         headers = {"Retry-After": f"{error.retry_after:g}"} if error.retry_after is not None else {}
         return JSONResponse(body, status_code=error.status, headers=headers)
 

@@ -1,9 +1,11 @@
 """Trouble on demand: the next requests that match fail in one chosen way."""
 
-from collections import deque
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sandbox.frame.faults import Order, Orders
+from sandbox.frame.strict import Strict
 
 
 class FaultKind(StrEnum):
@@ -20,19 +22,17 @@ class FaultKind(StrEnum):
     EMPTY = "empty"  # an answer without text
 
 
-class WrongUsage(BaseModel):
+class WrongUsage(Strict):
     """What a lying answer says."""
 
-    model_config = ConfigDict(extra="forbid")
     input: int = 0
     output: int = 0
     cached: int = 0
 
 
-class Fault(BaseModel):
+class Fault(Order):
     """One order for trouble, for `times` requests of `model` (any when empty) whose body contains `containing`."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: FaultKind
     times: int = Field(default=1, ge=1)
     model: str = ""
@@ -45,26 +45,12 @@ class Fault(BaseModel):
     usage: WrongUsage = WrongUsage()
 
 
-class FaultList:
+class Faults(Orders[Fault]):
     """Orders in the sequence they came; each is used up by its requests."""
 
     def __init__(self) -> None:
-        self._orders: deque[Fault] = deque()
-
-    def add(self, fault: Fault) -> None:
-        """Take an order."""
-        self._orders.append(fault)
-
-    def clear(self) -> None:
-        """Forget all orders."""
-        self._orders.clear()
+        super().__init__(Fault)
 
     def take(self, *, model: str, body: str) -> Fault | None:
         """Return the first order that means this request, and count it."""
-        for fault in self._orders:
-            if fault.model in {"", model} and fault.containing in body:
-                fault.times -= 1
-                if fault.times <= 0:
-                    self._orders.remove(fault)
-                return fault
-        return None
+        return self.first(lambda fault: fault.model in {"", model} and fault.containing in body)

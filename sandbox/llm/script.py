@@ -5,15 +5,15 @@ import secrets
 from collections import deque
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from sandbox.frame.strict import Strict
 from sandbox.llm.completion import ToolCall
 
 
-class ScriptedCall(BaseModel):
+class ScriptedCall(Strict):
     """One call of a tool."""
 
-    model_config = ConfigDict(extra="forbid")
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
 
@@ -22,10 +22,9 @@ class ScriptedCall(BaseModel):
         return ToolCall(id=f"call_{secrets.token_hex(8)}", name=self.name, arguments=json.dumps(self.arguments))
 
 
-class ScriptedAnswer(BaseModel):
+class ScriptedAnswer(Strict):
     """One answer, for the next request whose body contains `containing` (any when empty)."""
 
-    model_config = ConfigDict(extra="forbid")
     text: str = ""
     tool_calls: list[ScriptedCall] = Field(default_factory=list)
     containing: str = ""

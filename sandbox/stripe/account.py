@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sandbox.stripe.config import StripeSandboxConfig
+from sandbox.stripe.config import StripeConfig
 from sandbox.stripe.database import Database
 from sandbox.stripe.errors import missing_object
 from sandbox.stripe.moments import due_moment
@@ -45,7 +45,7 @@ class Cause:
 class Account:
     """All writes go through `operation`, so that objects, events and deliveries are committed together."""
 
-    def __init__(self, config: StripeSandboxConfig, database: Database) -> None:
+    def __init__(self, config: StripeConfig, database: Database) -> None:
         self.config = config
         self.database = database
         self.objects = Objects(database)
@@ -53,7 +53,7 @@ class Account:
         self.idempotency = IdempotencyKeys(database)
         self.requests = RequestLog(database, config.keep_requests)
         self.settings = Settings(database)
-        self.clock = Clock(int(self.settings.get("clock_offset", 0)))
+        self.clock = Clock(int(self.settings.get("clock_offset", 0)), config.now)
         self.outbox: Outbox | None = None
         self._cause = Cause()
         self._emitted: list[Json] = []

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from sandbox.frame.config import StandInConfig
+from sandbox.frame.values import Json
+
+DEFAULT_KEYS: Final = ("sk_test_clawstack",)
 
 
 class AfterDunning(StrEnum):
@@ -35,12 +42,13 @@ class WebhookTarget:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StripeSandboxConfig:
-    """What `create_app` needs. Durations are in seconds; `_days` in days of the stand-in's own clock."""
+class StripeConfig(StandInConfig):
+    """What `create_app` needs. Durations are in seconds; `_days` in days of the stand-in's own clock.
 
-    data_dir: Path
-    """Folder for `stripe.sqlite3`; made when absent. The same folder after a restart gives the same account."""
-    api_keys: tuple[str, ...] = ("sk_test_clawstack",)
+    The account lives in `stripe.sqlite3` below `data`, without one in a new temporary folder.
+    """
+
+    api_keys: tuple[str, ...] = DEFAULT_KEYS
     """Only these are accepted. Every one must begin with `sk_test_` so that a real key can never be used by mistake."""
     public_url: str | None = None
     """Address people reach the pages at, e.g. `http://127.0.0.1:8800/stripe`; None takes it from each request."""
@@ -71,3 +79,7 @@ class StripeSandboxConfig:
             if not key.startswith("sk_test_"):
                 message = "Every key of the Stripe stand-in must begin with sk_test_; it never takes a live key."
                 raise ValueError(message)
+
+    @override
+    def addresses(self, root: str) -> Json:
+        return {"stripe_api_base": root, "stripe_api_key": self.api_keys[0]}

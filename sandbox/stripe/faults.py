@@ -1,15 +1,16 @@
-"""API failures ordered by a test: the next N requests that match go wrong in one chosen way."""
+"""Trouble on demand: the next API requests that match go wrong in one chosen way."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sandbox.stripe.values import Json
+from pydantic import Field, field_validator
+
+from sandbox.frame.faults import Orders, PatternOrder
 
 
-class Fault(StrEnum):
+class FaultKind(StrEnum):
     """What goes wrong."""
 
     ERROR = "500"
@@ -25,64 +26,31 @@ class Fault(StrEnum):
     """Answers 200 with an HTML page."""
 
 
-@dataclass(kw_only=True, slots=True)
-class Order:
-    """One instruction. `after_effect`: the request takes effect first, only the answer is lost or spoiled."""
+class Fault(PatternOrder):
+    """One order. `after_effect`: the request takes effect first, only the answer is lost or spoiled.
 
-    kind: Fault
-    count: int = 1
-    match: str = ""
-    """Regular expression over `METHOD /path`; empty matches everything."""
+    `match` is a regular expression over `METHOD /path`. On the wire `times` is called `count`, and 0 orders nothing.
+    """
+
+    kind: FaultKind
+    times: int = Field(default=1, alias="count")
     after_effect: bool = False
     retry_after: float = 1.0
     seconds: float = 5.0
 
-    def fits(self, request: str) -> bool:
-        """Whether it applies."""
-        return self.count > 0 and re.search(self.match, request) is not None
-
-    def as_json(self) -> Json:
-        """For listing."""
-        return {
-            "kind": self.kind.value,
-            "count": self.count,
-            "match": self.match,
-            "after_effect": self.after_effect,
-            "retry_after": self.retry_after,
-            "seconds": self.seconds,
-        }
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _as_text(cls, kind: Any) -> str:
+        """A status may be given as a number."""
+        return str(kind)
 
 
-class Faults:
-    """Orders in force. Kept in memory only: a restart heals the API."""
+class Faults(Orders[Fault]):
+    """Orders in the sequence they came; each is used up by its requests."""
 
     def __init__(self) -> None:
-        self.orders: list[Order] = []
+        super().__init__(Fault)
 
-    def add(self, values: Json) -> Order:
-        """Raises ValueError naming the field that is wrong."""
-        unknown = set(values) - set(Order.__dataclass_fields__)
-        if unknown:
-            raise ValueError(
-                f"Unknown field: {', '.join(sorted(unknown))}. Known: {', '.join(Order.__dataclass_fields__)}."
-            )
-        kinds = ", ".join(kind.value for kind in Fault)
-        if str(values.get("kind")) not in set(Fault):
-            raise ValueError(f"kind must be one of {kinds}.")
-        order = Order(**{**values, "kind": Fault(str(values["kind"]))})
-        re.compile(order.match)
-        self.orders.append(order)
-        return order
-
-    def take(self, request: str) -> Order | None:
+    def take(self, request: str) -> Fault | None:
         """The order for this request, its count lowered."""
-        for order in self.orders:
-            if order.fits(request):
-                order.count -= 1
-                self.orders = [left for left in self.orders if left.count > 0]
-                return order
-        return None
-
-    def clear(self) -> None:
-        """Everything works again."""
-        self.orders = []
+        return self.first(lambda fault: fault.times > 0 and fault.matches(request))

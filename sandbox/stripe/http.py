@@ -1,16 +1,10 @@
-"""What pages, control and API share about HTTP requests."""
+"""What pages and API share about HTTP requests."""
 
 from __future__ import annotations
 
-import json
-
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from sandbox.stripe.account import Account
-from sandbox.stripe.values import Json
-
-MAX_BODY = 1_000_000
 
 
 def base_of(request: Request, account: Account) -> str:
@@ -26,19 +20,3 @@ def path_below(request: Request) -> str:
     path: str = request.scope["path"]
     root: str = request.scope.get("root_path", "")
     return path.removeprefix(root) or "/"
-
-
-async def json_body(request: Request) -> Json:
-    """The JSON object of a control request; empty body means {}. Raises ValueError for anything else."""
-    raw = await request.body()
-    if not raw:
-        return {}
-    body = json.loads(raw[:MAX_BODY])
-    if not isinstance(body, dict):
-        raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - the caller's input, not a type error
-    return body
-
-
-def problem(message: str, status: int = 400) -> JSONResponse:
-    """A refusal of the control interface."""
-    return JSONResponse({"error": message}, status_code=status)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 import string
 import time
-from typing import Any
+from collections.abc import Callable
 
-Json = dict[str, Any]
-"""A Stripe object as it travels. Its exact shape is checked in tests against the official library's types."""
+from sandbox.frame.values import Json
+
+__all__ = ["API_VERSION", "DAY", "Clock", "Json", "list_of", "new_id"]
 
 API_VERSION = "2026-10-28.endive"
 DAY = 86_400
@@ -24,12 +25,13 @@ def new_id(prefix: str, length: int = 24) -> str:
 class Clock:
     """Real time plus an offset that only grows: `advance` is how a test lives through a month."""
 
-    def __init__(self, offset: int = 0) -> None:
+    def __init__(self, offset: int = 0, real: Callable[[], float] = time.time) -> None:
         self.offset = offset
+        self._real = real
 
     def now(self) -> int:
         """Whole seconds, as all of Stripe's times."""
-        return int(time.time()) + self.offset
+        return int(self._real()) + self.offset
 
     def advance_to(self, moment: int) -> None:
         """Moves forward to `moment`; a moment that has passed changes nothing."""

@@ -4,8 +4,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sandbox.frame.waiting import Changes
 from sandbox.telegram.errors import BotApiError, bad_request
-from sandbox.waiting import Changes
 
 ChatKind = Literal["private", "group", "supergroup"]
 EventKind = Literal["message", "edited", "deleted", "action", "reaction", "draft", "callback_answer"]

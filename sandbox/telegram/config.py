@@ -1,12 +1,17 @@
 """What a Telegram stand-in is told at start."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
-DEFAULT_TOKEN = "123456789:AAsandboxBotToken_0123456789abcdefgh"  # the shape of a real one: id, colon, 35 characters
-DEFAULT_USERNAME = "ClawstackSandboxBot"
+from typing_extensions import override
+
+from sandbox.frame.config import StandInConfig
+from sandbox.frame.values import Json
+
+DEFAULT_TOKEN: Final = (
+    "123456789:AAsandboxBotToken_0123456789abcdefgh"  # the shape of a real one: id, colon, 35 characters
+)
+DEFAULT_USERNAME: Final = "ClawstackSandboxBot"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,21 +32,23 @@ class BotAccount:
         return int(self.token.split(":", 1)[0])
 
 
+DEFAULT_BOTS: Final = (BotAccount(token=DEFAULT_TOKEN, username=DEFAULT_USERNAME),)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TelegramConfig:
-    """Settings of the stand-in; all times in seconds.
+class TelegramConfig(StandInConfig):
+    """Settings of the stand-in; all times in seconds."""
 
-    `data` is a folder for the state that survives a restart (see memory.py); None keeps all in memory.
-    `public_url` is where the stand-in can be reached, for links on its pages.
-    """
-
-    bots: tuple[BotAccount, ...] = (BotAccount(token=DEFAULT_TOKEN, username=DEFAULT_USERNAME),)
-    data: Path | None = None
-    public_url: str = ""
-    now: Callable[[], float] = time.time
+    bots: tuple[BotAccount, ...] = DEFAULT_BOTS
     update_lifetime: float = 24 * 3600.0  # the original keeps updates for 24 hours
     max_pending_updates: int = 10_000
     longest_poll: float = 50.0
     first_retry: float = 1.0
     longest_retry: float = 60.0
     webhook_timeout: float = 20.0
+
+    @override
+    def addresses(self, root: str) -> Json:
+        first = self.bots[0]
+        links = {"telegram_api_root": root, "telegram_link_base": f"{root}/_chat"}
+        return {**links, "telegram_bot_token": first.token, "telegram_bot_username": first.username}

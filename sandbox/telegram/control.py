@@ -2,55 +2,51 @@
 
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from sandbox.frame.control import DONE, WRONG, control_routes, fault_rows, flag, news
+from sandbox.frame.values import Json
 from sandbox.telegram.bots import Bot
-from sandbox.telegram.calls import CallJournal
 from sandbox.telegram.chats import Chat
 from sandbox.telegram.errors import BotApiError
-from sandbox.telegram.faults import FaultList
-from sandbox.telegram.requests import BlockRequest, FaultRequest, SendRequest
+from sandbox.telegram.faults import Faults
+from sandbox.telegram.journal import Journal
+from sandbox.telegram.requests import BlockRequest, SendRequest
 from sandbox.telegram.world import World
-
-LONGEST_WAIT = 120.0
 
 
 class Control:
     """Endpoints below /_control."""
 
-    def __init__(self, world: World, faults: FaultList, calls: CallJournal) -> None:
+    def __init__(self, world: World, faults: Faults, journal: Journal) -> None:
         self._world = world
         self._faults = faults
-        self._calls = calls
+        self._journal = journal
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        return [
-            Route("/_control/send", self.send, methods=["POST"]),
-            Route("/_control/block", self.block, methods=["POST"]),
-            Route("/_control/unblock", self.unblock, methods=["POST"]),
-            Route("/_control/faults", self.add_fault, methods=["POST"]),
-            Route("/_control/faults", self.clear_faults, methods=["DELETE"]),
-            Route("/_control/bots", self.bots),
-            Route("/_control/calls", self.calls),
-            Route("/_control/chats/{chat_id:int}/messages", self.messages),
-            Route("/_control/chats/-{chat_id:int}/messages", self.group_messages),
+        table = [
+            ("POST", "send", self._send),
+            ("POST", "block", self._block),
+            ("POST", "unblock", self._unblock),
+            *fault_rows(self._faults),
+            ("GET", "bots", self._bots),
+            ("GET", "calls", self._calls),
+            ("GET", "chats/{chat_id:int}/messages", self._messages),
+            ("GET", "chats/-{chat_id:int}/messages", self._group_messages),
         ]
+        return control_routes(table, _refusal, wrong=(*WRONG, BotApiError))
 
-    async def send(self, request: Request) -> JSONResponse:
+    async def _send(self, request: Request) -> Json:
         """A person writes, sends a file, presses a button or reacts. Answers what came of it and the journal's end."""
-        try:
-            wish = SendRequest.model_validate_json(await request.body())
-            bot = self._world.bot_named(wish.bot)
-            user = wish.user.wire(wish.chat_id)
-            chat = self._world.meet(bot, wish.chat_id, user, wish.title)
-            before = chat.next_seq - 1
-            return JSONResponse({"ok": True, "after": before, **self._act(bot, chat, user, wish)})
-        except (ValidationError, LookupError, ValueError, BotApiError) as error:
-            return _refusal(error)
+        wish = SendRequest.model_validate_json(await request.body())
+        bot = self._world.bot_named(wish.bot)
+        user = wish.user.wire(wish.chat_id)
+        chat = self._world.meet(bot, wish.chat_id, user, wish.title)
+        before = chat.next_seq - 1
+        return {"ok": True, "after": before, **self._act(bot, chat, user, wish)}
 
     def _act(self, bot: Bot, chat: Chat, user: dict[str, Any], wish: SendRequest) -> dict[str, Any]:
         if wish.callback is not None:
@@ -67,79 +63,50 @@ class Control:
             raise ValueError("Nothing to do: give text, photo, document, voice, callback or reaction.")
         return {"message": self._world.say(bot, chat, user, wish.text, reply_to=wish.reply_to)}
 
-    async def block(self, request: Request) -> JSONResponse:
+    async def _block(self, request: Request) -> Json:
         """A person blocks the bot."""
         return await self._set_blocked(request, blocked=True)
 
-    async def unblock(self, request: Request) -> JSONResponse:
+    async def _unblock(self, request: Request) -> Json:
         """A person unblocks the bot."""
         return await self._set_blocked(request, blocked=False)
 
-    async def _set_blocked(self, request: Request, *, blocked: bool) -> JSONResponse:
-        try:
-            wish = BlockRequest.model_validate_json(await request.body())
-            bot = self._world.bot_named(wish.bot)
-        except (ValidationError, LookupError) as error:
-            return _refusal(error)
+    async def _set_blocked(self, request: Request, *, blocked: bool) -> Json:
+        wish = BlockRequest.model_validate_json(await request.body())
+        bot = self._world.bot_named(wish.bot)
         user = wish.user.wire(wish.chat_id)
         self._world.set_blocked(bot, self._world.meet(bot, wish.chat_id, user), user, blocked=blocked)
-        return JSONResponse({"ok": True})
+        return DONE
 
-    async def messages(self, request: Request) -> JSONResponse:
+    async def _messages(self, request: Request) -> Json:
         """Journal of a chat after `after`; waits up to `wait` seconds for a line. `all=1` shows both sides and actions."""
-        return await self._journal(request, request.path_params["chat_id"])
+        return await self._told_in(request, request.path_params["chat_id"])
 
-    async def group_messages(self, request: Request) -> JSONResponse:
+    async def _group_messages(self, request: Request) -> Json:
         """The same for a group, whose id is negative."""
-        return await self._journal(request, -request.path_params["chat_id"])
+        return await self._told_in(request, -request.path_params["chat_id"])
 
-    async def _journal(self, request: Request, chat_id: int) -> JSONResponse:
-        try:
-            bot = self._world.bot_named(request.query_params.get("bot", ""))
-            after = int(request.query_params.get("after", "0"))
-            wait = _wait(request)
-        except (LookupError, ValueError) as error:
-            return _refusal(error)
-        everything = request.query_params.get("all", "") in {"1", "true"}
+    async def _told_in(self, request: Request, chat_id: int) -> Json:
+        bot = self._world.bot_named(request.query_params.get("bot", ""))
+        everything = flag(request, "all")
         # Somebody may watch a chat before the first message: the watched chat is made, the bot has still not met it.
         chat = bot.chats.get(chat_id) or self._world.watched(bot, chat_id)
-        events = await chat.changes.until(lambda: chat.since(after, everything=everything) or None, wait) or []
-        last = events[-1].seq if events else after
-        return JSONResponse({"ok": True, "last": last, "messages": [event.wire() for event in events]})
+        last, events = await news(
+            request, chat.changes, lambda after: chat.since(after, everything=everything), lambda event: event.seq
+        )
+        return {"ok": True, "last": last, "messages": [event.wire() for event in events]}
 
-    async def bots(self, request: Request) -> JSONResponse:
+    async def _bots(self, _: Request) -> Json:
         """All bots, with what waits for them and which chats they have."""
-        del request
-        return JSONResponse({"ok": True, "bots": [_shown(bot) for bot in self._world.bots.values()]})
+        return {"ok": True, "bots": [_shown(bot) for bot in self._world.bots.values()]}
 
-    async def calls(self, request: Request) -> JSONResponse:
+    async def _calls(self, request: Request) -> Json:
         """Calls of bots after number `after`, of one `method` if named; waits up to `wait` seconds for one."""
-        try:
-            after, wait = int(request.query_params.get("after", "0")), _wait(request)
-        except ValueError as error:
-            return _refusal(error)
-        method = request.query_params.get("method", "")
-        found = await self._calls.changes.until(lambda: self._calls.since(after, method=method) or None, wait) or []
-        last = found[-1].number if found else after
-        return JSONResponse({"ok": True, "last": last, "calls": [call.wire() for call in found]})
-
-    async def add_fault(self, request: Request) -> JSONResponse:
-        """Order trouble."""
-        try:
-            self._faults.add(FaultRequest.model_validate_json(await request.body()).order())
-        except ValidationError as error:
-            return _refusal(error)
-        return JSONResponse({"ok": True})
-
-    async def clear_faults(self, request: Request) -> JSONResponse:
-        """Take back all orders."""
-        del request
-        self._faults.clear()
-        return JSONResponse({"ok": True})
-
-
-def _wait(request: Request) -> float:
-    return min(float(request.query_params.get("wait", "0")), LONGEST_WAIT)
+        journal, method = self._journal, request.query_params.get("method", "")
+        last, found = await news(
+            request, journal.changes, lambda after: journal.since(after, method=method), lambda entry: entry.number
+        )
+        return {"ok": True, "last": last, "calls": [entry.as_json() for entry in found]}
 
 
 def _shown(bot: Bot) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.breaking import break_connection
+from sandbox.frame.breaking import break_connection
 from sandbox.telegram.bots import TOKEN_SHAPE, Bot
-from sandbox.telegram.calls import CallJournal
 from sandbox.telegram.errors import BotApiError
-from sandbox.telegram.faults import Fault, FaultKind, FaultList
+from sandbox.telegram.faults import Fault, FaultKind, Faults
+from sandbox.telegram.journal import Journal
 from sandbox.telegram.methods.call import Call, Said
 from sandbox.telegram.methods.registry import METHODS
 from sandbox.telegram.params import Params, read_params
@@ -20,24 +20,24 @@ from sandbox.telegram.world import World
 class BotApi:
     """Answers bots."""
 
-    def __init__(self, world: World, faults: FaultList, calls: CallJournal) -> None:
+    def __init__(self, world: World, faults: Faults, journal: Journal) -> None:
         self._world = world
         self._faults = faults
-        self._calls = calls
+        self._journal = journal
 
     async def call(self, request: Request) -> Response:
         """Answer one call of a method."""
         token, method = request.path_params["token"], request.path_params["method"]
-        received = self._calls.open(at=self._world.config.now(), token=token, method=method)
+        entry = self._journal.open(at=self._world.config.now(), token=token, method=method)
         try:
             bot = self._bot(token)
             params = await read_params(request)
-            received.params = dict(params.values) | dict.fromkeys(params.uploads, "(file)")
+            entry.params = dict(params.values) | dict.fromkeys(params.uploads, "(file)")
             fault = self._faults.take(method=method, bot=bot.account.username, chat_id=params.text("chat_id"))
             response = await self._with_fault(request, bot, params, fault)
         except BotApiError as error:
             response = _refusal(error)
-        received.code = response.status_code
+        entry.code = response.status_code
         return response
 
     async def _with_fault(self, request: Request, bot: Bot, params: Params, fault: Fault | None) -> Response:

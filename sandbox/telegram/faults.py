@@ -1,9 +1,10 @@
 """Trouble on demand: the next calls that match are refused, slowed, or cut off."""
 
-from collections import deque
-from dataclasses import dataclass
 from enum import StrEnum
 
+from pydantic import Field
+
+from sandbox.frame.faults import Order, Orders
 from sandbox.telegram.errors import BotApiError, flood
 
 
@@ -17,12 +18,11 @@ class FaultKind(StrEnum):
     LOST_ANSWER = "lost_answer"  # the connection breaks after the call had its effect
 
 
-@dataclass(kw_only=True, slots=True)
-class Fault:
+class Fault(Order):
     """One order for trouble: for `times` calls of `method` (any when empty) of `bot` (username, any when empty)."""
 
     kind: FaultKind
-    times: int = 1
+    times: int = Field(default=1, ge=1)
     method: str = ""
     bot: str = ""
     chat_id: str = ""
@@ -43,26 +43,12 @@ class Fault:
         return BotApiError(self.status, self.description) if self.kind is FaultKind.ERROR else None
 
 
-class FaultList:
+class Faults(Orders[Fault]):
     """Orders in the sequence they came; each is used up by its calls."""
 
     def __init__(self) -> None:
-        self._orders: deque[Fault] = deque()
-
-    def add(self, fault: Fault) -> None:
-        """Take an order."""
-        self._orders.append(fault)
-
-    def clear(self) -> None:
-        """Forget all orders."""
-        self._orders.clear()
+        super().__init__(Fault)
 
     def take(self, *, method: str, bot: str, chat_id: str) -> Fault | None:
         """Return the first order that means this call, and count it."""
-        for fault in self._orders:
-            if fault.matches(method=method, bot=bot, chat_id=chat_id):
-                fault.times -= 1
-                if fault.times <= 0:
-                    self._orders.remove(fault)
-                return fault
-        return None
+        return self.first(lambda fault: fault.matches(method=method, bot=bot, chat_id=chat_id))

@@ -4,12 +4,14 @@ Bots remember message ids (OpenClaw drops a message whose id it has seen), so id
 written about once a second and at the end; after a crash ids jump ahead, so that none of the lost second comes twice.
 """
 
-import asyncio
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from typing_extensions import override
+
+from sandbox.frame.memory import StateFile
+from sandbox.frame.values import Json
 from sandbox.telegram.bots import Bot, StoredFile, Webhook
 from sandbox.telegram.chats import Chat
 from sandbox.telegram.updates import Update
@@ -19,55 +21,26 @@ KEPT_MESSAGES: Final = 200
 AFTER_CRASH: Final = 1000
 
 
-class Memory:
-    """Loads a world once, then saves it whenever something changed."""
+class Memory(StateFile[World]):
+    """Keeps a world. Bots that are not configured any more are left out when it is loaded."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self._world = world
-        self._folder = folder
-        self._saved = -1
-        self._task: asyncio.Task[None] | None = None
+    @override
+    def kept(self, *, clean: bool) -> Json:
+        return {"clean": clean, "bots": {token: _kept(bot) for token, bot in self.world.bots.items()}}
 
-    def load(self) -> None:
-        """Fill the world from the file, if there is one. Bots that are not configured any more are left out."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if not self._state.exists():
-            return
-        state = json.loads(self._state.read_text(encoding="utf-8"))
-        for token, kept in state["bots"].items():
-            if (bot := self._world.bots.get(token)) is not None:
-                _restore(bot, kept, ahead=0 if state["clean"] else AFTER_CRASH, folder=self._folder)
+    @override
+    def restore(self, kept: Json) -> None:
+        ahead = 0 if kept["clean"] else AFTER_CRASH
+        for token, plain in kept["bots"].items():
+            if (bot := self.world.bots.get(token)) is not None:
+                _restore(bot, plain, ahead=ahead, folder=self.folder)
 
-    def start(self) -> None:
-        """Begin to save."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Save the last state."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        self._save(clean=True)
-
-    async def _run(self) -> None:
-        while True:
-            if self._world.changes != self._saved:
-                self._saved = self._world.changes
-                self._save(clean=False)
-            await asyncio.sleep(1.0)
-
-    @property
-    def _state(self) -> Path:
-        return self._folder / "state.json"
-
-    def _save(self, *, clean: bool) -> None:
-        bots = {token: _kept(bot) for token, bot in self._world.bots.items()}
-        beside = self._folder / ".state.json.new"
-        beside.write_text(json.dumps({"clean": clean, "bots": bots}), encoding="utf-8")
-        beside.replace(self._state)
-        for bot in self._world.bots.values():
+    @override
+    def save(self, *, clean: bool) -> None:
+        super().save(clean=clean)
+        for bot in self.world.bots.values():
             for stored in bot.files.values():
-                if not (path := self._folder / f"{stored.id}.bin").exists():
+                if not (path := self.folder / f"{stored.id}.bin").exists():
                     path.write_bytes(stored.content)
 
 

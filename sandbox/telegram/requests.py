@@ -4,16 +4,10 @@ import base64
 import binascii
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from sandbox.telegram.faults import Fault, FaultKind
+from sandbox.frame.strict import Strict
 from sandbox.telegram.params import Upload
-
-
-class Strict(BaseModel):
-    """Refuses fields it does not know, so that a typing error in a test is seen."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Person(Strict):
@@ -84,21 +78,3 @@ class BlockRequest(Strict):
     chat_id: int
     bot: str = ""
     user: Person = Field(default_factory=Person)
-
-
-class FaultRequest(Strict):
-    """POST /_control/faults: see sandbox.telegram.faults."""
-
-    kind: FaultKind
-    times: int = Field(default=1, ge=1)
-    method: str = ""
-    bot: str = ""
-    chat_id: str = ""
-    seconds: float = 1.0
-    retry_after: int = 1
-    status: int = 500
-    description: str = "Internal Server Error"
-
-    def order(self) -> Fault:
-        """Return the order."""
-        return Fault(**self.model_dump())

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.frame.waiting import Changes
 from sandbox.telegram.errors import BotApiError, conflict
-from sandbox.waiting import Changes
 
 # Not sent unless asked for. Source: getUpdates, parameter allowed_updates.
 ON_REQUEST_ONLY = frozenset({"chat_member", "message_reaction", "message_reaction_count"})

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from sandbox.frame.background import cancelled
 from sandbox.telegram.bots import Bot, Webhook
 from sandbox.telegram.errors import BotApiError
 from sandbox.telegram.params import Params
@@ -33,7 +34,7 @@ class WebhookSender:
         self._tasks: list[asyncio.Task[None]] = []
         self._session: aiohttp.ClientSession | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin to push."""
         timeout = aiohttp.ClientTimeout(total=self._world.config.webhook_timeout)
         self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=False, limit=0))
@@ -42,9 +43,7 @@ class WebhookSender:
 
     async def stop(self) -> None:
         """End all pushes; what was not taken stays pending."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(self._tasks)
         if self._session is not None:
             await self._session.close()
 

@@ -1,8 +1,9 @@
 """System images and ISOs, one of each architecture."""
 
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from sandbox.frame.values import Json
+
 _CREATED: Final = "2025-08-18T09:00:00+00:00"
 
 # id for x86, id for arm, name, flavor, version, deprecated

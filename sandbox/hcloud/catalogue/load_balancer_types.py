@@ -1,11 +1,10 @@
 """Load balancer types and their limits. Source: docs.hetzner.com/cloud/load-balancers/overview."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud.catalogue.locations import EVERYWHERE
 from sandbox.hcloud.catalogue.server_types import price_rows
-
-Json = dict[str, Any]
 
 # id, name, connections, services, targets, certificates, EUR a month (net)
 _ROWS: Final = (

@@ -1,8 +1,8 @@
 """Locations and their datacenters. Source: docs.hetzner.com/cloud/general/locations."""
 
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from sandbox.frame.values import Json
 
 # id, name, network zone, country, city, latitude, longitude, datacenter id, datacenter name
 _ROWS: Final = (

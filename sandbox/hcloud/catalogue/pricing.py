@@ -1,12 +1,9 @@
 """The price list that `GET /pricing` answers."""
 
-from typing import Any
-
+from sandbox.frame.values import Json
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
 from sandbox.hcloud.catalogue.locations import EVERYWHERE
 from sandbox.hcloud.catalogue.server_types import SERVER_TYPES, money
-
-Json = dict[str, Any]
 
 
 def pricing() -> Json:

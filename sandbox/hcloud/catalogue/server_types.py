@@ -5,9 +5,9 @@ Source: hetzner.com/cloud and the API's own list; prices are of the right order,
 
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud.catalogue.locations import EUROPE, EVERYWHERE, LOCATIONS
 
-Json = dict[str, Any]
 _TAX: Final = 1.19
 _HOURS: Final = 625  # a month is billed at most; hourly prices are a little above a month's share
 _OVERSEAS: Final = ("ash", "hil", "sin")

@@ -5,6 +5,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.effects import change
@@ -13,7 +14,6 @@ from sandbox.hcloud.moments import iso
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row
 
-Json = dict[str, Any]
 _LONGEST_PEM: Final = 65_536
 _LIFETIME: Final = 90 * 24 * 3600.0
 
@@ -88,8 +88,7 @@ def _issuing(call: Call, command: str, row: Json) -> Json:
 
 
 def _retry(call: Call) -> Answer:
-    row = call.target("certificates")
-    call.check_free("certificates", row)
+    row = call.free("certificates")
     if row["type"] != "managed" or row["status"]["issuance"] != "failed":
         raise ApiError("unsupported_error", "only a managed certificate whose issuance failed can be tried again")
     row["status"] = {"issuance": "pending", "renewal": "unavailable", "error": None}
@@ -97,12 +96,10 @@ def _retry(call: Call) -> Answer:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("certificates")
-    call.check_free("certificates", row)
+    row = call.free("certificates")
     if _users(call.project, row["id"]):
         raise ApiError("resource_in_use", f"certificate with ID '{row['id']}' is still in use")
-    call.project.remove("certificates", row["id"])
-    return Answer(body=None, status=204)
+    return call.remove("certificates", row)
 
 
 KIND: Final = Kind(name="certificates", key="certificate", show=show, filters=("name", "type"))

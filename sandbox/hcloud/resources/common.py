@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import actions, fields
 from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.errors import invalid, not_found, taken
@@ -12,7 +13,6 @@ from sandbox.hcloud.moments import iso
 from sandbox.hcloud.paging import page_of, sorted_rows
 from sandbox.hcloud.project import singular
 
-Json = dict[str, Any]
 Show = Callable[[Call, Json], Json]
 ACTION_SORTS = ("id", "command", "status", "started", "finished")
 
@@ -152,8 +152,7 @@ def protection_route(kind: str, *, rights: Sequence[str] = ("delete",)) -> Route
     """Return `change_protection` of a kind."""
 
     def change_protection(call: Call) -> Answer:
-        row = call.target(kind)
-        call.check_free(kind, row)
+        row = call.free(kind)
         wished = {right: fields.boolean(call.body, right, default=row["protection"][right]) for right in rights}
         if len(set(wished.values())) > 1:
             raise invalid(rights[-1], f"{' and '.join(rights)} must have the same value")

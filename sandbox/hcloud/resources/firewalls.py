@@ -4,6 +4,7 @@ import ipaddress
 import re
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.effects import change
@@ -13,7 +14,6 @@ from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, kind_routes, new_row
 from sandbox.hcloud.resources.primary_ips import assigned_to
 
-Json = dict[str, Any]
 MOST_RULES: Final = 50
 MOST_PER_SERVER: Final = 5
 MOST_ADDRESSES: Final = 100  # per rule
@@ -161,22 +161,14 @@ def _applying(call: Call, command: str, row: Json, resource: Json, *, effects: l
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("firewalls")
-    call.check_free("firewalls", row)
+    row = call.free("firewalls")
     if row["applied_to"]:
         raise ApiError("resource_in_use", f"firewall with ID '{row['id']}' is still in use")
-    call.project.remove("firewalls", row["id"])
-    return Answer(body=None, status=204)
-
-
-def _free(call: Call) -> Json:
-    row = call.target("firewalls")
-    call.check_free("firewalls", row)
-    return row
+    return call.remove("firewalls", row)
 
 
 def _set_rules(call: Call) -> Answer:
-    row, rules = _free(call), checked_rules(fields.objects(call.body, "rules"))
+    row, rules = call.free("firewalls"), checked_rules(fields.objects(call.body, "rules"))
     done = [change("firewalls", row["id"], rules=rules)]
     actions = [call.start("set_firewall_rules", [("firewalls", row["id"])], effects=done)]
     actions += [_applying(call, "apply_firewall", row, one) for one in row["applied_to"] if one["type"] == "server"]
@@ -184,7 +176,7 @@ def _set_rules(call: Call) -> Answer:
 
 
 def _apply(call: Call) -> Answer:
-    row, wishes = _free(call), _resources(call, "apply_to")
+    row, wishes = call.free("firewalls"), _resources(call, "apply_to")
     _check_servers(call, row, wishes)
     done = [change("firewalls", row["id"], applied_to=[*row["applied_to"], *wishes])]
     return Answer(
@@ -193,7 +185,7 @@ def _apply(call: Call) -> Answer:
 
 
 def _remove(call: Call) -> Answer:
-    row, wishes = _free(call), _resources(call, "remove_from")
+    row, wishes = call.free("firewalls"), _resources(call, "remove_from")
     for one in wishes:
         if one["type"] == "server" and one not in row["applied_to"]:
             _refuse_managed(row, call.project.get("servers", one["server"]["id"]))

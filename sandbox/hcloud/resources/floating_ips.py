@@ -1,7 +1,8 @@
 """Floating IPs: public addresses that move between servers."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import LOCATIONS
@@ -9,8 +10,6 @@ from sandbox.hcloud.effects import change
 from sandbox.hcloud.errors import ApiError, invalid
 from sandbox.hcloud.resources import primary_ips
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route, relabel
-
-Json = dict[str, Any]
 
 
 def show(_: Call, row: Json) -> Json:
@@ -46,19 +45,13 @@ def _assigning(call: Call, row: Json, server: Json) -> Json:
     )
 
 
-def _free(call: Call) -> Json:
-    row = call.target("floating_ips")
-    call.check_free("floating_ips", row)
-    return row
-
-
 def _assign(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("floating_ips")
     return action_answer(_assigning(call, row, call.project.get("servers", call.body.get("server"))))
 
 
 def _unassign(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("floating_ips")
     if row["server"] is None:
         raise ApiError("floating_ip_not_assigned", f"floating IP with ID '{row['id']}' is not assigned")
     done = [change("floating_ips", row["id"], server=None)]
@@ -74,14 +67,12 @@ def _update(call: Call) -> Answer:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("floating_ips")
-    call.check_deletable("floating_ips", row)
-    call.project.remove("floating_ips", row["id"])
-    return Answer(body=None, status=204)
+    row = call.deletable("floating_ips")
+    return call.remove("floating_ips", row)
 
 
 def _change_dns_ptr(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("floating_ips")
     primary_ips.set_name(row, fields.text(call.body, "ip"), call.body.get("dns_ptr"))
     return action_answer(call.start("change_dns_ptr", [("floating_ips", row["id"])]))
 

@@ -1,8 +1,9 @@
 """Images: those of the system, which everybody sees, and snapshots and backups of the project's servers."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.images import SYSTEM_IMAGES
@@ -12,7 +13,6 @@ from sandbox.hcloud.moments import iso
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, action_routes, listed, protection_route
 
-Json = dict[str, Any]
 MOST_BACKUPS: Final = 7  # docs.hetzner.com/cloud/servers/backups-snapshots/overview
 _GIGABYTE_SHARE: Final = 0.3  # how full a disk is taken to be
 
@@ -117,8 +117,7 @@ def _update(call: Call) -> Answer:
 def _delete(call: Call) -> Answer:
     row = _own(call)
     call.check_deletable("images", row)
-    call.project.remove("images", row["id"])
-    return Answer(body=None, status=204)
+    return call.remove("images", row)
 
 
 KIND: Final = Kind(name="images", key="image", show=show)

@@ -1,7 +1,8 @@
 """Services and targets of load balancers: read, checked, shown. Source: docs.hetzner.cloud, load balancers."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Call
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
@@ -10,7 +11,6 @@ from sandbox.hcloud.labels import parsed_selector
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.primary_ips import assigned_to
 
-Json = dict[str, Any]
 _PROTOCOLS: Final = ("tcp", "http", "https")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HTTP: Final = {

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
@@ -12,7 +13,6 @@ from sandbox.hcloud.resources import load_balancer_parts as parts
 from sandbox.hcloud.resources import networks, primary_ips
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route
 
-Json = dict[str, Any]
 _ALGORITHMS: Final = ("round_robin", "least_connections")
 _FIRST_IN_ZONE: Final = {"eu-central": "fsn1", "us-east": "ash", "us-west": "hil", "ap-southeast": "sin"}
 
@@ -104,16 +104,9 @@ def _algorithm(body: Json) -> Json:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("load_balancers")
-    call.check_deletable("load_balancers", row)
+    row = call.deletable("load_balancers")
     gone = [delete("load_balancers", row["id"])]
     return Answer(body={"action": call.start("delete_load_balancer", [("load_balancers", row["id"])], effects=gone)})
-
-
-def _free(call: Call) -> Json:
-    row = call.target("load_balancers")
-    call.check_free("load_balancers", row)
-    return row
 
 
 def _changed(call: Call, command: str, row: Json, **values: Any) -> Answer:
@@ -122,7 +115,7 @@ def _changed(call: Call, command: str, row: Json, **values: Any) -> Answer:
 
 
 def _add_service(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("load_balancers")
     services = [*row["services"], parts.service(call, call.body)]
     parts.check_services(row["load_balancer_type"], services)
     return _changed(call, "add_service", row, services=services)
@@ -137,27 +130,27 @@ def _service_at(call: Call, row: Json) -> Json:
 
 
 def _update_service(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("load_balancers")
     before = _service_at(call, row)
     after = parts.service(call, call.body, before=before)
     return _changed(call, "update_service", row, services=[after if one == before else one for one in row["services"]])
 
 
 def _delete_service(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("load_balancers")
     gone = _service_at(call, row)
     return _changed(call, "delete_service", row, services=[one for one in row["services"] if one != gone])
 
 
 def _add_target(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("load_balancers")
     targets = [*row["targets"], parts.target(call, call.body, row)]
     parts.check_targets(row["load_balancer_type"], targets)
     return _changed(call, "add_target", row, targets=targets)
 
 
 def _remove_target(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("load_balancers")
     gone = parts.named_target(call.body)
     left = [one for one in row["targets"] if parts.identity(one) != gone]
     if len(left) == len(row["targets"]):
@@ -166,12 +159,12 @@ def _remove_target(call: Call) -> Answer:
 
 
 def _change_algorithm(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("load_balancers")
     return _changed(call, "change_algorithm", row, algorithm={"type": fields.choice(call.body, "type", _ALGORITHMS)})
 
 
 def _change_type(call: Call) -> Answer:
-    row, wished = _free(call), _type(call.body.get("load_balancer_type"))
+    row, wished = call.free("load_balancers"), _type(call.body.get("load_balancer_type"))
     limits = LOAD_BALANCER_TYPES[wished]
     if len(row["targets"]) > limits["max_targets"] or len(row["services"]) > limits["max_services"]:
         raise ApiError("invalid_load_balancer_type", f"{wished} has too few targets or services")
@@ -179,7 +172,7 @@ def _change_type(call: Call) -> Answer:
 
 
 def _attach(call: Call) -> Answer:
-    row, network = _free(call), call.project.get("networks", call.body.get("network"))
+    row, network = call.free("load_balancers"), call.project.get("networks", call.body.get("network"))
     if row["private_net"]:
         raise ApiError("load_balancer_already_attached", "the load balancer is already attached to a network")
     ip, ip_range = (fields.text(call.body, name, required=False) for name in ("ip", "ip_range"))
@@ -191,19 +184,19 @@ def _attach(call: Call) -> Answer:
 
 
 def _detach(call: Call) -> Answer:
-    row, network = _free(call), call.project.get("networks", call.body.get("network"))
+    row, network = call.free("load_balancers"), call.project.get("networks", call.body.get("network"))
     if network["id"] not in [one["network"] for one in row["private_net"]]:
         raise ApiError("load_balancer_not_attached_to_network", "the load balancer is not attached to the network")
     return _changed(call, "detach_from_network", row, private_net=[])
 
 
 def _enable_public(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("load_balancers")
     return _changed(call, "enable_public_interface", row, public={**row["public"], "enabled": True})
 
 
 def _disable_public(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("load_balancers")
     if any(not one.get("use_private_ip", True) for one in row["targets"]):
         raise ApiError("targets_without_use_private_ip", "the load balancer has targets that use the public IP")
     if not row["private_net"]:
@@ -212,7 +205,7 @@ def _disable_public(call: Call) -> Answer:
 
 
 def _change_dns_ptr(call: Call) -> Answer:
-    row, address = _free(call), fields.text(call.body, "ip")
+    row, address = call.free("load_balancers"), fields.text(call.body, "ip")
     shown = _public_net(call, row)
     version = next((one for one in primary_ips.VERSIONS if shown[one]["ip"] == address), None)
     if version is None:

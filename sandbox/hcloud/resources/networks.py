@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import addresses, fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import ZONES
@@ -12,7 +13,6 @@ from sandbox.hcloud.errors import ApiError, invalid
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, listed, new_row, protection_route, relabel
 
-Json = dict[str, Any]
 MOST_SUBNETS: Final = 50
 MOST_ROUTES: Final = 100
 MOST_MEMBERS: Final = 100  # servers and load balancers per network
@@ -124,18 +124,10 @@ def _route(wish: Json, network: Json) -> Json:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("networks")
-    call.check_deletable("networks", row)
+    row = call.deletable("networks")
     if members(call.project, row["id"]):
         raise ApiError("service_error", "cannot remove network because servers are attached to it")
-    call.project.remove("networks", row["id"])
-    return Answer(body=None, status=204)
-
-
-def _free(call: Call) -> Json:
-    row = call.target("networks")
-    call.check_free("networks", row)
-    return row
+    return call.remove("networks", row)
 
 
 def _changed(call: Call, command: str, row: Json, **values: Any) -> Answer:
@@ -145,12 +137,12 @@ def _changed(call: Call, command: str, row: Json, **values: Any) -> Answer:
 
 
 def _add_subnet(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("networks")
     return _changed(call, "add_subnet", row, subnets=[*row["subnets"], _subnet(call.body, row)])
 
 
 def _delete_subnet(call: Call) -> Answer:
-    row, ip_range = _free(call), fields.text(call.body, "ip_range")
+    row, ip_range = call.free("networks"), fields.text(call.body, "ip_range")
     left = [one for one in row["subnets"] if one["ip_range"] != ip_range]
     if len(left) == len(row["subnets"]):
         raise ApiError("not_found", f"subnet {ip_range} not found")
@@ -162,12 +154,12 @@ def _delete_subnet(call: Call) -> Answer:
 
 
 def _add_route(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("networks")
     return _changed(call, "add_route", row, routes=[*row["routes"], _route(call.body, row)])
 
 
 def _delete_route(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("networks")
     wish = {"destination": call.body.get("destination"), "gateway": call.body.get("gateway")}
     if wish not in row["routes"]:
         raise ApiError("not_found", f"route to {wish['destination']} not found")
@@ -175,7 +167,7 @@ def _delete_route(call: Call) -> Answer:
 
 
 def _change_ip_range(call: Call) -> Answer:
-    row, wished = _free(call), addresses.private_range(call.body.get("ip_range"))
+    row, wished = call.free("networks"), addresses.private_range(call.body.get("ip_range"))
     if not ipaddress.IPv4Network(row["ip_range"]).subnet_of(wished):
         raise invalid("ip_range", "a network can only be extended")
     return _changed(call, "change_ip_range", row, ip_range=str(wished))

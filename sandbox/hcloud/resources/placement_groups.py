@@ -1,14 +1,14 @@
 """Placement groups: `spread` keeps at most ten servers on different hosts."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.errors import ApiError
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, kind_routes, new_row
 
-Json = dict[str, Any]
 MOST_SERVERS: Final = 10  # docs.hetzner.com/cloud/placement-groups/overview
 
 
@@ -39,8 +39,7 @@ def _delete(call: Call) -> Answer:
     row = call.target("placement_groups")
     if members(call.project, row["id"]):
         raise ApiError("resource_in_use", f"placement group with ID '{row['id']}' is still in use")
-    call.project.remove("placement_groups", row["id"])
-    return Answer(body=None, status=204)
+    return call.remove("placement_groups", row)
 
 
 KIND: Final = Kind(name="placement_groups", key="placement_group", show=show, filters=("name", "type"))

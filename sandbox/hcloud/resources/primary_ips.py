@@ -1,7 +1,8 @@
 """Primary IPs: public addresses of servers and load balancers, made by hand or together with a server."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import addresses, fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import DATACENTERS, LOCATIONS, datacenter_of, find
@@ -10,7 +11,6 @@ from sandbox.hcloud.errors import ApiError, invalid, not_found
 from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route, relabel
 
-Json = dict[str, Any]
 VERSIONS: Final = ("ipv4", "ipv6")
 _ASSIGNEES: Final = {"server": "servers", "load_balancer": "load_balancers"}
 
@@ -119,17 +119,14 @@ def _update(call: Call) -> Answer:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("primary_ips")
-    call.check_deletable("primary_ips", row)
+    row = call.deletable("primary_ips")
     if row["assignee_id"] is not None:
         raise ApiError("must_be_unassigned", f"primary IP with ID '{row['id']}' must be unassigned first")
-    call.project.remove("primary_ips", row["id"])
-    return Answer(body=None, status=204)
+    return call.remove("primary_ips", row)
 
 
 def _assign(call: Call) -> Answer:
-    row = call.target("primary_ips")
-    call.check_free("primary_ips", row)
+    row = call.free("primary_ips")
     kind = fields.choice(call.body, "assignee_type", tuple(_ASSIGNEES), default="server")
     owner = call.project.get(_ASSIGNEES[kind], call.body.get("assignee_id"))
     if row["assignee_id"] is not None:
@@ -142,8 +139,7 @@ def _assign(call: Call) -> Answer:
 
 
 def _unassign(call: Call) -> Answer:
-    row = call.target("primary_ips")
-    call.check_free("primary_ips", row)
+    row = call.free("primary_ips")
     if row["assignee_id"] is None:
         raise ApiError("primary_ip_not_assigned", f"primary IP with ID '{row['id']}' is not assigned")
     kind = _ASSIGNEES[row["assignee_type"]]

@@ -4,12 +4,12 @@ import ipaddress
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.errors import invalid
 
-Json = dict[str, Any]
 TYPES: Final = (
     *(
         "A",

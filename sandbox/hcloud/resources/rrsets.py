@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.effects import change, delete
@@ -11,7 +12,6 @@ from sandbox.hcloud.project import Project
 from sandbox.hcloud.resources import records
 from sandbox.hcloud.resources.common import action_answer, listed
 
-Json = dict[str, Any]
 _BASE: Final = "/zones/{id}/rrsets"
 _ONE: Final = f"{_BASE}/{{name}}/{{type}}"
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.catalogue.images import ISOS
@@ -19,15 +20,6 @@ from sandbox.hcloud.resources.server_creation import (
     made_password,
 )
 
-Json = dict[str, Any]
-
-
-def free_server(call: Call) -> Json:
-    """Return the server that the address names. Raises locked while another action runs."""
-    row = call.target("servers")
-    call.check_free("servers", row)
-    return row
-
 
 def started(
     call: Call, command: str, row: Json, *, effects: Sequence[Json] = (), undo: Sequence[Json] = (), **done: Any
@@ -39,7 +31,7 @@ def started(
 
 def _power(command: str, *, meanwhile: str, then: str) -> Handler:
     def act(call: Call) -> Answer:
-        row = free_server(call)
+        row = call.free("servers")
         undo = [change("servers", row["id"], status=row["status"])]
         row["status"] = meanwhile
         return action_answer(started(call, command, row, undo=undo, status=then))
@@ -54,7 +46,7 @@ def must_be_off(row: Json) -> None:
 
 
 def _change_type(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     wished, old = found_type(call.body.get("server_type")), SERVER_TYPES[row["server_type"]]
     grows = fields.boolean(call.body, "upgrade_disk", default=True)
     must_be_off(row)
@@ -88,7 +80,7 @@ def _rebuild(call: Call) -> Answer:
 
 
 def _create_image(call: Call) -> Answer:
-    row, image_type = free_server(call), fields.choice(call.body, "type", ("snapshot", "backup"), default="snapshot")
+    row, image_type = call.free("servers"), fields.choice(call.body, "type", ("snapshot", "backup"), default="snapshot")
     if image_type == "backup" and row["backup_window"] is None:
         raise ApiError("invalid_input", "backups are not enabled for this server")
     description = fields.text(call.body, "description", required=False)
@@ -101,18 +93,18 @@ def _create_image(call: Call) -> Answer:
 
 
 def _enable_backup(call: Call) -> Answer:
-    return action_answer(started(call, "enable_backup", free_server(call), backup_window="22-02"))
+    return action_answer(started(call, "enable_backup", call.free("servers"), backup_window="22-02"))
 
 
 def _disable_backup(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     own = [one["id"] for one in call.project.rows("images") if one["bound_to"] == row["id"]]
     gone = [{"do": "delete", "kind": "images", "id": number} for number in own]
     return action_answer(started(call, "disable_backup", row, effects=gone, backup_window=None))
 
 
 def _enable_rescue(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     if call.body.get("type") is not None:
         fields.choice(call.body, "type", ("linux64",))
     for number in fields.items(call.body, "ssh_keys"):
@@ -122,22 +114,22 @@ def _enable_rescue(call: Call) -> Answer:
 
 
 def _disable_rescue(call: Call) -> Answer:
-    return action_answer(started(call, "disable_rescue", free_server(call), rescue_enabled=False))
+    return action_answer(started(call, "disable_rescue", call.free("servers"), rescue_enabled=False))
 
 
 def _attach_iso(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     if (iso := find(ISOS, call.body.get("iso"))) is None:
         raise not_found("ISO", call.body.get("iso"))
     return action_answer(started(call, "attach_iso", row, iso=iso))
 
 
 def _detach_iso(call: Call) -> Answer:
-    return action_answer(started(call, "detach_iso", free_server(call), iso=None))
+    return action_answer(started(call, "detach_iso", call.free("servers"), iso=None))
 
 
 def _reset_password(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     if row["status"] != "running":
         raise ApiError("server_not_running", "server must be running", status=422)
     password = made_password(call.project.ids.next("password"))
@@ -145,14 +137,14 @@ def _reset_password(call: Call) -> Answer:
 
 
 def _request_console(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     password = made_password(call.project.ids.next("password"))
     address = f"wss://console.hetzner.invalid/?server_id={row['id']}"
     return action_answer(started(call, "request_console", row), wss_url=address, password=password)
 
 
 def _change_dns_ptr(call: Call) -> Answer:
-    row, address = free_server(call), fields.text(call.body, "ip")
+    row, address = call.free("servers"), fields.text(call.body, "ip")
     for own in primary_ips.assigned_to(call.project, "server", row["id"]).values():
         if (own["type"] == "ipv4") == ("." in address):
             primary_ips.set_name(own, address, call.body.get("dns_ptr"))

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import find, zone_of
@@ -14,7 +15,6 @@ from sandbox.hcloud.resources import firewalls, images, networks, placement_grou
 from sandbox.hcloud.resources.common import new_row
 from sandbox.hcloud.resources.server_types import is_available
 
-Json = dict[str, Any]
 MOST_USER_DATA: Final = 32 * 1024  # bytes
 MOST_NETWORKS: Final = 3  # per server
 _DEFAULT_LOCATION: Final = "fsn1"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.catalogue.locations import zone_of
@@ -10,14 +11,12 @@ from sandbox.hcloud.effects import change
 from sandbox.hcloud.errors import ApiError
 from sandbox.hcloud.resources import networks, placement_groups
 from sandbox.hcloud.resources.common import action_answer
-from sandbox.hcloud.resources.server_actions import free_server, must_be_off, started
+from sandbox.hcloud.resources.server_actions import must_be_off, started
 from sandbox.hcloud.resources.server_creation import MOST_NETWORKS
-
-Json = dict[str, Any]
 
 
 def _attach_to_network(call: Call) -> Answer:
-    row, network = free_server(call), call.project.get("networks", call.body.get("network"))
+    row, network = call.free("servers"), call.project.get("networks", call.body.get("network"))
     attached = [one["network"] for one in row["private_net"]]
     if network["id"] in attached:
         raise ApiError("server_already_attached", "server is already attached to the network")
@@ -53,7 +52,7 @@ def _attached(call: Call, row: Json) -> tuple[Json, Json]:
 
 
 def _detach_from_network(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     network, gone = _attached(call, row)
     left = [one for one in row["private_net"] if one != gone]
     done = [change("servers", row["id"], private_net=left)]
@@ -61,7 +60,7 @@ def _detach_from_network(call: Call) -> Answer:
 
 
 def _change_alias_ips(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     network, old = _attached(call, row)
     others = [one for one in row["private_net"] if one != old]
     undo = [change("servers", row["id"], private_net=row["private_net"])]
@@ -77,7 +76,7 @@ def _change_alias_ips(call: Call) -> Answer:
 
 
 def _add_to_group(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     group = call.project.get("placement_groups", call.body.get("placement_group"))
     must_be_off(row)
     if row["placement_group"] is not None:
@@ -89,7 +88,7 @@ def _add_to_group(call: Call) -> Answer:
 
 
 def _remove_from_group(call: Call) -> Answer:
-    row = free_server(call)
+    row = call.free("servers")
     if row["placement_group"] is None:
         raise ApiError("not_in_placement_group", "server is in no placement group")
     return action_answer(started(call, "remove_from_placement_group", row, placement_group=None))

@@ -1,8 +1,9 @@
 """Server types with what is sold out just now, and the other lists that belong to everybody."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.catalogue.images import ISOS
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
@@ -12,7 +13,6 @@ from sandbox.hcloud.catalogue.server_types import SERVER_TYPES
 from sandbox.hcloud.errors import not_found
 from sandbox.hcloud.resources.common import listed
 
-Json = dict[str, Any]
 Show = Callable[[Call, Json], Json]
 
 

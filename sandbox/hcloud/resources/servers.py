@@ -1,8 +1,9 @@
 """Servers: how they look, list, rename, delete. Creation is in `server_creation.py`, actions in `server_actions.py`."""
 
 import ipaddress
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import LOCATIONS, datacenter_of
@@ -12,7 +13,6 @@ from sandbox.hcloud.resources import firewalls, images, placement_groups, primar
 from sandbox.hcloud.resources.common import Kind, kind_routes
 from sandbox.hcloud.resources.server_types import show_type
 
-Json = dict[str, Any]
 _HIDDEN: Final = {"user_data", "ssh_keys", "root_password", "automount", "boots"}
 
 
@@ -59,8 +59,7 @@ def public_address(call: Call, row: Json, version: str = "ipv4") -> str:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("servers")
-    call.check_deletable("servers", row)
+    row = call.deletable("servers")
     before, row["status"] = row["status"], "deleting"
     undo = [change("servers", row["id"], status=before)]
     action = call.start("delete_server", [("servers", row["id"])], effects=[delete("servers", row["id"])], undo=undo)

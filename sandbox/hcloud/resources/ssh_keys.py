@@ -3,14 +3,13 @@
 import base64
 import binascii
 import hashlib
-from typing import Any, Final
+from typing import Final
 
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.errors import ApiError, invalid
 from sandbox.hcloud.resources.common import Kind, kind_routes, new_row
 
-Json = dict[str, Any]
 _LONGEST_KEY: Final = 16_384
 
 
@@ -39,8 +38,7 @@ def _create(call: Call) -> Answer:
 
 
 def _delete(call: Call) -> Answer:
-    call.project.remove("ssh_keys", call.target("ssh_keys")["id"])
-    return Answer(body=None, status=204)
+    return call.remove("ssh_keys", call.target("ssh_keys"))
 
 
 KIND: Final = Kind(name="ssh_keys", key="ssh_key", show=lambda _, row: row, filters=("name", "fingerprint"))

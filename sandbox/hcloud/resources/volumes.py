@@ -1,7 +1,8 @@
 """Volumes: at most 16 on a server, in the server's location, only ever growing."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import LOCATIONS
@@ -10,7 +11,6 @@ from sandbox.hcloud.errors import ApiError, invalid, over_quota
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route
 from sandbox.hcloud.resources.primary_ips import wished_location
 
-Json = dict[str, Any]
 MOST_PER_SERVER: Final = 16
 SMALLEST: Final = 10  # GB
 LARGEST: Final = 10_240
@@ -83,12 +83,10 @@ def _check_quota(call: Call, more: int) -> None:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("volumes")
-    call.check_deletable("volumes", row)
+    row = call.deletable("volumes")
     if row["server"] is not None:
         raise ApiError("resource_in_use", f"volume with ID '{row['id']}' is still attached to a server")
-    call.project.remove("volumes", row["id"])
-    return Answer(body=None, status=204)
+    return call.remove("volumes", row)
 
 
 def _attach(call: Call) -> Answer:
@@ -105,8 +103,7 @@ def _attach(call: Call) -> Answer:
 
 
 def _detach(call: Call) -> Answer:
-    row = call.target("volumes")
-    call.check_free("volumes", row)
+    row = call.free("volumes")
     if row["server"] is None:
         raise ApiError("volume_not_attached", f"volume with ID '{row['id']}' is not attached", status=422)
     server = call.project.get("servers", row["server"])
@@ -116,8 +113,7 @@ def _detach(call: Call) -> Answer:
 
 
 def _resize(call: Call) -> Answer:
-    row = call.target("volumes")
-    call.check_free("volumes", row)
+    row = call.free("volumes")
     size = fields.integer(call.body, "size", least=SMALLEST, most=LARGEST)
     if size <= row["size"]:
         raise invalid("size", f"must be larger than the present {row['size']} GB: a volume cannot shrink")

@@ -1,7 +1,8 @@
 """DNS zones: addressed by id or name. Their record sets are in `rrsets.py`."""
 
-from typing import Any, Final
+from typing import Final
 
+from sandbox.frame.values import Json
 from sandbox.hcloud import fields
 from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.effects import change, delete
@@ -11,7 +12,6 @@ from sandbox.hcloud.resources import records
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route
 from sandbox.hcloud.resources.rrsets import new_rrset, of_zone
 
-Json = dict[str, Any]
 NAMESERVERS: Final = ("helium.ns.hetzner.de.", "hydrogen.ns.hetzner.com.", "oxygen.ns.hetzner.com.")
 _DEFAULT_TTL: Final = 3600
 
@@ -80,20 +80,13 @@ def _update(call: Call) -> Answer:
 
 
 def _delete(call: Call) -> Answer:
-    row = call.target("zones")
-    call.check_deletable("zones", row)
+    row = call.deletable("zones")
     action = call.start("delete_zone", [("zones", row["id"])], effects=[delete("zones", row["id"])])
     return action_answer(action)
 
 
-def _free(call: Call) -> Json:
-    row = call.target("zones")
-    call.check_free("zones", row)
-    return row
-
-
 def _change_ttl(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("zones")
     if (seconds := records.ttl(call.body)) is None:
         raise invalid("ttl", "is required")
     return action_answer(
@@ -102,7 +95,7 @@ def _change_ttl(call: Call) -> Answer:
 
 
 def _change_primaries(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("zones")
     given = _primaries(call.body, row["mode"])
     done = [change("zones", row["id"], primary_nameservers=given)]
     return action_answer(call.start("change_primary_nameservers", [("zones", row["id"])], effects=done))
@@ -114,7 +107,7 @@ def _export(call: Call) -> Answer:
 
 
 def _import(call: Call) -> Answer:
-    row = _free(call)
+    row = call.free("zones")
     wishes = records.read(fields.text(call.body, "zonefile", longest=1_048_576))
     kept = of_zone(call.project, row["id"])
     for one in kept:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sandbox.breaking import EXTENSION
+from sandbox.frame.breaking import EXTENSION
 from sandbox.stripe.api.core import Api, WireAnswer, WireRequest
-from sandbox.stripe.faults import Fault, Faults, Order
+from sandbox.stripe.faults import Fault, FaultKind, Faults
 from sandbox.stripe.http import base_of, path_below
 from sandbox.stripe.values import Json
 
@@ -35,25 +35,25 @@ class ApiEndpoint:
             headers=dict(request.headers),
             base=base_of(request, self.api.account),
         )
-        order = self.faults.take(f"{wire.method} {wire.path}")
-        if order is None:
+        fault = self.faults.take(f"{wire.method} {wire.path}")
+        if fault is None:
             await _reply(self.api.answer(wire))(scope, receive, send)
             return
-        await self._fail(order, wire, scope, receive, send)
+        await self._fail(fault, wire, scope, receive, send)
 
-    async def _fail(self, order: Order, wire: WireRequest, scope: Scope, receive: Receive, send: Send) -> None:
-        note = f"fault {order.kind.value}{' after effect' if order.after_effect else ''}"
+    async def _fail(self, fault: Fault, wire: WireRequest, scope: Scope, receive: Receive, send: Send) -> None:
+        note = f"fault {fault.kind.value}{' after effect' if fault.after_effect else ''}"
         proper: WireAnswer | None = None
-        if order.after_effect or order.kind is Fault.SLOW:
+        if fault.after_effect or fault.kind is FaultKind.SLOW:
             proper = self.api.answer(wire, note)
         else:
             self._log(wire, note)
-        if order.kind in (Fault.SLOW, Fault.TIMEOUT):
-            await asyncio.sleep(order.seconds)
-        if order.kind in (Fault.RESET, Fault.TIMEOUT):
+        if fault.kind in (FaultKind.SLOW, FaultKind.TIMEOUT):
+            await asyncio.sleep(fault.seconds)
+        if fault.kind in (FaultKind.RESET, FaultKind.TIMEOUT):
             await _hang_up(scope, send)
             return
-        response = _reply(proper) if order.kind is Fault.SLOW and proper else _spoiled(order)
+        response = _reply(proper) if fault.kind is FaultKind.SLOW and proper else _spoiled(fault)
         await response(scope, receive, send)
 
     def _log(self, wire: WireRequest, note: str) -> None:
@@ -69,18 +69,18 @@ def _reply(answer: WireAnswer) -> Response:
     return Response(content, status_code=answer.status, headers=answer.headers, media_type="application/json")
 
 
-def _spoiled(order: Order) -> Response:
-    if order.kind is Fault.GARBAGE:
+def _spoiled(fault: Fault) -> Response:
+    if fault.kind is FaultKind.GARBAGE:
         return Response("<html><body>Bad gateway</body></html>", media_type="text/html")
-    if order.kind is Fault.RATE_LIMIT:
+    if fault.kind is FaultKind.RATE_LIMIT:
         message, kind, code = "Request rate limit exceeded.", "invalid_request_error", "rate_limit"
-        headers = {"Retry-After": str(math.ceil(order.retry_after)), "Stripe-Rate-Limited-Reason": "global-rate"}
+        headers = {"Retry-After": str(math.ceil(fault.retry_after)), "Stripe-Rate-Limited-Reason": "global-rate"}
     else:
         message, kind, code = "An unknown error occurred.", "api_error", None
         headers = {}
     error: Json = {"message": message, "type": kind} | ({"code": code} if code else {})
     content = json.dumps({"error": error})
-    return Response(content, status_code=int(order.kind.value), headers=headers, media_type="application/json")
+    return Response(content, status_code=int(fault.kind.value), headers=headers, media_type="application/json")
 
 
 async def _hang_up(scope: Scope, send: Send) -> None:

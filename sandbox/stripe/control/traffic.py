@@ -28,7 +28,7 @@ class TrafficActions:
             "now": self.account.now,
             "clock_offset": self.account.clock.offset,
             "hostile": self.dispatcher.hostile.as_json(),
-            "faults": [order.as_json() for order in self.faults.orders],
+            "faults": self.faults.listed(),
             "deliveries": self.dispatcher.deliveries.counts(),
             "webhook_endpoints": [
                 {"id": entry["id"], "url": entry["url"], "status": entry["status"]} for entry in endpoints
@@ -98,7 +98,7 @@ class TrafficActions:
     async def fail(self, values: Json) -> Json:
         """{kind, count?, match?, after_effect?, retry_after?, seconds?}: the next requests that match go wrong."""
         self.faults.add(values)
-        return {"faults": [order.as_json() for order in self.faults.orders]}
+        return {"faults": self.faults.listed()}
 
     async def clear_faults(self, _: Json) -> Json:
         """Everything works again."""

@@ -9,6 +9,7 @@ import time
 
 import aiohttp
 
+from sandbox.frame.background import Loop, cancelled
 from sandbox.stripe.account import Account, wants
 from sandbox.stripe.delivery.hostile import Hostile, plan
 from sandbox.stripe.delivery.repository import Deliveries
@@ -28,7 +29,7 @@ class Dispatcher:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.deliveries = Deliveries(account.database, account.config.keep_deliveries)
-        self._work: asyncio.Task[None] | None = None
+        self._loop = Loop(self._run)
         self._ready = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -74,16 +75,12 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begins to send, in the running loop; a second call changes nothing."""
-        if self._work is None or self._work.done():
-            self._work = asyncio.get_running_loop().create_task(self._run())
+        self._loop.start()
 
     async def stop(self) -> None:
         """Ends what is in flight and closes connections."""
-        tasks = [task for task in (self._work, *self._busy.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._work = None
+        await self._loop.stop()
+        await cancelled(list(self._busy.values()))
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -154,16 +154,8 @@ def _same(one: Json, other: Json) -> bool:
 
 def _invoice_now(account: Account, subscription: Json, *, restart: bool, strict: bool) -> None:
     account.save(subscription, "customer.subscription.updated")
-    invoice = invoicing.open_draft(
-        account,
-        customer=account.need(subscription["customer"], "customer", param="customer"),
-        currency=subscription["currency"],
-        reason="subscription_update",
-        period=(account.now, account.now),
-        subscription=subscription,
-        lines=cycle_lines(account, subscription) if restart else [],
-    )
-    subscription["latest_invoice"] = invoice["id"]
+    lines = cycle_lines(account, subscription) if restart else []
+    invoice = invoicing.open_update_draft(account, subscription, lines)
     account.save(subscription, "customer.subscription.updated")
     invoicing.finalize(account, invoice)
     error = collect(account, invoice, present=False)

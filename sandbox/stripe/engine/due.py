@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from sandbox.frame.background import Loop
 from sandbox.stripe.account import Account
 from sandbox.stripe.engine import invoicing
 from sandbox.stripe.engine.checkout import expire
@@ -64,29 +65,17 @@ def _subscription(account: Account, body: Json, due: int) -> str:
     return "renewed"
 
 
-class Ticker:
+class Ticker(Loop):
     """Looks every `tick` seconds of real time whether something is due."""
 
     def __init__(self, account: Account) -> None:
-        self.account = account
-        self._task: asyncio.Task[None] | None = None
+        super().__init__(self._look)
+        self._account = account
 
-    def start(self) -> None:
-        """In the running loop; a second call changes nothing."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """Ends it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    async def _run(self) -> None:
+    async def _look(self) -> None:
         while True:
             try:
-                run_until(self.account, self.account.now)
+                run_until(self._account, self._account.now)
             except Exception:  # one bad object must not stop all others for good
                 logger.exception("Something that fell due in the Stripe stand-in failed")
-            await asyncio.sleep(self.account.config.tick)
+            await asyncio.sleep(self._account.config.tick)

@@ -43,6 +43,21 @@ def open_draft(
     return account.create(invoice, "invoice.created")
 
 
+def open_update_draft(account: Account, subscription: Json, lines: list[Json]) -> Json:
+    """A draft for what was just changed about a subscription, and its latest invoice from now on; saving is the caller's."""
+    invoice = open_draft(
+        account,
+        customer=account.need(subscription["customer"], "customer", param="customer"),
+        currency=subscription["currency"],
+        reason="subscription_update",
+        period=(account.now, account.now),
+        subscription=subscription,
+        lines=lines,
+    )
+    subscription["latest_invoice"] = invoice["id"]
+    return invoice
+
+
 def pending_items(account: Account, customer: str, subscription: Json | None) -> list[Json]:
     """Invoice items of the customer that no invoice has taken; a subscription's own ones wait for its invoice."""
     waiting = [item for item in account.every("invoiceitem", customer=customer) if item["invoice"] is None]
@@ -145,25 +160,27 @@ def mark_failed(account: Account, invoice: Json, *, next_attempt: int | None) ->
 
 def void(account: Account, invoice: Json) -> Json:
     """Open -> void: never to be paid."""
-    if invoice["status"] not in ("open", "uncollectible"):
-        message = f"You can only pass in open or uncollectible invoices. This invoice is {invoice['status']}."
-        raise ApiError(message, code="invoice_not_editable")
-    invoice |= {"status": "void", "auto_advance": False, "next_payment_attempt": None}
-    invoice["status_transitions"]["voided_at"] = account.now
-    account.save(invoice, "invoice.updated")
-    account.emit("invoice.voided", invoice)
-    return invoice
+    return _give_up(
+        account, invoice, "void", moment="voided_at", event="invoice.voided", allowed=("open", "uncollectible")
+    )
 
 
 def mark_uncollectible(account: Account, invoice: Json) -> Json:
     """Open -> uncollectible: written off."""
-    if invoice["status"] != "open":
-        message = f"You can only pass in open invoices. This invoice is {invoice['status']}."
+    moment, event = "marked_uncollectible_at", "invoice.marked_uncollectible"
+    return _give_up(account, invoice, "uncollectible", moment=moment, event=event, allowed=("open",))
+
+
+def _give_up(
+    account: Account, invoice: Json, status: str, *, moment: str, event: str, allowed: tuple[str, ...]
+) -> Json:
+    if invoice["status"] not in allowed:
+        message = f"You can only pass in {' or '.join(allowed)} invoices. This invoice is {invoice['status']}."
         raise ApiError(message, code="invoice_not_editable")
-    invoice |= {"status": "uncollectible", "auto_advance": False, "next_payment_attempt": None}
-    invoice["status_transitions"]["marked_uncollectible_at"] = account.now
+    invoice |= {"status": status, "auto_advance": False, "next_payment_attempt": None}
+    invoice["status_transitions"][moment] = account.now
     account.save(invoice, "invoice.updated")
-    account.emit("invoice.marked_uncollectible", invoice)
+    account.emit(event, invoice)
     return invoice
 
 

@@ -34,16 +34,7 @@ def resume_subscription(account: Account, subscription: Json) -> Json:
     for item in subscription["items"]["data"]:
         item |= {"current_period_start": start, "current_period_end": end}
     account.save(subscription)
-    invoice = invoicing.open_draft(
-        account,
-        customer=account.need(subscription["customer"], "customer", param="customer"),
-        currency=subscription["currency"],
-        reason="subscription_update",
-        period=(account.now, account.now),
-        subscription=subscription,
-        lines=cycle_lines(account, subscription),
-    )
-    subscription["latest_invoice"] = invoice["id"]
+    invoice = invoicing.open_update_draft(account, subscription, cycle_lines(account, subscription))
     account.save(subscription)
     account.emit("customer.subscription.updated", subscription, {"status": "paused"})
     account.emit("customer.subscription.resumed", subscription)

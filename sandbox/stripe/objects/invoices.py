@@ -2,9 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from sandbox.stripe.objects.ordering import ordered
 from sandbox.stripe.values import Json, list_of, new_id
+
+# Fields that begin without a value: nothing fills them here, or something does later.
+_INVOICE_ABSENT: Final = (
+    "account_tax_ids",
+    "application",
+    "custom_fields",
+    "customer_account",
+    "customer_shipping",
+    "default_payment_method",
+    "default_source",
+    "description",
+    "due_date",
+    "effective_at",
+    "ending_balance",
+    "footer",
+    "from_invoice",
+    "hosted_invoice_url",
+    "invoice_pdf",
+    "last_finalization_error",
+    "latest_revision",
+    "next_payment_attempt",
+    "number",
+    "on_behalf_of",
+    "receipt_number",
+    "rendering",
+    "shipping_cost",
+    "shipping_details",
+    "statement_descriptor",
+    "test_clock",
+    "webhooks_delivered_at",
+)
+_INVOICE_AMOUNTS: Final = (
+    "amount_due",
+    "amount_overpaid",
+    "amount_paid",
+    "amount_paid_off_stripe",
+    "amount_remaining",
+    "amount_shipping",
+    "attempt_count",
+    "post_payment_credit_notes_amount",
+    "pre_payment_credit_notes_amount",
+    "starting_balance",
+    "subtotal",
+    "subtotal_excluding_tax",
+    "total",
+    "total_excluding_tax",
+)
+_TAX: Final = ("disabled_reason", "enabled", "liability", "provider", "status")
+_TRANSITIONS: Final = ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
 
 
 def line_object(
@@ -106,100 +156,54 @@ def invoice_object(
 ) -> Json:
     """A draft without lines."""
     identifier = new_id("in")
-    parent: Any = None
-    if subscription is not None:
-        parent = {
-            "quote_details": None,
-            "subscription_details": {"metadata": subscription["metadata"], "subscription": subscription["id"]},
-            "type": "subscription_details",
+    return ordered(
+        {
+            "id": identifier,
+            "object": "invoice",
+            "account_country": "US",
+            "account_name": account_name,
+            "attempted": False,
+            "auto_advance": finalizes_at is not None,
+            "automatic_tax": {**dict.fromkeys(_TAX), "enabled": False},
+            "automatically_finalizes_at": finalizes_at,
+            "billing_reason": reason,
+            "collection_method": "charge_automatically",
+            "created": created,
+            "currency": currency,
+            "customer": customer["id"],
+            "customer_address": customer["address"],
+            "customer_email": customer["email"],
+            "customer_name": customer["name"],
+            "customer_phone": customer["phone"],
+            "customer_tax_exempt": "none",
+            "customer_tax_ids": [],
+            "default_tax_rates": [],
+            "discounts": [],
+            "issuer": {"type": "self"},
+            "lines": list_of([], f"/v1/invoices/{identifier}/lines"),
+            "livemode": False,
+            "metadata": metadata,
+            "parent": None if subscription is None else _parent_subscription(subscription),
+            "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
+            "period_end": period[1],
+            "period_start": period[0],
+            "status": "draft",
+            "status_transitions": dict.fromkeys(_TRANSITIONS),
+            "total_discount_amounts": [],
+            "total_pretax_credit_amounts": [],
+            "total_taxes": [],
+            **dict.fromkeys(_INVOICE_ABSENT),
+            **dict.fromkeys(_INVOICE_AMOUNTS, 0),
         }
+    )
+
+
+def _parent_subscription(subscription: Json) -> Json:
+    """The parent of an invoice that a subscription caused."""
     return {
-        "id": identifier,
-        "object": "invoice",
-        "account_country": "US",
-        "account_name": account_name,
-        "account_tax_ids": None,
-        "amount_due": 0,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_paid_off_stripe": 0,
-        "amount_remaining": 0,
-        "amount_shipping": 0,
-        "application": None,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": finalizes_at is not None,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
-        "automatically_finalizes_at": finalizes_at,
-        "billing_reason": reason,
-        "collection_method": "charge_automatically",
-        "created": created,
-        "currency": currency,
-        "custom_fields": None,
-        "customer": customer["id"],
-        "customer_account": None,
-        "customer_address": customer["address"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_phone": customer["phone"],
-        "customer_shipping": None,
-        "customer_tax_exempt": "none",
-        "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "due_date": None,
-        "effective_at": None,
-        "ending_balance": None,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
-        "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
-        "lines": list_of([], f"/v1/invoices/{identifier}/lines"),
-        "livemode": False,
-        "metadata": metadata,
-        "next_payment_attempt": None,
-        "number": None,
-        "on_behalf_of": None,
-        "parent": parent,
-        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
-        "period_end": period[1],
-        "period_start": period[0],
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "starting_balance": 0,
-        "statement_descriptor": None,
-        "status": "draft",
-        "status_transitions": {
-            "finalized_at": None,
-            "marked_uncollectible_at": None,
-            "paid_at": None,
-            "voided_at": None,
-        },
-        "subtotal": 0,
-        "subtotal_excluding_tax": 0,
-        "test_clock": None,
-        "total": 0,
-        "total_discount_amounts": [],
-        "total_excluding_tax": 0,
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        "webhooks_delivered_at": None,
+        "quote_details": None,
+        "subscription_details": {"metadata": subscription["metadata"], "subscription": subscription["id"]},
+        "type": "subscription_details",
     }
 
 

@@ -2,8 +2,57 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from sandbox.stripe.objects.ordering import ordered
 from sandbox.stripe.objects.people import empty_address
 from sandbox.stripe.values import Json, new_id
+
+# Fields that begin without a value: nothing fills them here, or something does later.
+_INTENT_ABSENT: Final = (
+    "allowed_payment_method_types",
+    "application",
+    "application_fee_amount",
+    "automatic_payment_methods",
+    "canceled_at",
+    "cancellation_reason",
+    "customer_account",
+    "excluded_payment_method_types",
+    "last_payment_error",
+    "latest_charge",
+    "next_action",
+    "on_behalf_of",
+    "payment_method_configuration_details",
+    "processing",
+    "receipt_email",
+    "review",
+    "shipping",
+    "source",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+)
+
+_CHARGE_ABSENT: Final = (
+    "application",
+    "application_fee",
+    "application_fee_amount",
+    "balance_transaction",
+    "failure_balance_transaction",
+    "on_behalf_of",
+    "receipt_email",
+    "receipt_number",
+    "receipt_url",
+    "review",
+    "shipping",
+    "source",
+    "source_transfer",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+)
 
 
 def payment_intent_object(
@@ -19,52 +68,33 @@ def payment_intent_object(
 ) -> Json:
     """An intent that nobody confirmed yet."""
     identifier = new_id("pi")
-    return {
-        "id": identifier,
-        "object": "payment_intent",
-        "allowed_payment_method_types": None,
-        "amount": amount,
-        "amount_capturable": 0,
-        "amount_details": {"tip": {}},
-        "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
-        "capture_method": "automatic",
-        "client_secret": f"{identifier}_secret_{new_id('x')[2:]}",
-        "confirmation_method": "automatic",
-        "created": created,
-        "currency": currency,
-        "customer": customer,
-        "customer_account": None,
-        "description": description,
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
-        "livemode": False,
-        "metadata": metadata,
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": payment_method,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {"installments": None, "network": None, "request_three_d_secure": "automatic"}
-        },
-        "payment_method_types": ["card"],
-        "processing": None,
-        "receipt_email": None,
-        "review": None,
-        "setup_future_usage": None if off_session else "off_session",
-        "shipping": None,
-        "source": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
-        "status": "requires_confirmation",
-        "transfer_data": None,
-        "transfer_group": None,
-    }
+    return ordered(
+        {
+            "id": identifier,
+            "object": "payment_intent",
+            "amount": amount,
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": 0,
+            "capture_method": "automatic",
+            "client_secret": f"{identifier}_secret_{new_id('x')[2:]}",
+            "confirmation_method": "automatic",
+            "created": created,
+            "currency": currency,
+            "customer": customer,
+            "description": description,
+            "livemode": False,
+            "metadata": metadata,
+            "payment_method": payment_method,
+            "payment_method_options": {
+                "card": {"installments": None, "network": None, "request_three_d_secure": "automatic"}
+            },
+            "payment_method_types": ["card"],
+            "setup_future_usage": None if off_session else "off_session",
+            "status": "requires_confirmation",
+            **dict.fromkeys(_INTENT_ABSENT),
+        }
+    )
 
 
 def charge_object(
@@ -72,7 +102,41 @@ def charge_object(
 ) -> Json:
     """A charge on a card; failed when `code` is given."""
     failed = code is not None
-    outcome = {
+    return ordered(
+        {
+            "id": new_id("ch"),
+            "object": "charge",
+            "amount": intent["amount"],
+            "amount_captured": 0 if failed else intent["amount"],
+            "amount_refunded": 0,
+            "billing_details": method["billing_details"],
+            "calculated_statement_descriptor": "CLAWSTACK",
+            "captured": not failed,
+            "created": created,
+            "currency": intent["currency"],
+            "customer": intent["customer"],
+            "description": intent["description"],
+            "disputed": False,
+            "failure_code": code,
+            "failure_message": message,
+            "fraud_details": {},
+            "livemode": False,
+            "metadata": intent["metadata"],
+            "outcome": _outcome(decline, failed=failed),
+            "paid": not failed,
+            "payment_intent": intent["id"],
+            "payment_method": method["id"],
+            "payment_method_details": _card_used(method["card"], None if failed else intent["amount"]),
+            "refunded": False,
+            "status": "failed" if failed else "succeeded",
+            **dict.fromkeys(_CHARGE_ABSENT),
+        }
+    )
+
+
+def _outcome(decline: str | None, *, failed: bool) -> Json:
+    """`charge.outcome`."""
+    return {
         "advice_code": "try_again_later" if failed else None,
         "network_advice_code": None,
         "network_decline_code": "01" if failed else None,
@@ -82,69 +146,29 @@ def charge_object(
         "seller_message": "The bank declined the payment." if failed else "Payment complete.",
         "type": "issuer_declined" if failed else "authorized",
     }
-    card = method["card"]
+
+
+def _card_used(card: Json, authorized: int | None) -> Json:
+    """`charge.payment_method_details`."""
     return {
-        "id": new_id("ch"),
-        "object": "charge",
-        "amount": intent["amount"],
-        "amount_captured": 0 if failed else intent["amount"],
-        "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
-        "billing_details": method["billing_details"],
-        "calculated_statement_descriptor": "CLAWSTACK",
-        "captured": not failed,
-        "created": created,
-        "currency": intent["currency"],
-        "customer": intent["customer"],
-        "description": intent["description"],
-        "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": code,
-        "failure_message": message,
-        "fraud_details": {},
-        "livemode": False,
-        "metadata": intent["metadata"],
-        "on_behalf_of": None,
-        "outcome": outcome,
-        "paid": not failed,
-        "payment_intent": intent["id"],
-        "payment_method": method["id"],
-        "payment_method_details": {
-            "card": {
-                "amount_authorized": None if failed else intent["amount"],
-                "brand": card["brand"],
-                "checks": card["checks"],
-                "country": card["country"],
-                "exp_month": card["exp_month"],
-                "exp_year": card["exp_year"],
-                "fingerprint": card["fingerprint"],
-                "funding": card["funding"],
-                "installments": None,
-                "last4": card["last4"],
-                "mandate": None,
-                "network": card["brand"],
-                "regulated_status": "unregulated",
-                "three_d_secure": None,
-                "wallet": None,
-            },
-            "type": "card",
+        "card": {
+            "amount_authorized": authorized,
+            "brand": card["brand"],
+            "checks": card["checks"],
+            "country": card["country"],
+            "exp_month": card["exp_month"],
+            "exp_year": card["exp_year"],
+            "fingerprint": card["fingerprint"],
+            "funding": card["funding"],
+            "installments": None,
+            "last4": card["last4"],
+            "mandate": None,
+            "network": card["brand"],
+            "regulated_status": "unregulated",
+            "three_d_secure": None,
+            "wallet": None,
         },
-        "receipt_email": None,
-        "receipt_number": None,
-        "receipt_url": None,
-        "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source": None,
-        "source_transfer": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
-        "status": "failed" if failed else "succeeded",
-        "transfer_data": None,
-        "transfer_group": None,
+        "type": "card",
     }
 
 

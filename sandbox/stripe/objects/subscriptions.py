@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sandbox.stripe.objects.catalogue import plan_object
+from sandbox.stripe.objects.ordering import ordered
 from sandbox.stripe.values import Json, list_of, new_id
+
+# Fields that begin without a value: nothing fills them here, or something does later.
+_ABSENT: Final = (
+    "application",
+    "application_fee_percent",
+    "billing_cycle_anchor_config",
+    "billing_thresholds",
+    "cancel_at",
+    "canceled_at",
+    "customer_account",
+    "days_until_due",
+    "default_source",
+    "ended_at",
+    "latest_invoice",
+    "managed_payments",
+    "next_pending_invoice_item_invoice",
+    "on_behalf_of",
+    "pause_collection",
+    "pending_invoice_item_interval",
+    "pending_setup_intent",
+    "pending_update",
+    "schedule",
+    "status_details",
+    "test_clock",
+    "transfer_data",
+)
 
 
 def item_object(
@@ -49,66 +76,47 @@ def subscription_object(
 ) -> Json:
     """A subscription without items, not paid yet."""
     identifier = new_id("sub")
-    return {
-        "id": identifier,
-        "object": "subscription",
-        "application": None,
-        "application_fee_percent": None,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_cycle_anchor": anchor,
-        "billing_cycle_anchor_config": None,
-        "billing_mode": billing_mode_hash(mode),
-        "billing_schedules": [],
-        "billing_thresholds": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": cancellation(),
-        "collection_method": "charge_automatically",
-        "created": created,
-        "currency": currency,
-        "customer": customer,
-        "customer_account": None,
-        "days_until_due": None,
-        "default_payment_method": default_payment_method,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": description,
-        "discounts": [],
-        "ended_at": None,
-        "invoice_settings": {
-            "account_tax_ids": None,
-            "custom_fields": None,
-            "description": None,
-            "footer": None,
-            "issuer": {"type": "self"},
-        },
-        "items": list_of([], f"/v1/subscription_items?subscription={identifier}"),
-        "latest_invoice": None,
-        "livemode": False,
-        "managed_payments": None,
-        "metadata": metadata,
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": None,
-        "pause_collection": None,
-        "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
-            "save_default_payment_method": "off",
-        },
-        "pending_invoice_item_interval": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
-        "start_date": created,
-        "status": "incomplete",
-        "status_details": None,
-        "test_clock": None,
-        "transfer_data": None,
-        "trial_end": trial_end,
-        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
-        "trial_start": created if trial_end else None,
-    }
+    return ordered(
+        {
+            "id": identifier,
+            "object": "subscription",
+            "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+            "billing_cycle_anchor": anchor,
+            "billing_mode": billing_mode_hash(mode),
+            "billing_schedules": [],
+            "cancel_at_period_end": False,
+            "cancellation_details": cancellation(),
+            "collection_method": "charge_automatically",
+            "created": created,
+            "currency": currency,
+            "customer": customer,
+            "default_payment_method": default_payment_method,
+            "default_tax_rates": [],
+            "description": description,
+            "discounts": [],
+            "invoice_settings": {
+                "account_tax_ids": None,
+                "custom_fields": None,
+                "description": None,
+                "footer": None,
+                "issuer": {"type": "self"},
+            },
+            "items": list_of([], f"/v1/subscription_items?subscription={identifier}"),
+            "livemode": False,
+            "metadata": metadata,
+            "payment_settings": {
+                "payment_method_options": None,
+                "payment_method_types": None,
+                "save_default_payment_method": "off",
+            },
+            "start_date": created,
+            "status": "incomplete",
+            "trial_end": trial_end,
+            "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+            "trial_start": created if trial_end else None,
+            **dict.fromkeys(_ABSENT),
+        }
+    )
 
 
 def cancellation(*, reason: str | None = None, comment: str | None = None, feedback: str | None = None) -> Json:

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.stripe.account import Account, Cause
 from sandbox.stripe.cards import Card
-from sandbox.stripe.config import AfterDunning, StripeSandboxConfig
+from sandbox.stripe.config import AfterDunning, StripeConfig
 from sandbox.stripe.control.billing import pay_session
 from sandbox.stripe.control.catalogue import seed_catalogue
 from sandbox.stripe.database import Database
@@ -38,7 +38,7 @@ class Recorder:
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     database = Database(tmp_path / "stripe.sqlite3")
-    yield Account(StripeSandboxConfig(data_dir=tmp_path, keep_events=50), database)
+    yield Account(StripeConfig(data=tmp_path, keep_events=50), database)
     database.close()
 
 

@@ -14,9 +14,9 @@ from sandbox.stripe.api.endpoint import Endpoint
 from sandbox.stripe.api.parameters import check, known_parameters
 from sandbox.stripe.api.table import ENDPOINTS
 from sandbox.stripe.cards import Card, parse_number, refusal
-from sandbox.stripe.config import StripeSandboxConfig
+from sandbox.stripe.config import StripeConfig
 from sandbox.stripe.errors import ApiError
-from sandbox.stripe.faults import Fault, Faults
+from sandbox.stripe.faults import FaultKind, Faults
 from sandbox.stripe.values import Clock, new_id
 
 
@@ -80,7 +80,7 @@ def test_faults_hit_what_matches_and_as_often_as_ordered() -> None:
     faults.add({"kind": "500", "count": 2, "match": "POST /v1/checkout"})
     assert faults.take("GET /v1/prices") is None
     hits = [faults.take("POST /v1/checkout/sessions") for _ in range(3)]
-    assert [hit.kind if hit else None for hit in hits] == [Fault.ERROR, Fault.ERROR, None]
+    assert [hit.kind if hit else None for hit in hits] == [FaultKind.ERROR, FaultKind.ERROR, None]
 
 
 @pytest.mark.parametrize("values", [{"kind": "418"}, {}, {"kind": "500", "often": 3}, {"kind": "500", "match": "("}])
@@ -125,7 +125,7 @@ def test_the_order_of_complaints() -> None:
 
 def test_no_live_key_can_be_configured(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="sk_test_"):
-        StripeSandboxConfig(data_dir=tmp_path, api_keys=("sk_live_x",))
+        StripeConfig(data=tmp_path, api_keys=("sk_live_x",))
 
 
 def test_the_clock_only_goes_forward() -> None:

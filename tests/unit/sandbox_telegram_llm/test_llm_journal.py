@@ -1,9 +1,9 @@
 """The record of requests is bounded by number and by bytes."""
 
-from sandbox.llm.journal import Journal, Received
+from sandbox.llm.journal import Entry, Journal
 
 
-def opened(journal: Journal, size: int) -> Received:
+def opened(journal: Journal, size: int) -> Entry:
     return journal.open(at=0.0, method="POST", path="/v1/messages", headers={}, body={}, size=size)
 
 

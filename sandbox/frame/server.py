@@ -14,7 +14,8 @@ import uvicorn
 from starlette.applications import Starlette
 from typing_extensions import override
 
-from sandbox.breaking import BreakableConnections
+from sandbox.frame.breaking import BreakableConnections
+from sandbox.frame.files import write_whole
 
 GRACE_SECONDS = 2  # for answers under way; streams and long polls are ended by then
 
@@ -61,9 +62,7 @@ class QuietServer(uvicorn.Server):
     def _tell(self) -> None:
         line = json.dumps(self._told_when_ready)
         if self._ready_file is not None:
-            beside = self._ready_file.with_name(f".{self._ready_file.name}.new")
-            beside.write_text(line + "\n", encoding="utf-8")
-            beside.replace(self._ready_file)  # a reader sees the whole line or nothing
+            write_whole(self._ready_file, line + "\n")
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.write(line + os.linesep)
             sys.stdout.flush()

@@ -1,0 +1,5 @@
+"""JSON as it travels."""
+
+from typing import Any
+
+Json = dict[str, Any]

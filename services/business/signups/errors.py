@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from clawstack.errors import InvalidInputError, PermissionDeniedError, TemporaryError
+from clawstack.errors import InvalidInputError, TemporaryError
 
 #: What the form's fields for a bundle's questions begin with.
 ANSWER_PREFIX: Final = "answer_"

@@ -50,7 +50,13 @@ def carry_out(tasks: Sequence[Task], around: Surroundings, board: Board, *, opti
                         done.add(task.name)
                     else:
                         failed.append((task.name, error))
-                    _tell(board, task, error, optional=task.name in optional, others=running.values())
+                    _tell(
+                        board,
+                        task,
+                        error,
+                        optional=task.name in optional,
+                        others=running.values() if len(failed) == 1 else (),
+                    )
                 board.beat()
         except BaseException:
             # The pool would wait minutes for what is under way.

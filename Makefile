@@ -6,7 +6,9 @@ SYSTEM_PYTHON := $(shell command -v python3.11 || command -v python3 || echo pyt
 # Everything written here stays in the checkout or in the cache (CLAWSTACK_CACHE_DIR); nothing is installed globally
 # but, for root on Debian, Chromium for the browser tests.
 PINS   := toolchain/pins.py toolchain/plugin_choice.py $(wildcard toolchain/*/go.* toolchain/*/package*.json) \
-          $(wildcard toolchain/steps/*.py) $(wildcard toolchain/*/modules/*/go.*)
+          $(wildcard toolchain/steps/*.py)
+CLUSTER_PINS := $(wildcard toolchain/cluster/*.py toolchain/cluster/modules/*/*.go toolchain/cluster/modules/*/go.*)
+JUDGES_PINS  := $(wildcard toolchain/judges/*.py toolchain/judges/modules/*/go.*)
 PACKAGES := platform/clawstack tenants services sandbox toolchain policies/clawstack_policies
 # `make test` runs everything; the narrower targets leave the tests that take minutes to `make test-long`.
 NOT_LONG := -m "not long"
@@ -39,14 +41,19 @@ $(VENV)/.ready-tools: $(PINS) $(VENV)/.ready-packages
 	@touch $@
 
 # A Kubernetes control plane and node from Go modules and Debian packages; only tests and SUBSTRATE=namespace need them.
-$(VENV)/.ready-cluster: $(VENV)/.ready-tools $(wildcard toolchain/cluster/*.py toolchain/cluster/modules/*/go.*)
+$(VENV)/.ready-cluster: $(VENV)/.ready-tools $(CLUSTER_PINS)
 	$(PYTHON) -m toolchain setup cluster kwok
 	@touch $@
 
 # Judges that are not ours: kubeconform, kube-score, cloud-init's schema, shellcheck. Only tests need them.
-$(VENV)/.ready-judges: $(VENV)/.ready-tools $(wildcard toolchain/judges/*.py toolchain/judges/*/go.*)
+$(VENV)/.ready-judges: $(VENV)/.ready-tools $(JUDGES_PINS)
 	$(PYTHON) -m toolchain setup judges linters
 	@touch $@
+
+# All of the three in one go: side by side they take less time than one after the other.
+$(VENV)/.ready-everything: $(PINS) $(CLUSTER_PINS) $(JUDGES_PINS) $(VENV)/.ready-packages
+	$(PYTHON) -m toolchain setup all cluster kwok judges linters
+	@touch $(VENV)/.ready-tools $(VENV)/.ready-cluster $(VENV)/.ready-judges $@
 
 check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI runs first
 	$(VENV)/bin/ruff check .
@@ -56,7 +63,7 @@ check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI
 	$(if $(wildcard __main__.py),$(VENV)/bin/mypy __main__.py)
 	$(VENV)/bin/lint-imports
 
-test: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## all tests
+test: $(VENV)/.ready-everything ## all tests
 	$(PYTEST) tests
 
 test-unit: $(VENV)/.ready-packages ## tests without network and processes; seconds
@@ -68,7 +75,7 @@ test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges ## tests with a rea
 test-e2e: $(VENV)/.ready-cluster ## tests with a real gateway, a real browser and a real Kubernetes node
 	$(PYTEST) $(NOT_LONG) tests/e2e
 
-test-long: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## only the tests that take minutes
+test-long: $(VENV)/.ready-everything ## only the tests that take minutes
 	$(PYTEST) -m long tests
 
 demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (KEEP=1 leaves it running, SUBSTRATE=process|namespace)

@@ -25,14 +25,13 @@ from rich.console import Console
 
 from bench import _kwok
 from clawstack.errors import NeedsAttentionError
-from toolchain.cluster import certificates
+from toolchain.board import Board
+from toolchain.cluster import builds, certificates, packages
 from toolchain.cluster.components import Component, Probe, Programs, components
 from toolchain.cluster.layout import MARK, NODE_NAME, Layout, Network, Ports
+from toolchain.cluster.packages import ETCD
 from toolchain.cluster.pins import KUBERNETES_BUILD, KWOK_BUILD
 from toolchain.cluster.probes import answers, log_end, log_file
-from toolchain.steps import cluster as cluster_step
-from toolchain.steps import cluster_system
-from toolchain.steps.cluster_system import ETCD
 from toolchain.surroundings import Surroundings
 
 _START_SECONDS: Final = 90
@@ -72,11 +71,11 @@ class ControlPlane:
 @contextmanager
 def control_plane(*, cells: int) -> Iterator[ControlPlane]:
     """One with room for so many cells; it and all that it wrote are gone at the end."""
-    around, console = Surroundings.read(), Console(stderr=True)
+    around, board = Surroundings.read(), Board(Console(stderr=True))
     if ETCD.find(around) is None:
-        cluster_system.ensure(around, console)
-    cluster_step.ensure_build(around, console, KUBERNETES_BUILD)
-    cluster_step.ensure_kwok(around, console)
+        packages.ensure(around, board)
+    builds.ensure_build(around, board, KUBERNETES_BUILD)
+    builds.ensure_kwok(around, board)
     folder = Path(tempfile.mkdtemp(prefix="claw-bench-cluster-", dir="/tmp"))
     try:
         layout = Layout(

@@ -6,36 +6,19 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Final
 
 from rich.console import Console
 
 from clawstack.errors import ClawstackError
+from toolchain import parts
+from toolchain.board import Board
 from toolchain.cluster import commands as cluster_commands
 from toolchain.doctor import DoctorReport, examine
-from toolchain.progress import Progress, minutes
-from toolchain.steps import cluster, judges, linters, openclaw, plugins, pulumi, system
+from toolchain.progress import minutes
 from toolchain.surroundings import Surroundings
-
-Step = Callable[[Surroundings, Console], None]
-
-STEPS: Final[dict[str, Step]] = {
-    "pulumi": pulumi.ensure,
-    "plugins": plugins.ensure,
-    "openclaw": openclaw.ensure,
-    "system": system.ensure,
-    "chromium": system.ensure_chromium,
-    "judges": judges.ensure,
-    "linters": linters.ensure,
-    "cluster": cluster.ensure,
-    "kwok": cluster.ensure_kwok,
-}
-OPTIONAL: Final = frozenset({"chromium"})
-"""Parts that the product can do without: `all` goes on when they cannot be had."""
-ON_DEMAND: Final = frozenset({"judges", "linters", "cluster", "kwok"})
-"""Parts that take minutes and serve tests alone: got when they are named."""
+from toolchain.together import carry_out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m toolchain", description="Gets and judges the tools of a machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     setup = commands.add_parser("setup", help="get what is missing; safe to run again")
-    setup.add_argument("parts", nargs="*", choices=[*STEPS, "all"], metavar=f"{{{','.join(STEPS)},all}}")
+    setup.add_argument("parts", nargs="*", choices=[*parts.PARTS, "all"], metavar=f"{{{','.join(parts.PARTS)},all}}")
     doctor = commands.add_parser("doctor", help="say what is there, what is missing, and what mends it")
     doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.add_argument("--production", action="store_true", help="refuse offline plugins")
@@ -69,21 +52,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _setup(console: Console, around: Surroundings, parts: list[str]) -> int:
-    everything = "all" in parts
+def _setup(console: Console, around: Surroundings, named: list[str]) -> int:
     began = time.monotonic()
     console.print(f"[bold]Setting up[/] in {around.cache}")
-    for name, step in STEPS.items():
-        if name not in parts and (not everything or name in ON_DEMAND):
-            continue
-        try:
-            step(around, console)
-        except ClawstackError as error:
-            if not (everything and name in OPTIONAL):
-                raise
-            Progress(console=console, name=name.capitalize()).skipped(error.sentence())
-    console.print(f"[bold]Ready[/] after {minutes(time.monotonic() - began)}")
-    return 0
+    outcome = carry_out(parts.wanted(named), around, Board(console), optional=parts.optional(named))
+    took = minutes(time.monotonic() - began)
+    if not outcome.failed:
+        console.print(f"[bold]Ready[/] after {took}")
+        return 0
+    failed = ", ".join(name for name, _ in outcome.failed)
+    left = f"; not begun: {', '.join(outcome.not_begun)}" if outcome.not_begun else ""
+    console.print(f"[bold]Not ready[/] after {took}: {failed} failed{left}.", soft_wrap=True)
+    console.print("What is there stays; once the cause is mended, the same command goes on from there.", soft_wrap=True)
+    return 1
 
 
 def _doctor(console: Console, report: DoctorReport, *, as_json: bool) -> int:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from toolchain import pins
+from toolchain.cluster.packages import missing_node_packages
 from toolchain.cluster.pins import CLUSTER_BUILDS, KUBERNETES
 from toolchain.finding import Found, find_chromium, find_node, find_openclaw, find_pulumi
 from toolchain.plugin_choice import PluginChoice, choose_plugins
-from toolchain.steps.cluster_system import missing_node_packages
 from toolchain.steps.system import CHROMIUM_COMMAND, SYSTEM_PACKAGES, missing_packages
 from toolchain.surroundings import Surroundings
 

@@ -1,42 +1,59 @@
-"""What a person sees while a machine is being set up: one line per part, and signs of life in between."""
+"""One part of a set-up towards a person: a line when it starts, a line when it is there, and its commands in between."""
 
 from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from clawstack.errors import NeedsAttentionError
+from toolchain.board import Board
 
-_HEARTBEAT: Final = 20.0
-"""Seconds between two lines of life where the output is a file or a pipe."""
 _TAIL: Final = 15
 """Lines of a failed command that are worth showing."""
+_WORTH_TELLING: Final = 1.0
+"""Seconds from which on it is told how long a part took."""
+_LOOK: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Tells a person what happens; `name` is the part that the lines are about."""
+    """Tells a person what happens; `name` is the part that the lines are about, its time runs from here on."""
 
-    console: Console
+    board: Board
     name: str
+    began: float = field(default_factory=time.monotonic)
 
     def note(self, text: str) -> None:
         """A line about what is about to happen."""
-        self.console.print(f"  [dim]…[/] {self.name}: {text}", highlight=False, soft_wrap=True)
+        self.board.say("[dim]…[/]", self.name, text)
 
     def ready(self, text: str) -> None:
         """The closing line of a part that is now there."""
-        self.console.print(f"  [green]✓[/] {self.name}: {text}", highlight=False, soft_wrap=True)
+        self.board.say("[green]✓[/]", self.name, text)
+
+    def done(self, text: str) -> None:
+        """The closing line, with the time that it took where that was more than a look."""
+        took = time.monotonic() - self.began
+        self.ready(f"{text} ({minutes(took)})" if took >= _WORTH_TELLING else text)
 
     def skipped(self, text: str) -> None:
         """The closing line of a part that this machine cannot have; says why and what would help."""
-        self.console.print(f"  [yellow]-[/] {self.name}: {text}", highlight=False, soft_wrap=True)
+        self.board.say("[yellow]-[/]", self.name, text)
+
+    def failed(self, text: str) -> None:
+        """The closing line of a part that did not come about; says why and what mends it."""
+        self.board.say("[red]✗[/]", self.name, text)
+
+    @contextmanager
+    def doing(self, what: str, *, log: Path | None = None) -> Iterator[None]:
+        """While this is open, `what` counts as under way."""
+        with self.board.doing(self.name, what, log=log):
+            yield
 
     def run(
         self,
@@ -53,18 +70,16 @@ class Progress:
         Raises NeedsAttentionError with the end of the output when it fails or does not end in time.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as sink, self.console.status(f"{self.name}: {doing}") as status:
+        with log.open("wb") as sink, self.doing(doing, log=log):
             child = _start(command, folder, environ, sink.fileno())
-            began = spoken = time.monotonic()
+            began = time.monotonic()
             try:
                 while child.poll() is None:
-                    now = time.monotonic()
-                    if now - began > limit:
+                    if time.monotonic() - began > limit:
                         raise self._failure(command, log, f"did not end within {limit:.0f} seconds")
-                    status.update(f"{self.name}: {doing} [dim]{now - began:.0f} s  {_last_line(log)}[/]")
-                    if not self.console.is_terminal and now - spoken > _HEARTBEAT:
-                        self.note(f"{doing}, {now - began:.0f} s so far")
-                        spoken = now
+                    if self.board.stopping.is_set():
+                        raise self._failure(command, log, "was stopped")
+                    self.board.beat()
                     _wait(child)
             finally:
                 _stop(child)
@@ -94,7 +109,7 @@ def _start(
 
 def _wait(child: subprocess.Popen[bytes]) -> None:
     try:
-        child.wait(timeout=0.5)
+        child.wait(timeout=_LOOK)
     except subprocess.TimeoutExpired:
         return
 
@@ -107,15 +122,6 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-
-
-def _last_line(log: Path) -> str:
-    with log.open("rb") as source:
-        source.seek(0, 2)
-        source.seek(max(0, source.tell() - 400))
-        lines = source.read().decode(errors="replace").split("\n")
-    text = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return text[:70].replace("[", "(")
 
 
 def minutes(seconds: float) -> str:

@@ -13,17 +13,17 @@ from typing import Final
 from rich.console import Console
 
 from clawstack.errors import ConflictError, InvalidInputError
-from toolchain.cluster import machine, processes
+from toolchain.board import Board
+from toolchain.cluster import builds, machine, processes
 from toolchain.cluster.bring_up import Ingredients, bring_up
+from toolchain.cluster.images import image_references, image_store
 from toolchain.cluster.layout import DEFAULT_DATA, Layout, Network, Ports
+from toolchain.cluster.packages import CNI
 from toolchain.cluster.pins import KUBERNETES_BUILD
+from toolchain.cluster.programs import programs
 from toolchain.cluster.record import Book, Record
 from toolchain.cluster.running import TestCluster
 from toolchain.progress import Progress, minutes
-from toolchain.steps import cluster as cluster_step
-from toolchain.steps.cluster_images import image_references, image_store
-from toolchain.steps.cluster_programs import programs
-from toolchain.steps.cluster_system import CNI
 from toolchain.surroundings import Surroundings
 
 _PORTS_FROM: Final = 21000
@@ -51,10 +51,11 @@ def start(
     log) when a component does not come up: then all is taken back but the data folder with the logs.
     """
     around, console, book = around or Surroundings.read(), console or Console(quiet=True), book or Book()
-    progress = Progress(console=console, name="Test cluster")
+    board = Board(console)
+    progress = Progress(board=board, name="Test cluster")
     with book.turn():
         _clear_old(book, progress)
-    cluster_step.ensure(around, console)
+    builds.ensure(around, board)
     began = time.monotonic()
     with book.turn():
         _clear_old(book, progress)

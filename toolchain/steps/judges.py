@@ -6,82 +6,68 @@ Only tests and CI need them; a machine without Go runs the product all the same.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from rich.console import Console
 
 from clawstack.errors import NeedsAttentionError
+from toolchain.board import Board
 from toolchain.building import place
 from toolchain.judges import pins, schemas
 from toolchain.judges.pins import Judge, Source
-from toolchain.judges.running import missing
-from toolchain.progress import Progress, minutes
+from toolchain.planning import Task, Use
+from toolchain.progress import Progress
+from toolchain.steps import go
 from toolchain.surroundings import Downloads, Surroundings, executable
 
 _FETCH_SECONDS: Final = 600.0
 
 
-def ensure(around: Surroundings, console: Console) -> None:
-    """After this `running.missing` finds nothing missing, or NeedsAttentionError says what to do."""
-    progress = Progress(console=console, name="Judges")
-    if missing(around):
-        _require_go(around)
-    for judge in pins.JUDGES:
-        if not executable(judge.binary(around)):
-            _build(around, progress, judge)
+def ensure_judge(around: Surroundings, board: Board, judge: Judge) -> None:
+    """One judge, built and tried once, then only found."""
+    progress = Progress(board=board, name=judge.name.capitalize())
+    if not executable(judge.binary(around)):
+        tool = _require_go(around)
+        progress.note(f"building {judge.version} from Go modules; about a minute, once per machine")
+
+        def fill(scratch: Path) -> None:
+            go.build(
+                progress, go=tool, pins=judge.files, scratch=scratch, packages=(judge.package,),
+                variables=(f"main.version={judge.version}",), log=around.cache / "logs" / f"{judge.name}.log",
+            )  # fmt: skip
+            go.verify(scratch / "bin" / judge.name, judge.proof, judge.version)
+
+        place(judge.folder(around), fill, waiting=lambda: _waiting(progress))
+    progress.done(f"{judge.version}, built from Go modules")
+
+
+def ensure_schemas(around: Surroundings, board: Board) -> None:
+    """What kubeconform judges by, made out of Kubernetes' own documents."""
+    progress = Progress(board=board, name="Schemas")
     if not pins.schema_folder(around).is_dir():
-        place(pins.schema_folder(around), _write_schemas, waiting=lambda: _waiting(progress))
-    progress.ready(", ".join(f"{judge.name} {judge.version}" for judge in pins.JUDGES))
+        _require_go(around)
+        progress.note(f"fetching the API of Kubernetes {pins.KUBERNETES} as a Go module")
+        with progress.doing("fetching and writing"):
+            place(pins.schema_folder(around), _write_schemas, waiting=lambda: _waiting(progress))
+    progress.done(f"of Kubernetes {pins.KUBERNETES}")
 
 
-def _require_go(around: Surroundings) -> None:
+def _require_go(around: Surroundings) -> Path:
     if around.downloads is Downloads.NEVER:
         raise NeedsAttentionError(
             "The judges of manifests are missing, and CLAWSTACK_TOOLCHAIN_DOWNLOADS=never forbids to get them.",
             remedy="Set it to `registries` or `all`.",
         )
-    if around.which("go") is None:
+    tool = around.which("go")
+    if tool is None:
         raise NeedsAttentionError(
             "The judges of manifests are built from Go modules, and there is no `go` on PATH.",
             remedy="Install Go 1.26 or newer (https://go.dev/doc/install).",
         )
-
-
-def _build(around: Surroundings, progress: Progress, judge: Judge) -> None:
-    began = time.monotonic()
-    progress.note(f"building {judge.name} {judge.version} from Go modules; about a minute, once per machine")
-
-    def fill(scratch: Path) -> None:
-        module = scratch / "module"
-        module.mkdir()
-        for pin in judge.files:
-            shutil.copy(pin, module)
-        command: list[str | Path] = ["go", "build", "-o", scratch / "bin" / judge.name, "-trimpath", "-ldflags"]
-        environ = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
-        log = around.cache / "logs" / f"{judge.name}.log"
-        flags = f"-s -w -X main.version={judge.version}"
-        progress.run([*command, flags, judge.package], log=log, doing="building", folder=module, environ=environ)
-        _verify(scratch / "bin" / judge.name, judge)
-
-    if place(judge.folder(around), fill, waiting=lambda: _waiting(progress)):
-        progress.note(f"built in {minutes(time.monotonic() - began)}")
-
-
-def _verify(binary: Path, judge: Judge) -> None:
-    answer = subprocess.run(  # noqa: S603 - the file that was just made
-        [binary, *judge.proof], capture_output=True, text=True, check=False, timeout=60
-    )
-    if judge.version not in answer.stdout:
-        raise NeedsAttentionError(
-            f"The new {judge.name} answers {(answer.stdout or answer.stderr).strip()!r} instead of {judge.version}.",
-            remedy="Run the set-up again.",
-        )
+    return tool
 
 
 def _write_schemas(scratch: Path) -> None:
@@ -116,3 +102,10 @@ def _fetch(source: Source) -> Path:
 
 def _waiting(progress: Progress) -> None:
     progress.note("another set-up is at it; waiting")
+
+
+TASKS: Final = (
+    *(Task(name=judge.name, act=partial(ensure_judge, judge=judge), use=Use.GO) for judge in reversed(pins.JUDGES)),
+    Task(name="schemas", act=ensure_schemas),
+)
+"""kube-score first: its build is the longer one."""

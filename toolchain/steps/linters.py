@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
+from toolchain.board import Board
+from toolchain.planning import Task, Use
 from toolchain.progress import Progress
 from toolchain.steps.system import apt_install
 from toolchain.surroundings import Surroundings
@@ -17,13 +17,16 @@ DISABLED: Final = Path("/etc/cloud/cloud-init.disabled")
 (https://cloudinit.readthedocs.io/en/latest/howto/disable_cloud_init.html)."""
 
 
-def ensure(around: Surroundings, console: Console, *, disabled: Path = DISABLED) -> None:
+def ensure(around: Surroundings, board: Board, *, disabled: Path = DISABLED) -> None:
     """Installs what is missing; a machine that had no cloud-init is left one that does nothing by itself."""
-    progress = Progress(console=console, name="Linters")
+    progress = Progress(board=board, name="Linters")
     missing = [name for name in LINTERS if around.which(name) is None]
     if missing:
         if "cloud-init" in missing and around.root:
             disabled.parent.mkdir(parents=True, exist_ok=True)
             disabled.touch()
         apt_install(around, progress, missing, "tests judge user data and scripts with them")
-    progress.ready(", ".join(LINTERS))
+    progress.done(", ".join(LINTERS))
+
+
+TASKS: Final = (Task(name="linters", act=ensure, use=Use.APT),)

@@ -9,30 +9,31 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from rich.console import Console
+from typing import Final
 
 from clawstack.errors import NeedsAttentionError
 from toolchain import pins
+from toolchain.board import Board
 from toolchain.building import place
 from toolchain.finding import find_node, find_openclaw, node_slot, npm_node, openclaw_slot
-from toolchain.progress import Progress, minutes
+from toolchain.planning import Task, Use
+from toolchain.progress import Progress
 from toolchain.surroundings import Downloads, Surroundings
 
 
-def ensure(around: Surroundings, console: Console) -> None:
+def ensure(around: Surroundings, board: Board) -> None:
     """After this `find_node` and `find_openclaw` find both, or NeedsAttentionError says what to do."""
-    node = _ensure_node(around, Progress(console=console, name="Node"))
-    _ensure_openclaw(around, Progress(console=console, name="OpenClaw"), node)
+    node = _ensure_node(around, Progress(board=board, name="Node"))
+    _ensure_openclaw(around, Progress(board=board, name="OpenClaw"), node)
 
 
 def _ensure_node(around: Surroundings, progress: Progress) -> Path:
     found = find_node(around)
     if found is None:
         npm = _require_npm(around, "Node")
+        progress.note("installing with npm")
 
         def fill(scratch: Path) -> None:
             _install(around, progress, npm=npm, scratch=scratch, files=pins.NODE_PINS)
@@ -47,12 +48,11 @@ def _ensure_node(around: Surroundings, progress: Progress) -> Path:
         found = find_node(around)
     if found is None:
         raise NeedsAttentionError("Node was installed but cannot be found again; this is a defect.")
-    progress.ready(f"{found.version}, {'from npm' if found.origin == 'npm' else found.path}")
+    progress.done(f"{found.version}, {'from npm' if found.origin == 'npm' else found.path}")
     return found.path
 
 
 def _ensure_openclaw(around: Surroundings, progress: Progress, node: Path) -> None:
-    began = time.monotonic()
     if find_openclaw(around) is None:
         npm = _require_npm(around, "OpenClaw")
         progress.note("installing with npm; about half a minute, 650 MB")
@@ -61,9 +61,8 @@ def _ensure_openclaw(around: Surroundings, progress: Progress, node: Path) -> No
             _install(around, progress, npm=npm, scratch=scratch, files=pins.OPENCLAW_PINS, node=node)
             _complete(node, scratch)
 
-        if place(openclaw_slot(around), fill, waiting=lambda: progress.note("another set-up is at it; waiting")):
-            progress.note(f"installed in {minutes(time.monotonic() - began)}")
-    progress.ready(f"{pins.OPENCLAW}, from npm")
+        place(openclaw_slot(around), fill, waiting=lambda: progress.note("another set-up is at it; waiting"))
+    progress.done(f"{pins.OPENCLAW}, from npm")
 
 
 def _require_npm(around: Surroundings, name: str) -> Path:
@@ -118,3 +117,6 @@ def _answer(command: list[str | Path]) -> str:
             command, capture_output=True, text=True, check=False, timeout=120, env=environ
         )
     return answer.stdout if answer.returncode == 0 else answer.stdout + answer.stderr
+
+
+TASKS: Final = (Task(name="openclaw", act=ensure, use=Use.NPM),)

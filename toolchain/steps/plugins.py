@@ -9,12 +9,12 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from clawstack.errors import NeedsAttentionError
 from toolchain import pins
+from toolchain.board import Board
 from toolchain.building import place
 from toolchain.finding import LAUNCHER_MARK, Found, find_pulumi, is_launcher, pulumi_built
+from toolchain.planning import Task
 from toolchain.plugin_choice import (
     WANTED,
     PluginChoice,
@@ -31,9 +31,9 @@ from toolchain.surroundings import Downloads, Surroundings, executable
 _SCRIPT: Final = "pulumi-language-python-exec"
 
 
-def ensure(around: Surroundings, console: Console) -> None:
+def ensure(around: Surroundings, board: Board) -> None:
     """After this every plugin that the project needs is found, or NeedsAttentionError says what to do."""
-    progress = Progress(console=console, name="Pulumi plugins")
+    progress = Progress(board=board, name="Pulumi plugins")
     pulumi = find_pulumi(around)
     if pulumi is None:
         raise NeedsAttentionError(
@@ -121,10 +121,13 @@ def write_launcher(around: Surroundings, pulumi: Found, choices: tuple[PluginCho
 
 def _report(progress: Progress, choices: tuple[PluginChoice, ...]) -> None:
     there = [f"{choice.name} ({choice.origin})" for choice in choices if choice.path and executable(choice.path)]
-    progress.ready(", ".join(there))
+    progress.done(", ".join(there))
     missing = [choice.file for choice in choices if choice.path is None and choice.required]
     if missing:
         raise NeedsAttentionError(
             f"No {', '.join(missing)} was found or made.",
             remedy="Install this project into the interpreter's environment (`make setup`) and run the set-up again.",
         )
+
+
+TASKS: Final = (Task(name="plugins", act=ensure, after=("pulumi",)),)

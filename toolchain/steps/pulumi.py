@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from toolchain import pins
+from toolchain.board import Board
 from toolchain.building import place
 from toolchain.finding import Found, find_pulumi, pulumi_built, pulumi_release
-from toolchain.progress import Progress, minutes
+from toolchain.planning import Task, Use
+from toolchain.progress import Progress
+from toolchain.steps import go as building
 from toolchain.steps import release
 from toolchain.surroundings import Downloads, Surroundings
 
@@ -29,20 +29,19 @@ _PACKAGE: Final = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 _SDK: Final = "github.com/pulumi/pulumi/sdk/v3"
 
 
-def ensure(around: Surroundings, console: Console) -> None:
+def ensure(around: Surroundings, board: Board) -> None:
     """After this `find_pulumi` finds a CLI, or NeedsAttentionError says what to do."""
-    progress = Progress(console=console, name="Pulumi CLI")
+    progress = Progress(board=board, name="Pulumi CLI")
     found = find_pulumi(around)
     if found is None and around.downloads is Downloads.ALL:
         _download(around, progress)
         found = find_pulumi(around)
     if found is None:
-        _require_building(around)
-        _build(around, progress)
+        _build(around, progress, _require_building(around))
         found = find_pulumi(around)
     if found is None:
         raise NeedsAttentionError("The Pulumi CLI was built but cannot be found again; this is a defect.")
-    progress.ready(_told(found))
+    progress.done(_told(found))
 
 
 def _told(found: Found) -> str:
@@ -67,48 +66,47 @@ def _download(around: Surroundings, progress: Progress) -> None:
         progress.note(f"{error.sentence()} Building from Go modules instead")
 
 
-def _require_building(around: Surroundings) -> None:
+def _require_building(around: Surroundings) -> Path:
     installation = "install Pulumi yourself (https://www.pulumi.com/docs/install/)"
     if around.downloads is Downloads.NEVER:
         raise NeedsAttentionError(
             "There is no suitable Pulumi CLI, and CLAWSTACK_TOOLCHAIN_DOWNLOADS=never forbids to get one.",
             remedy=f"Set it to `registries` or `all`, or {installation}.",
         )
-    if around.which("go") is None:
+    go = around.which("go")
+    if go is None:
         raise NeedsAttentionError(
             "The Pulumi CLI must be built from Go modules here, and there is no `go` on PATH.",
             remedy=f"Install Go 1.25 or newer (https://go.dev/doc/install), or {installation}.",
         )
+    return go
 
 
-def _build(around: Surroundings, progress: Progress) -> None:
-    folder = pulumi_built(around)
-    began = time.monotonic()
+def _build(around: Surroundings, progress: Progress, go: Path) -> None:
     progress.note(f"building {pins.PULUMI_BUILT} from Go modules; about 4 minutes on two cores, once per machine")
 
     def fill(scratch: Path) -> None:
-        _compile(around, progress, scratch)
+        _compile(around, progress, scratch, go)
         _verify(scratch / "bin" / "pulumi", pins.PULUMI_BUILT)
 
-    if place(folder, fill, waiting=lambda: progress.note("another set-up is building it; waiting")):
-        progress.note(f"built in {minutes(time.monotonic() - began)}")
+    place(pulumi_built(around), fill, waiting=lambda: progress.note("another set-up is building it; waiting"))
 
 
-def _compile(around: Surroundings, progress: Progress, scratch: Path) -> None:
-    module = scratch / "module"
-    module.mkdir()
-    for pin in pins.PULUMI_PINS:
-        shutil.copy(pin, module)
-    environ = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
-    go: list[str | Path] = ["go", "build", "-o", scratch / "bin" / "pulumi", "-tags", "osusergo", "-trimpath"]
-    command = [*go, "-ldflags", f"-s -w -X {_VERSION_VARIABLE}=v{pins.PULUMI_BUILT}", _PACKAGE]
-    log = around.cache / "logs" / "pulumi.log"
-    progress.run(command, log=log, doing="building", folder=module, environ=environ)
+def _compile(around: Surroundings, progress: Progress, scratch: Path, go: Path) -> None:
+    module = building.build(
+        progress,
+        go=go,
+        pins=pins.PULUMI_PINS,
+        scratch=scratch,
+        packages=(_PACKAGE,),
+        log=around.cache / "logs" / "pulumi.log",
+        variables=(f"{_VERSION_VARIABLE}=v{pins.PULUMI_BUILT}",),
+    )
     # The script that runs a Python program lies in the same Go module; the offline language host needs it.
     listing = subprocess.run(  # noqa: S603 - the person's own Go
-        ["go", "list", "-m", "-f", "{{.Dir}}", _SDK],  # noqa: S607 - and wherever PATH has it
+        [go, "list", "-m", "-f", "{{.Dir}}", _SDK],
         cwd=module,
-        env=environ,
+        env=building.environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -128,3 +126,6 @@ def _verify(binary: Path, version: str) -> None:
             f"The new Pulumi CLI answers {answer.stdout.strip() or answer.stderr.strip()!r} instead of v{version}.",
             remedy="Run the set-up again; if it stays so, install Pulumi yourself.",
         )
+
+
+TASKS: Final = (Task(name="pulumi", act=ensure, use=Use.GO),)

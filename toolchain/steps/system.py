@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from clawstack.errors import NeedsAttentionError
+from toolchain.board import Board
 from toolchain.finding import find_chromium
+from toolchain.planning import Task, Use
 from toolchain.progress import Progress
 from toolchain.surroundings import Downloads, Surroundings
 
@@ -44,21 +44,21 @@ def missing_packages(around: Surroundings) -> tuple[SystemPackage, ...]:
     )
 
 
-def ensure(around: Surroundings, console: Console) -> None:
+def ensure(around: Surroundings, board: Board) -> None:
     """Installs what the product itself needs from the operating system."""
-    progress = Progress(console=console, name="System packages")
+    progress = Progress(board=board, name="System packages")
     missing = missing_packages(around)
     if missing:
         apt_install(around, progress, [package.package for package in missing], "; ".join(p.purpose for p in missing))
-    progress.ready(", ".join(package.package for package in SYSTEM_PACKAGES))
+    progress.done(", ".join(package.package for package in SYSTEM_PACKAGES))
 
 
-def ensure_chromium(around: Surroundings, console: Console) -> None:
+def ensure_chromium(around: Surroundings, board: Board) -> None:
     """Installs the browser that the end-to-end tests drive."""
-    progress = Progress(console=console, name="Chromium")
+    progress = Progress(board=board, name="Chromium")
     if find_chromium(around) is None:
         apt_install(around, progress, ["chromium", "fonts-dejavu-core"], "the browser tests need it")
-    progress.ready(str(find_chromium(around)))
+    progress.done(str(find_chromium(around)))
 
 
 def apt_install(around: Surroundings, progress: Progress, packages: list[str], why: str) -> None:
@@ -72,6 +72,7 @@ def apt_install(around: Surroundings, progress: Progress, packages: list[str], w
             remedy=f"Run `{prefix}{command}`, or your system's equivalent.",
         )
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    progress.note(f"installing {', '.join(packages)} with apt")
     log = around.cache / "logs" / "apt.log"
     # Another apt may be at work on a fresh machine; wait for its lock instead of failing.
     options: tuple[str, ...] = ("-q", "-y", "-o", "DPkg::Lock::Timeout=300")
@@ -79,3 +80,7 @@ def apt_install(around: Surroundings, progress: Progress, packages: list[str], w
     progress.run(update, log=log, doing="reading package lists", environ=environ)
     install: list[str | Path] = [apt, "install", *options, "--no-install-recommends", *packages]
     progress.run(install, log=log, doing=f"installing {', '.join(packages)}", environ=environ)
+
+
+SYSTEM_TASKS: Final = (Task(name="system", act=ensure, use=Use.APT),)
+CHROMIUM_TASKS: Final = (Task(name="chromium", act=ensure_chromium, use=Use.APT),)

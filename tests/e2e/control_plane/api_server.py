@@ -20,14 +20,13 @@ from rich.console import Console
 from clawstack.k3s import NodeSettings
 from clawstack.k3s.hardening import ADMISSION, AUDIT_LOG, AUDIT_POLICY
 from tests.unit.k3s.test_k3s_user_data import file, k3s
-from toolchain.cluster import certificates
+from toolchain.board import Board
+from toolchain.cluster import builds, certificates, packages
 from toolchain.cluster.components import Component, components
 from toolchain.cluster.layout import Layout, Network, Ports
 from toolchain.cluster.pins import KUBERNETES_BUILD
 from toolchain.cluster.probes import answers, log_end
-from toolchain.steps import cluster as cluster_step
-from toolchain.steps import cluster_system
-from toolchain.steps.cluster_programs import programs
+from toolchain.cluster.programs import programs
 from toolchain.surroundings import Surroundings
 
 _SECONDS: Final = 60
@@ -59,8 +58,8 @@ class ApiServer:
 def serving(folder: Path, node: NodeSettings) -> Iterator[ApiServer]:
     """A fresh API server with the files and arguments that `node` would get from its user data."""
     around = Surroundings.read()
-    cluster_system.ensure(around, Console(stderr=True))
-    cluster_step.ensure_build(around, Console(stderr=True), KUBERNETES_BUILD)
+    packages.ensure(around, Board(Console(stderr=True)))
+    builds.ensure_build(around, Board(Console(stderr=True)), KUBERNETES_BUILD)
     layout = Layout(run="api-only", data=folder, network=Network(whole="127.0.0.0/16"), ports=_free_ports())
     for place in (layout.configs, layout.logs):
         place.mkdir()

@@ -17,12 +17,12 @@ from pathlib import Path
 from toolchain.cluster.archive import Entry, Settings, tree, write_archive
 from toolchain.cluster.calls import Calls
 from toolchain.cluster.contents import Sources, libraries, shell
+from toolchain.cluster.packages import BUSYBOX
 from toolchain.cluster.running import TestCluster
 from toolchain.finding import find_node, find_openclaw
 from toolchain.locate import Toolchain, locate
 from toolchain.plugin_choice import WANTED, generated_folder, starter
 from toolchain.policy_packs import policy_pack
-from toolchain.steps.cluster_system import BUSYBOX
 from toolchain.surroundings import Surroundings
 
 ROOT = Path(__file__).parents[3]

@@ -105,7 +105,7 @@ def test_one_that_shall_stay_is_in_use_while_anything_of_it_runs(tmp_path: Path)
 def test_a_folder_whose_name_is_too_long_for_a_socket_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolchain.steps.cluster.ensure", lambda *_: None)
+    monkeypatch.setattr("toolchain.cluster.builds.ensure", lambda *_: None)
     monkeypatch.setattr("toolchain.cluster.machine.refuse_neighbours", lambda _: None)
     with pytest.raises(InvalidInputError, match="at most 85 characters"):
         start(data=tmp_path / ("x" * 85), book=Book(folder=tmp_path / "run"))
@@ -114,7 +114,7 @@ def test_a_folder_whose_name_is_too_long_for_a_socket_is_refused(
 def test_a_folder_with_something_else_in_it_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.txt").write_text("years of work")
-    monkeypatch.setattr("toolchain.steps.cluster.ensure", lambda *_: None)
+    monkeypatch.setattr("toolchain.cluster.builds.ensure", lambda *_: None)
     monkeypatch.setattr("toolchain.cluster.machine.refuse_neighbours", lambda _: None)
     with pytest.raises(InvalidInputError, match="holds something else and is not touched"):
         start(data=tmp_path / "data", book=Book(folder=tmp_path / "run"))

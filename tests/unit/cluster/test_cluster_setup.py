@@ -11,11 +11,12 @@ from rich.console import Console
 
 from clawstack.errors import NeedsAttentionError
 from tests.unit.toolchain.trees import machine, tool
-from toolchain.__main__ import ON_DEMAND, OPTIONAL, STEPS
+from toolchain.board import Board
+from toolchain.cluster import builds, packages
+from toolchain.cluster.images import image_references, image_store, images_folder
 from toolchain.cluster.pins import CLUSTER_BUILDS, KUBERNETES_BUILD, Build
 from toolchain.doctor import Check, examine
-from toolchain.steps import cluster, cluster_system
-from toolchain.steps.cluster_images import image_references, image_store, images_folder
+from toolchain.parts import ON_DEMAND, OPTIONAL, PARTS
 from toolchain.surroundings import Downloads, Surroundings
 
 
@@ -43,7 +44,7 @@ def test_the_doctor_names_the_version_when_all_is_there(around: Surroundings, mo
 
 
 def test_a_package_is_found_on_path_and_where_path_may_leave_it_out(tmp_path: Path, around: Surroundings) -> None:
-    package = cluster_system.NodePackage(package="p", files=("clawstack-made-up",), purpose="tests")
+    package = packages.NodePackage(package="p", files=("clawstack-made-up",), purpose="tests")
     assert package.find(around) is None
     with pytest.raises(NeedsAttentionError, match="p is missing; it tests"):
         package.require(around)
@@ -56,10 +57,10 @@ def test_a_package_is_found_on_path_and_where_path_may_leave_it_out(tmp_path: Pa
 def test_an_account_that_may_not_install_gets_every_package_its_purpose_and_one_command(
     around: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packages = (cluster_system.ETCD, cluster_system.CONTAINERD)
-    monkeypatch.setattr(cluster_system, "missing_node_packages", lambda _: packages)
+    missing = (packages.ETCD, packages.CONTAINERD)
+    monkeypatch.setattr(packages, "missing_node_packages", lambda _: missing)
     with pytest.raises(NeedsAttentionError) as refused:
-        cluster_system.ensure(replace(around, root=False), Console(quiet=True))
+        packages.ensure(replace(around, root=False), Board(Console(quiet=True)))
     assert "etcd-server stores what the API server knows" in refused.value.message
     assert "containerd runs the pods' containers" in refused.value.message
     assert refused.value.remedy is not None
@@ -74,7 +75,7 @@ def test_a_build_that_cannot_be_is_refused_with_the_way_out(
     around: Surroundings, downloads: Downloads, reason: str
 ) -> None:
     with pytest.raises(NeedsAttentionError, match=reason) as refused:
-        cluster.ensure_build(replace(around, downloads=downloads), Console(quiet=True), KUBERNETES_BUILD)
+        builds.ensure_build(replace(around, downloads=downloads), Board(Console(quiet=True)), KUBERNETES_BUILD)
     assert "CLAWSTACK_KUBECONFIG" in (refused.value.remedy or "")
 
 
@@ -82,7 +83,7 @@ def test_a_program_of_another_version_is_not_kept(tmp_path: Path, around: Surrou
     tool(tmp_path / "bin" / "go", "")
     fake = replace(KUBERNETES_BUILD, proof=("/bin/echo", "v9.9.9"))
     with pytest.raises(NeedsAttentionError, match=r"answers 'v9\.9\.9' instead of its version 1\.34\.4"):
-        cluster.ensure_build(replace(around, downloads=Downloads.ALL), Console(quiet=True), fake)
+        builds.ensure_build(replace(around, downloads=Downloads.ALL), Board(Console(quiet=True)), fake)
     assert not fake.folder(around).exists()
 
 
@@ -101,4 +102,4 @@ def test_the_references_are_those_that_were_written(around: Surroundings) -> Non
 
 def test_what_takes_minutes_is_only_got_when_it_is_named() -> None:
     assert {"cluster", "kwok"} <= ON_DEMAND
-    assert set(STEPS) >= ON_DEMAND | OPTIONAL
+    assert set(PARTS) >= ON_DEMAND | OPTIONAL

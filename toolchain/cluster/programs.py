@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from toolchain.cluster.components import Programs
+from toolchain.cluster.packages import CONTAINERD, ETCD
 from toolchain.cluster.pins import COREDNS_BUILD, KUBERNETES_BUILD, LOCAL_PATH_BUILD
-from toolchain.steps.cluster_system import CONTAINERD, ETCD
 from toolchain.surroundings import Surroundings
 
 

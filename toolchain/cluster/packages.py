@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from clawstack.errors import NeedsAttentionError
+from toolchain.board import Board
 from toolchain.progress import Progress
 from toolchain.steps.system import apt_install
 from toolchain.surroundings import Surroundings, executable
@@ -67,11 +66,11 @@ def missing_node_packages(around: Surroundings) -> tuple[NodePackage, ...]:
     return tuple(package for package in NODE_PACKAGES if package.find(around) is None)
 
 
-def ensure(around: Surroundings, console: Console) -> None:
+def ensure(around: Surroundings, board: Board) -> None:
     """Installs what is missing, or raises NeedsAttentionError that says what, why, and with which command."""
-    progress = Progress(console=console, name="Node packages")
+    progress = Progress(board=board, name="Node packages")
     missing = missing_node_packages(around)
     if missing:
         why = "; ".join(f"{package.package} {package.purpose}" for package in missing)
         apt_install(around, progress, [package.package for package in missing], why)
-    progress.ready(", ".join(package.package for package in NODE_PACKAGES))
+    progress.done(", ".join(package.package for package in NODE_PACKAGES))

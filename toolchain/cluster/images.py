@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from rich.console import Console
-
 from clawstack.errors import NeedsAttentionError
 from toolchain import pins
+from toolchain.board import Board
 from toolchain.building import place
 from toolchain.cluster import archive, contents
 from toolchain.cluster import image_store as store
 from toolchain.cluster.configs import PAUSE_IMAGE
 from toolchain.cluster.contents import OPENCLAW_IMAGE, SHELL_IMAGE, Sources
+from toolchain.cluster.packages import BUSYBOX
 from toolchain.cluster.pins import PAUSE_BUILD
+from toolchain.cluster.programs import programs
 from toolchain.finding import find_node, find_openclaw
 from toolchain.paths import slot
-from toolchain.progress import Progress, minutes
-from toolchain.steps.cluster_programs import programs
-from toolchain.steps.cluster_system import BUSYBOX
+from toolchain.progress import Progress
 from toolchain.surroundings import Surroundings
 
 REFERENCES: Final = "images.json"
@@ -47,19 +45,18 @@ def image_references(around: Surroundings) -> dict[str, str]:
     return references
 
 
-def ensure(around: Surroundings, console: Console) -> None:
+def ensure(around: Surroundings, board: Board) -> None:
     """After this the images are in the cache, unpacked."""
-    progress = Progress(console=console, name="Images")
+    progress = Progress(board=board, name="Images")
     if not (images_folder(around) / REFERENCES).is_file():
         progress.note("writing Node and OpenClaw into an image; about half a minute, 1.5 GB")
-        began = time.monotonic()
 
         def fill(scratch: Path) -> None:
             _write(around, scratch)
 
-        if place(images_folder(around), fill, waiting=lambda: progress.note("another set-up is at it; waiting")):
-            progress.note(f"written in {minutes(time.monotonic() - began)}")
-    progress.ready(f"pause, busybox, OpenClaw {pins.OPENCLAW}")
+        with progress.doing("writing"):
+            place(images_folder(around), fill, waiting=lambda: progress.note("another set-up is at it; waiting"))
+    progress.done(f"pause, busybox, OpenClaw {pins.OPENCLAW}")
 
 
 def _write(around: Surroundings, scratch: Path) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
-from clawstack.vocabulary import RESTING, TenantState
+from clawstack.vocabulary import RESTING, STUCK, TenantState
 from services.cells.context import CellPlatform
 from services.cli.output import Output
 from services.cli.reading import tenant_by_slug
@@ -21,7 +21,6 @@ from services.tables.tenants import Operation, OperationEvent, Tenant
 
 _POLL_SECONDS: Final = 0.25
 _WORKER_SILENT_AFTER: Final = timedelta(seconds=20)
-_ENDED_BADLY: Final = frozenset({TenantState.FAILED, TenantState.NEEDS_ATTENTION})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +82,7 @@ async def _show_events(session: AsyncSession, tenant_id: uuid.UUID, after: int, 
 
 
 def _rests(tenant: Tenant) -> bool:
-    if tenant.state in _ENDED_BADLY:
+    if tenant.state in STUCK:
         # Else the state is that of an earlier try, and the next one is due.
         return tenant.blocked_generation == tenant.generation or tenant.failures > 0
     backed_up = tenant.state == TenantState.DELETED or tenant.backup_nonce == tenant.observed.get("backup_nonce", "")
@@ -91,7 +90,7 @@ def _rests(tenant: Tenant) -> bool:
 
 
 def _outcome(tenant: Tenant) -> Outcome:
-    if tenant.state in _ENDED_BADLY:
+    if tenant.state in STUCK:
         raise NeedsAttentionError(
             f"{tenant.slug} is {tenant.state}: {tenant.state_reason or 'no reason was recorded'}",
             code=tenant.state_code or tenant.state,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clawstack.errors import ConflictError
-from clawstack.vocabulary import TenantState
+from clawstack.vocabulary import Desired, TenantState
 from services.cli.output import Output, moment
 from services.cli.session import guarded, with_platform
 
@@ -91,13 +91,13 @@ def up(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json: Jso
 @app.command()
 def suspend(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json: Json = False) -> None:
     """Stop the assistant and keep everything it knows. Messages wait until it is resumed."""
-    _change(slug, _wanted(state="suspended", reason="suspended by an operator"), no_wait, timeout, json=json)
+    _change(slug, _wanted(state=Desired.SUSPENDED, reason="suspended by an operator"), no_wait, timeout, json=json)
 
 
 @app.command()
 def resume(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json: Json = False) -> None:
     """Let a suspended assistant run again."""
-    _change(slug, _wanted(state="running", reason="resumed by an operator"), no_wait, timeout, json=json)
+    _change(slug, _wanted(state=Desired.RUNNING, reason="resumed by an operator"), no_wait, timeout, json=json)
 
 
 @app.command()
@@ -161,7 +161,7 @@ def destroy(
         return
     if not yes:
         guarded(output, lambda: _ask(slug, to_stderr=json))
-    change = _wanted(state="absent", reason="destroyed by an operator", skip_backup=skip_backup or None)
+    change = _wanted(state=Desired.ABSENT, reason="destroyed by an operator", skip_backup=skip_backup or None)
     _change(slug, change, no_wait, timeout, json=json)
 
 

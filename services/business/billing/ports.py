@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clawstack.vocabulary import Desired
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaidTenant:
@@ -30,7 +32,7 @@ class Tenants(Protocol):
         ...
 
     async def set_desired(
-        self, session: AsyncSession, tenant_id: uuid.UUID, *, state: str | None, plan: str | None, reason: str
+        self, session: AsyncSession, tenant_id: uuid.UUID, *, state: Desired | None, plan: str | None, reason: str
     ) -> bool:
         """Change what is wanted (None: as it is) and have it reconciled; True when that was a change.
 

@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ConflictError
 from clawstack.logs import get_logger
 from clawstack.plans import Catalogue
+from clawstack.vocabulary import Desired
 from services.business.billing import jobs, repository
 from services.business.billing.claims import Claim, group_by_tenant, with_ended
-from services.business.billing.decisions import EXPLAINED, Attention, Verdict, Wanted, combine, judge
+from services.business.billing.decisions import EXPLAINED, Attention, Verdict, combine, judge
 from services.business.billing.facts import CustomerFacts
 from services.business.billing.intake import VerifiedEvent
 from services.business.billing.ports import PaidTenant, Tenants
@@ -115,13 +116,13 @@ class Billing:
         tenant_id = next((claim.tenant_id for claim in group if claim.tenant_id is not None), None)
         if now is None:
             return
-        if sum(claim.verdict.wanted is Wanted.RUNNING for claim in group) > 1:
+        if sum(claim.verdict.wanted is Desired.RUNNING for claim in group) > 1:
             group[0].need(Attention.PAID_TWICE)
         if signup is not None:
-            _note_payment(signup, customer, paid=now.wanted is Wanted.RUNNING)
+            _note_payment(signup, customer, paid=now.wanted is Desired.RUNNING)
         if tenant_id is not None:
             await self._change(session, tenant_id, now, group)
-        elif now.wanted is Wanted.RUNNING:
+        elif now.wanted is Desired.RUNNING:
             tenant_id = await self._create(session, customer, now, signup, group)
         for claim in group:
             claim.tenant_id = tenant_id
@@ -161,7 +162,7 @@ class Billing:
 class Change:
     """What billing asks of a tenant; None leaves it as it is."""
 
-    state: str | None = None
+    state: Desired | None = None
     plan: str | None = None
 
 
@@ -172,13 +173,13 @@ def change_of(now: Verdict, before: Verdict | None) -> Change | None:
     when payment makes it so; otherwise each refetch would undo an operator's own suspension or change of plan.
     """
     match now.wanted:
-        case Wanted.WAIT:
+        case None:
             return None
-        case Wanted.SUSPENDED | Wanted.ABSENT:
-            return Change(state=now.wanted.value)
-        case Wanted.RUNNING:
-            if before is None or before.wanted is not Wanted.RUNNING:
-                return Change(state=now.wanted.value, plan=now.plan)
+        case Desired.SUSPENDED | Desired.ABSENT:
+            return Change(state=now.wanted)
+        case Desired.RUNNING:
+            if before is None or before.wanted is not Desired.RUNNING:
+                return Change(state=now.wanted, plan=now.plan)
             return Change(plan=now.plan) if before.plan != now.plan else None
 
 

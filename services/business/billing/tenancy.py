@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from clawstack.errors import PermanentError
 from clawstack.plans import Catalogue
+from clawstack.vocabulary import Desired
 from services.business.billing.ports import PaidTenant
-from services.business.tenants.desired import DesiredState, NewTenant, create_tenant, set_desired
+from services.business.tenants.desired import NewTenant, create_tenant, set_desired
 
 
 class ProvisionedTenants:
@@ -38,17 +37,7 @@ class ProvisionedTenants:
         return tenant.id
 
     async def set_desired(
-        self, session: AsyncSession, tenant_id: uuid.UUID, *, state: str | None, plan: str | None, reason: str
+        self, session: AsyncSession, tenant_id: uuid.UUID, *, state: Desired | None, plan: str | None, reason: str
     ) -> bool:
         """Change what is wanted; True when that was a change."""
-        return await set_desired(session, tenant_id, state=_state(state), plan=plan, reason=reason)
-
-
-def _state(value: str | None) -> DesiredState | None:
-    for known in get_args(DesiredState):
-        if value == known:
-            state: DesiredState = known
-            return state
-    if value is None:
-        return None
-    raise PermanentError(f"{value!r} is no desired state.", code="unknown_desired_state")
+        return await set_desired(session, tenant_id, state=state, plan=plan, reason=reason)

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -25,8 +25,6 @@ from services.tables.tenants import Tenant
 
 RECONCILE: Final = "provisioner.reconcile"
 _SLUG_TRIES: Final = 20
-
-DesiredState = Literal["running", "suspended", "absent"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +74,7 @@ async def set_desired(
     session: AsyncSession,
     tenant_id: uuid.UUID,
     *,
-    state: DesiredState | None = None,
+    state: Desired | None = None,
     plan: str | None = None,
     substrate: str | None = None,
     reason: str | None = None,
@@ -161,14 +159,14 @@ async def _locked(session: AsyncSession, tenant_id: uuid.UUID) -> Tenant:
 
 def _wanted(
     *,
-    state: DesiredState | None,
+    state: Desired | None,
     plan: str | None,
     settings: Mapping[str, Any] | None,
     restart: bool,
     skip_backup: bool | None,
 ) -> dict[str, Any]:
     wanted: dict[str, Any] = {
-        "desired_state": state,
+        "desired_state": state and state.value,
         "plan": plan,
         "settings": None if settings is None else dict(settings),
         "restart_nonce": secrets.token_hex(8) if restart else None,

@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError
 from clawstack.naming import require_slug
 from clawstack.plans import Catalogue, Plan
+from clawstack.vocabulary import Desired
 from services.business.access.schemas import Principal
 from services.business.backups import repository as backups
 from services.business.tenants import desired, operations, repository
-from services.business.tenants.desired import DesiredState, NewTenant
+from services.business.tenants.desired import NewTenant
 from services.business.tenants.places import unavailable
 from services.business.tenants.schemas import TenantPatch, TenantRequest, TenantSettings
 from services.tables.billing import Customer
@@ -96,7 +97,7 @@ async def want(
     session: AsyncSession,
     principal: Principal,
     slug: str,
-    state: DesiredState,
+    state: Desired,
     *,
     reason: str | None = None,
     skip_backup: bool = False,
@@ -118,7 +119,7 @@ async def want(
 async def restart(session: AsyncSession, principal: Principal, slug: str) -> Tenant:
     """Restart a tenant that runs, and try again one that waits for somebody to act."""
     tenant = await find(session, principal, slug)
-    if tenant.desired_state != "running":
+    if tenant.desired_state != Desired.RUNNING:
         raise ConflictError(
             f"Tenant {slug} is wanted {tenant.desired_state}; only a running one can be restarted.",
             code="not_running",

@@ -104,7 +104,7 @@ class CellAssembler:
                 "runtime": {"node": runtime.node, "openclaw": runtime.openclaw, "version": runtime.openclaw_version},
                 "backup_key": await self._ensure(session, tenant.id, "backup_key", _new_key),
                 # A cell that is to go is never started once more on its way out.
-                "desired": "running" if tenant.desired_state == Desired.RUNNING else "suspended",
+                "desired": Desired.RUNNING if tenant.desired_state == Desired.RUNNING else Desired.SUSPENDED,
                 "restart_nonce": tenant.restart_nonce,
                 "skip_backup": tenant.skip_backup,
             }

@@ -74,7 +74,7 @@ async def succeed(
 ) -> None:
     """Record an `up` that did what it should."""
     outcome, spec = built.outcome, built.spec
-    suspended = spec.desired.value == Desired.SUSPENDED
+    suspended = spec.desired is Desired.SUSPENDED
     tenant.observed_state = (Observed.SUSPENDED if suspended else Observed.RUNNING).value
     tenant.observed_generation = operation.generation
     tenant.observed = {

@@ -31,7 +31,7 @@ from services.cells.workers.keeper import LeaseKeeper
 from services.cells.workers.leases import LeaseLostError
 from services.tables.tenants import Tenant
 from tenants.backups.archive import Archive
-from tenants.spec import CellSpec, DesiredState, Substrate
+from tenants.spec import CellSpec, Substrate
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class CellWork:
         outcome = await self._up(shift, cell.place, self._make_program(cell.spec), refresh=broken)
         await live.settle(cell.spec)
         endpoint = outcome.outputs.get("endpoint")
-        if endpoint and cell.spec.desired.value == Desired.RUNNING:
+        if endpoint and cell.spec.desired is Desired.RUNNING:
             shift.recorder.tell(Step(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
         return Built(outcome=outcome, spec=cell.spec, objects=await live.fingerprints(cell.spec.slug))
 
@@ -113,7 +113,7 @@ class CellWork:
             old = str(tenant.observed["substrate"])
             cell = await self._assembler.assemble(session, tenant, runtime, substrate=old)
         live = self._live(shift, cell.spec.substrate)
-        spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
+        spec = cell.spec.model_copy(update={"desired": Desired.SUSPENDED})
         await live.release(spec)
         await self._destroy(shift, _Ready(place=cell.place, program=self._make_program(spec), spec=spec))
         await live.confirm_gone(spec.slug)
@@ -151,7 +151,7 @@ class CellWork:
             ready.program()
 
     async def _fill(self, shift: Shift, cell: AssembledCell, archive: Archive) -> None:
-        spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
+        spec = cell.spec.model_copy(update={"desired": Desired.SUSPENDED})
         await self._up(shift, cell.place, self._make_program(spec), refresh=False)
         await self._live(shift, spec.substrate).restore(spec, archive)
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError
+from clawstack.tools import Tools
 from clawstack.vocabulary import Desired, EventKind, Observed
 from services.cells.context import CellPlatform
 from services.cells.engine.command import Ownership
@@ -23,7 +24,7 @@ from services.cells.engine.run import Outcome, StackPlace
 from services.cells.provisioner import bookkeeping, cells
 from services.cells.provisioner.assembly import AssembledCell, CellAssembler
 from services.cells.provisioner.bookkeeping import Built
-from services.cells.provisioner.borders import FindArchive, MakeProgram, Program, Runtime
+from services.cells.provisioner.borders import FindArchive, MakeProgram, Program
 from services.cells.provisioner.live_work import LiveWork
 from services.cells.provisioner.recorder import EventRecorder
 from services.cells.workers import leases
@@ -69,16 +70,16 @@ class CellWork:
         engine: Engine,
         assembler: CellAssembler,
         make_program: MakeProgram,
-        find_runtime: Callable[[], Runtime],
+        find_tools: Callable[[], Tools],
         find_archive: FindArchive,
         executor: Executor,
     ) -> None:
-        """`executor`: gives each operation a thread; `find_runtime` blocks and raises NeedsAttentionError."""
+        """`executor`: gives each operation a thread; `find_tools` blocks and raises NeedsAttentionError."""
         self._platform = platform
         self._engine = engine
         self._assembler = assembler
         self._make_program = make_program
-        self._find_runtime = find_runtime
+        self._find_tools = find_tools
         self._find_archive = find_archive
         self._executor = executor
 
@@ -107,11 +108,11 @@ class CellWork:
 
     async def leave(self, shift: Shift) -> None:
         """Take the cell away from the substrate on which it was last seen; its state is in the newest backup then."""
-        runtime = await asyncio.to_thread(self._find_runtime)
+        tools = await asyncio.to_thread(self._find_tools)
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
             old = str(tenant.observed["substrate"])
-            cell = await self._assembler.assemble(session, tenant, runtime, substrate=old)
+            cell = await self._assembler.assemble(session, tenant, tools, substrate=old)
         live = self._live(shift, cell.spec.substrate)
         spec = cell.spec.model_copy(update={"desired": Desired.SUSPENDED})
         await live.release(spec)
@@ -120,10 +121,10 @@ class CellWork:
 
     async def destroy(self, shift: Shift) -> Outcome:
         """Destroy the stack and erase what Pulumi leaves of it."""
-        runtime = await asyncio.to_thread(self._find_runtime)
+        tools = await asyncio.to_thread(self._find_tools)
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
-            ready = await self._prepare_end(session, tenant, runtime)
+            ready = await self._prepare_end(session, tenant, tools)
         substrate = tenant.runs_on
         await self._release(shift, tenant, ready, substrate)
         if substrate == Substrate.PROCESS and _has_late_word(tenant):
@@ -156,10 +157,10 @@ class CellWork:
         await self._live(shift, spec.substrate).restore(spec, archive)
 
     async def _assembled(self, shift: Shift) -> tuple[Tenant, AssembledCell]:
-        runtime = await asyncio.to_thread(self._find_runtime)
+        tools = await asyncio.to_thread(self._find_tools)
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
-            return tenant, await self._assembler.assemble(session, tenant, runtime)
+            return tenant, await self._assembler.assemble(session, tenant, tools)
 
     def _live(self, shift: Shift, substrate: str) -> LiveWork:
         driver = self._platform.drivers.of(substrate)
@@ -172,14 +173,14 @@ class CellWork:
             raise LeaseLostError(shift.keeper.grant.tenant_id, shift.keeper.grant.fence)
         return tenant
 
-    async def _prepare_end(self, session: AsyncSession, tenant: Tenant, runtime: Runtime) -> _Ready:
+    async def _prepare_end(self, session: AsyncSession, tenant: Tenant, tools: Tools) -> _Ready:
         """A cell that cannot be built any more (its plan or bundle is gone) must still be destroyed."""
         cell = await cells.ensure_cell(session, tenant, self._platform.settings)
         place = await self._assembler.place_of(session, tenant, cell)
         try:
             async with session.begin_nested():
                 where = tenant.runs_on
-                spec = (await self._assembler.assemble(session, tenant, runtime, substrate=where)).spec
+                spec = (await self._assembler.assemble(session, tenant, tools, substrate=where)).spec
             return _Ready(place=place, program=self._make_program(spec), spec=spec)
         except ClawstackError as error:
             return _Ready(place=place, program=_raising(error), spec=None)

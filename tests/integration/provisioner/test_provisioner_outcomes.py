@@ -84,7 +84,7 @@ async def test_what_needs_somebody_waits_for_them(rig: Rig) -> None:
         platform=rig.platform,
         neighbours=rig.seen.neighbours(),
         make_program=refusing,
-        machine=Machine(rig.probe.runtime()),
+        machine=Machine(rig.probe.tools()),
         worker="refuser",
         metrics=Metrics(),
     )
@@ -117,7 +117,7 @@ async def test_a_defect_is_a_failure_that_people_see(rig: Rig) -> None:
         platform=rig.platform,
         neighbours=rig.seen.neighbours(),
         make_program=broken,
-        machine=Machine(rig.probe.runtime()),
+        machine=Machine(rig.probe.tools()),
         worker="broken",
         metrics=Metrics(),
     )
@@ -310,7 +310,7 @@ async def test_a_preview_writes_nothing(rig: Rig) -> None:
     steps = await preview_tenant(
         rig.platform,
         tenant.id,
-        machine=Machine(rig.probe.runtime()),
+        machine=Machine(rig.probe.tools()),
         neighbours=rig.seen.neighbours(),
         program_of=probe_program(rig.probe.folder),
     )

@@ -66,9 +66,9 @@ class Workers:
 
 @pytest.fixture
 def workers(rig: Rig, postgres_url: str, master_key: MasterKey) -> Iterator[Workers]:
-    runtime = {
+    tools = {
         name: [str(path) for path in value] if isinstance(value, tuple) else str(value)
-        for name, value in asdict(rig.probe.runtime()).items()
+        for name, value in asdict(rig.probe.tools()).items()
     }
     workers = Workers(
         rig=rig,
@@ -78,7 +78,7 @@ def workers(rig: Rig, postgres_url: str, master_key: MasterKey) -> Iterator[Work
             "database_url": postgres_url,
             "master_key": base64.b64encode(master_key._key).decode(),
             "probe": str(rig.probe.folder),
-            "runtime": runtime,
+            "tools": tools,
             "lease_seconds": LEASE_SECONDS,
             "stalled_seconds": 2.0,
         },

@@ -40,6 +40,11 @@ TRANSITIONS: Final[dict[TenantState, frozenset[TenantState]]] = {
 }
 
 
+def may_be_used(desired_state: str) -> bool:
+    """May this tenant be used: spend on models, be restarted? Only while it is wanted running, whatever was last seen."""
+    return desired_state == Desired.RUNNING
+
+
 def may_follow(before: TenantState, after: TenantState) -> bool:
     """True when `after` may be shown to someone who was shown `before`."""
     return before is after or after in TRANSITIONS[before]

@@ -10,6 +10,7 @@ from clawstack.plans import Catalogue
 from clawstack.vocabulary import Desired
 from services.business.billing.ports import PaidTenant
 from services.business.tenants.desired import NewTenant, create_tenant, set_desired
+from services.business.tenants.places import usual_place
 
 
 class ProvisionedTenants:
@@ -21,7 +22,6 @@ class ProvisionedTenants:
 
     async def create(self, session: AsyncSession, wanted: PaidTenant) -> uuid.UUID:
         """Make the tenant on the default substrate, or on the first that its plan allows."""
-        allowed = self._catalogue.plan(wanted.plan).substrates
         tenant = await create_tenant(
             session,
             NewTenant(
@@ -30,7 +30,7 @@ class ProvisionedTenants:
                 bundle=wanted.bundle,
                 bundle_version=wanted.bundle_version,
                 answers=wanted.answers,
-                substrate=self._default_substrate if self._default_substrate in allowed else allowed[0],
+                substrate=usual_place(self._catalogue.plan(wanted.plan), self._default_substrate),
                 name_hint=wanted.name_hint,
             ),
         )

@@ -116,8 +116,7 @@ async def _new_boot(
         phase="waiting",
         refusals=0,
     )
-    session.add(boot)
-    await session.flush()
+    await repository.add_boot(session, boot)
     return boot
 
 

@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ClawstackError
 from clawstack.tools import Tools
 from clawstack.vocabulary import Desired, EventKind, Observed
+from services.business.tenants import repository as tenants
 from services.cells.context import CellPlatform
 from services.cells.engine.command import Ownership
 from services.cells.engine.control import Control, OperationStoppedError, StopReason
 from services.cells.engine.engine import Engine
 from services.cells.engine.narration import Step
 from services.cells.engine.run import Outcome, StackPlace
-from services.cells.provisioner import bookkeeping, cells
+from services.cells.provisioner import cells
 from services.cells.provisioner.assembly import AssembledCell, CellAssembler
 from services.cells.provisioner.bookkeeping import Built
 from services.cells.provisioner.borders import FindArchive, MakeProgram, Program
@@ -168,7 +169,7 @@ class CellWork:
 
     async def _tenant(self, session: AsyncSession, shift: Shift) -> Tenant:
         await leases.confirm(session, shift.keeper.grant)
-        tenant = await bookkeeping.locked_tenant(session, shift.keeper.grant.tenant_id)
+        tenant = await tenants.locked(session, shift.keeper.grant.tenant_id)
         if tenant is None:
             raise LeaseLostError(shift.keeper.grant.tenant_id, shift.keeper.grant.fence)
         return tenant

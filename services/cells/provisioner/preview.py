@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ConflictError, NotFoundError
 from clawstack.tools import Tools
 from clawstack.vocabulary import EventKind
+from services.business.tenants import repository
 from services.cells.context import CellPlatform
 from services.cells.engine.command import Ownership
 from services.cells.engine.control import Control, StopReason
@@ -67,7 +68,7 @@ async def _assembled(
 
 
 async def _tenant(session: AsyncSession, tenant_id: uuid.UUID) -> Tenant:
-    tenant = await session.get(Tenant, tenant_id)
+    tenant = await repository.by_id(session, tenant_id)
     if tenant is None:
         raise NotFoundError(f"There is no tenant {tenant_id}.")
     if tenant.deleted_at is not None:

@@ -12,7 +12,7 @@ from typing import Final
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Catalogue
 from clawstack.tokens import Token, TokenKind, parse
-from clawstack.vocabulary import Desired
+from services.tables.states import may_be_used
 from services.traffic.ledger.schemas import Caller
 from services.traffic.ledger.store import Store
 from services.traffic.llm_proxy.errors import not_authenticated, not_running
@@ -69,7 +69,7 @@ class Authenticator:
         known = _Known(
             caller=caller,
             secret_hash=secret_hash,
-            running=desired_state == Desired.RUNNING,
+            running=may_be_used(desired_state),
             until=asked_at + CACHE_SECONDS,
         )
         self._known[token.key] = known

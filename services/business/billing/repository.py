@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.business.billing.facts import CustomerFacts
 from services.business.billing.intake import VerifiedEvent
-from services.business.notifications import repository as outbox
+from services.business.notifications.outbox import owe
 from services.business.notifications.schemas import Audience
 from services.tables.billing import Customer, CustomerFetch, Signup, StripeEvent, Subscription, SweepMark
 
@@ -149,12 +149,12 @@ async def tell_operator(
     session: AsyncSession, *, key: str, tenant_id: uuid.UUID | None, payload: dict[str, Any]
 ) -> None:
     """Owe the operator a message; one per `key`, however often its cause is seen."""
-    await outbox.owe(
+    await owe(
         session,
         key=key,
-        kind="billing_needs_attention",
-        audience=Audience.OPERATOR.value,
+        audience=Audience.OPERATOR,
         tenant_id=tenant_id,
+        kind="billing_needs_attention",
         payload=payload,
     )
 

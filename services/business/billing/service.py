@@ -21,8 +21,9 @@ from services.business.billing.claims import Claim, group_by_tenant, with_ended
 from services.business.billing.decisions import EXPLAINED, Attention, Verdict, combine, judge
 from services.business.billing.facts import CustomerFacts
 from services.business.billing.intake import VerifiedEvent
-from services.business.billing.ports import PaidTenant, Tenants
 from services.business.billing.repository import Turn
+from services.business.tenants.desired import NewTenant, create_tenant, set_desired
+from services.business.tenants.places import usual_place
 from services.kit.database.base import utcnow
 from services.kit.jobs.queue import defer
 from services.tables.billing import Customer, Signup
@@ -40,9 +41,10 @@ SUPERSEDED: Final = "superseded"
 class Billing:
     """What payments mean. Holds no state of its own."""
 
-    def __init__(self, *, catalogue: Catalogue, tenants: Tenants) -> None:
+    def __init__(self, *, catalogue: Catalogue, default_substrate: str) -> None:
+        """`default_substrate`: where paid tenants run if their plan allows it."""
         self._catalogue = catalogue
-        self._tenants = tenants
+        self._default_substrate = default_substrate
 
     async def record(self, session: AsyncSession, event: VerifiedEvent) -> bool:
         """Store an event and defer what follows from it; False, and nothing deferred, when it is stored already."""
@@ -133,15 +135,16 @@ class Billing:
         if signup is None or now.plan is None:
             group[-1].need(Attention.NO_SIGNUP)
             return None
-        wanted = PaidTenant(
+        wanted = NewTenant(
             customer_id=customer.id,
             plan=now.plan,
             bundle=signup.bundle,
             bundle_version=signup.bundle_version,
             answers=signup.answers,
+            substrate=usual_place(self._catalogue.plan(now.plan), self._default_substrate),
             name_hint=_name_hint(signup),
         )
-        signup.tenant_id = await self._tenants.create(session, wanted)
+        signup.tenant_id = (await create_tenant(session, wanted)).id
         log.info("tenant_paid", tenant=str(signup.tenant_id), plan=now.plan, bundle=signup.bundle)
         return signup.tenant_id
 
@@ -151,9 +154,7 @@ class Billing:
         if change is None:
             return
         try:
-            await self._tenants.set_desired(
-                session, tenant_id, state=change.state, plan=change.plan, reason=now.reason or ""
-            )
+            await set_desired(session, tenant_id, state=change.state, plan=change.plan, reason=now.reason or "")
         except ConflictError:
             group[-1].need(Attention.TENANT_GONE)
 

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import or_, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tables.billing import Customer
 from services.tables.notifications import OutboxMessage
 from services.tables.tenants import Tenant
-
-
-async def owe(
-    session: AsyncSession,
-    *,
-    key: str,
-    kind: str,
-    audience: str,
-    tenant_id: uuid.UUID | None,
-    payload: Mapping[str, Any],
-) -> None:
-    """Owe somebody a message; one per `key`, however often its cause is seen."""
-    message = insert(OutboxMessage).values(
-        deduplication_key=key, audience=audience, tenant_id=tenant_id, kind=kind, payload=dict(payload)
-    )
-    await session.execute(message.on_conflict_do_nothing(index_elements=["deduplication_key"]))
 
 
 async def next_due(session: AsyncSession, *, now: datetime) -> OutboxMessage | None:

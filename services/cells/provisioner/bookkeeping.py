@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ClawstackError, NeedsAttentionError, RequestError, TemporaryError
 from clawstack.redaction import Redactor
 from clawstack.vocabulary import Desired, EventKind, Observed, OperationKind, OperationStatus, TenantState
-from services.business.notifications import repository as outbox
+from services.business.notifications.outbox import owe
 from services.business.tenants import desired, operations
 from services.business.tenants.operations import EventRow
 from services.cells.engine.run import Outcome
@@ -206,7 +206,7 @@ async def notify(
 ) -> None:
     """Owe somebody a message; the same one (`kind` and `once_per`) is owed once per tenant."""
     key = ":".join(part for part in (kind, str(tenant.id), once_per) if part)
-    await outbox.owe(
+    await owe(
         session, key=key, kind=kind, audience=audience, tenant_id=tenant.id, payload={"tenant": tenant.slug, **payload}
     )
 

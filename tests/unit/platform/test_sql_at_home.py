@@ -20,6 +20,7 @@ AT_HOME = {
     "services/kit/database/": "connections and column types: what repositories are written with",
     "services/kit/vault/tables.py": "the vault's own rows, beside it in the kit",
     "services/kit/jobs/queue.py": "the repository of jobs: statements on Procrastinate's table, pinned by our migration",
+    "services/business/notifications/outbox.py": "the one statement that other nouns use, in their transactions",
     "services/business/tenants/operations.py": "the repository of operations, the second kind of row of its noun",
 }
 

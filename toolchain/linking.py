@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolchain.locate import PluginInfo, Toolchain
+from clawstack.tools import PluginInfo, Tools
 
 
-def link_plugins(tools: Toolchain, pulumi_home: Path) -> None:
+def link_plugins(tools: Tools, pulumi_home: Path) -> None:
     """Links every plugin whose version is known into `pulumi_home`/plugins; safe to repeat and to run side by side.
 
     The engine warns on every update about each plugin that it takes from PATH. It does not about its own store,

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
-
 from clawstack.errors import NeedsAttentionError
-from toolchain.finding import Found, PluginKind, find_node, find_openclaw, find_pulumi
+from clawstack.tools import PluginInfo, Tools
+from toolchain.finding import Found, find_node, find_openclaw, find_pulumi
 from toolchain.plugin_choice import PluginChoice, choose_plugins, plugin_path
 from toolchain.surroundings import Surroundings
 
-Origin = Literal["official", "offline", "project"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class PluginInfo:
-    """One Pulumi plugin in use. `version` is empty where only starting it would tell."""
-
-    name: str
-    kind: PluginKind
-    origin: Origin
-    version: str
-    path: Path
-
-
-@dataclass(frozen=True, kw_only=True)
-class Toolchain:
-    """Where everything is. Put the folders of `plugin_path` before PATH when starting `pulumi`."""
-
-    pulumi: Path
-    pulumi_version: str
-    plugin_path: tuple[Path, ...]
-    node: Path
-    openclaw: Path
-    openclaw_version: str
-    plugins: tuple[PluginInfo, ...]
-
-
-def locate(around: Surroundings | None = None) -> Toolchain:
+def locate(around: Surroundings | None = None) -> Tools:
     """The tools of this machine.
 
     Raises NeedsAttentionError that names all that is missing and the command that gets it. Costs a few file look-ups,
@@ -56,7 +27,7 @@ def locate(around: Surroundings | None = None) -> Toolchain:
             code="toolchain_incomplete",
             remedy=f"Run `{around.interpreter} -m toolchain setup {parts}`.",
         )
-    return Toolchain(
+    return Tools(
         pulumi=pulumi.path,
         pulumi_version=pulumi.version,
         plugin_path=plugin_path(around, choices),

@@ -9,7 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
-from toolchain.finding import PluginKind, find_official_plugin
+from clawstack.tools import PluginKind
+from toolchain.finding import find_official_plugin
 from toolchain.surroundings import Surroundings, executable
 
 

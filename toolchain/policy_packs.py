@@ -9,8 +9,8 @@ import shlex
 from pathlib import Path
 from typing import Final
 
+from clawstack.tools import Tools
 from toolchain import pins
-from toolchain.locate import Toolchain
 from toolchain.surroundings import Surroundings
 
 _STARTS_EXECUTABLES: Final = (3, 259, 0)
@@ -18,7 +18,7 @@ _STARTS_EXECUTABLES: Final = (3, 259, 0)
 _NOT_OURS: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
-def policy_pack(tools: Toolchain, folder: Path, around: Surroundings | None = None) -> Path:
+def policy_pack(tools: Tools, folder: Path, around: Surroundings | None = None) -> Path:
     """What to give to `--policy-pack` for the Python pack in `folder`.
 
     An executable where the CLI can start one (saves the language host: about 0.1 s of CPU per update), else the

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from clawstack import plan_file
 from clawstack.errors import InvalidInputError
-from clawstack.plan_file import read_plan_file
 
 MICRO: Final = 1_000_000
 
@@ -20,6 +20,31 @@ class Period(StrEnum):
 
     MONTH = "month"
     YEAR = "year"
+
+
+class Channel(StrEnum):
+    """Where people talk to an assistant."""
+
+    TELEGRAM = "telegram"
+    WEB = "web"
+
+
+class Ability(StrEnum):
+    """Something that an assistant may do: allowed by its plan, chosen by its bundle and its owner."""
+
+    MEMORY = "memory"
+    REMINDERS = "reminders"
+    WEB = "web"
+    FILES = "files"
+    IMAGES = "images"
+    VOICE = "voice"
+
+
+class Support(StrEnum):
+    """Whose questions are answered first."""
+
+    STANDARD = "standard"
+    PRIORITY = "priority"
 
 
 class _Frozen(BaseModel):
@@ -38,9 +63,10 @@ class Resources(_Frozen):
 
 
 class Plan(_Frozen):
-    """What a customer buys."""
+    """What a customer buys: everything that a plan decides, anywhere, stands in its entry. What one leaves out is the least."""
 
-    key: str
+    key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$")]
+    """Part of labels, lookup keys at Stripe and names of priority classes; never changed once sold."""
     title: str
     summary: str
     prices: dict[Period, Annotated[int, Field(gt=0)]]
@@ -52,7 +78,29 @@ class Plan(_Frozen):
     models: tuple[str, ...] = Field(min_length=1)
     """Allowed models; the first is the default."""
     substrates: tuple[str, ...] = Field(min_length=1)
+    """Where its cells may run; the first is where they do when the platform's default is none of them."""
     resources: Resources
+    server_type: Annotated[str, Field(pattern=r"^[a-z]{2,4}\d{1,3}$")] | None = None
+    """Hetzner's type for cells on servers; CLAWSTACK_SERVERS may name another by plan."""
+    priority: Annotated[int, Field(ge=0, lt=1_000_000)] = 0
+    """In a full cluster cells of a lower priority wait; the platform's own is 1,000,000."""
+    seats: Annotated[int, Field(ge=1)] = 1
+    """People of one customer, its owner among them."""
+    assistants: Annotated[int, Field(ge=1)] = 1
+    """Tenants of one customer."""
+    channels: tuple[Channel, ...] = Field(default=(Channel.TELEGRAM,), min_length=1)
+    abilities: frozenset[Ability] = frozenset()
+    kept_backups: Annotated[int, Field(ge=1)] = 7
+    """Verified backups kept per tenant; older ones may go."""
+    history_days: Annotated[int, Field(ge=1)] = 30
+    """How far back usage and events can be looked at."""
+    support: Support = Support.STANDARD
+
+    @model_validator(mode="after")
+    def _server_has_a_type(self) -> Plan:
+        if "server" in self.substrates and self.server_type is None:
+            raise ValueError(f"plan {self.key} runs on servers but names no server_type")
+        return self
 
     def lookup_key(self, period: Period) -> str:
         """Stripe lookup key of this plan's price."""
@@ -106,6 +154,10 @@ class Catalogue(_Frozen):
                 f"There is no plan {key[:40]!r}.", code="unknown_plan", remedy=f"Choose one of: {allowed}."
             ) from None
 
+    def server_types(self) -> dict[str, str]:
+        """Hetzner's types by the plans that have one."""
+        return {plan.key: plan.server_type for plan in self.plans.values() if plan.server_type is not None}
+
     def plan_of_lookup_key(self, lookup_key: str) -> tuple[Plan, Period] | None:
         """The plan and period that a Stripe price stands for, None for a price that is not ours."""
         for plan in self.plans.values():
@@ -117,6 +169,6 @@ class Catalogue(_Frozen):
 
 def load_catalogue(text: str | None = None) -> Catalogue:
     """The catalogue from `text`, or the shipped file; raises pydantic's ValidationError when it contradicts itself."""
-    raw = read_plan_file() if text is None else yaml.safe_load(text)
+    raw = plan_file.read_plan_file() if text is None else yaml.safe_load(text)
     plans = {key: {"key": key, **body} for key, body in raw.pop("plans").items()}
     return Catalogue.model_validate({**raw, "plans": plans})

@@ -1,4 +1,6 @@
-"""Closed vocabularies of the provisioner. The values are stored and appear in the API: never change one."""
+"""Closed vocabularies of tenants, cells and operations, once for all floors. The values are stored and appear in the
+API: never change one.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Final
 
 
 class Desired(StrEnum):
-    """What billing and the customer want of a tenant."""
+    """What billing and the customer want of a tenant, from a payment to the builder of its cell."""
 
     RUNNING = "running"
     SUSPENDED = "suspended"
@@ -82,3 +84,11 @@ class EventKind(StrEnum):
 
 #: States in which a tenant may be once nothing is left to do.
 RESTING: Final = frozenset({TenantState.HEALTHY, TenantState.SUSPENDED, TenantState.DELETED})
+#: The gateway runs and answers, whatever else is done to it.
+ANSWERING: Final = frozenset({TenantState.HEALTHY, TenantState.DEGRADED, TenantState.UPDATING})
+#: It stands still, or is about to, and keeps what it knows.
+PAUSED: Final = frozenset({TenantState.SUSPENDING, TenantState.SUSPENDED})
+#: It will never live again.
+GONE: Final = frozenset({TenantState.DELETING, TenantState.DELETED})
+#: An operation ended badly.
+STUCK: Final = frozenset({TenantState.FAILED, TenantState.NEEDS_ATTENTION})

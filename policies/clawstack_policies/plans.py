@@ -7,8 +7,8 @@ from functools import cache
 
 from pulumi_policy import ResourceValidationArgs, ResourceValidationPolicy, Severity
 
+from clawstack import plan_file
 from clawstack.labels import PLAN, SUBSTRATE
-from clawstack.plan_file import read_plan_file
 from clawstack_policies.labelling import labels_of
 from clawstack_policies.rule import rule
 
@@ -16,7 +16,7 @@ from clawstack_policies.rule import rule
 @cache
 def allowed_substrates() -> dict[str, tuple[str, ...]]:
     """Substrates by plan, from the catalogue."""
-    return {name: tuple(plan["substrates"]) for name, plan in read_plan_file()["plans"].items()}
+    return {name: tuple(plan["substrates"]) for name, plan in plan_file.read_plan_file()["plans"].items()}
 
 
 def _check(args: ResourceValidationArgs) -> Iterator[str]:

@@ -59,13 +59,14 @@ def create(
     output = Output(json=json)
 
     async def work(platform: CellPlatform) -> dict[str, Any]:
-        from services.business.tenants import desired
-        from services.cli import reading  # late: keeps `--help` fast
+        from services.business.access.schemas import AT_THE_TERMINAL  # late: keeps `--help` fast
+        from services.business.tenants import service
+        from services.cli import reading
         from services.cli.follow import follow_tenant
 
         async with platform.database.transaction() as session:
-            tenant = await reading.tenant_by_slug(session, slug)
-            await desired.request_backup(session, tenant.id)
+            await reading.tenant_by_slug(session, slug)
+            await service.back_up(session, AT_THE_TERMINAL, slug)
         await follow_tenant(platform, slug, output, patience=timedelta(seconds=timeout))
         async with platform.database.transaction() as session:
             return (await reading.backups(session, slug))[0]
@@ -97,12 +98,14 @@ def restore(
     output = Output(json=json)
 
     async def work(platform: CellPlatform) -> dict[str, Any]:
+        from services.business.access.schemas import AT_THE_TERMINAL  # late, as above
         from services.business.tenants.restoring import create_from_backup
-        from services.cli.follow import follow_tenant  # late, as above
+        from services.cli.follow import follow_tenant
 
         async with platform.database.transaction() as session:
             tenant = await create_from_backup(
                 session,
+                AT_THE_TERMINAL,
                 location,
                 substrate=substrate,
                 answers=_answers(answer or []),

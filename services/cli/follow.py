@@ -9,19 +9,19 @@ from datetime import timedelta
 from typing import Final
 
 from rich.markup import escape
-from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
-from clawstack.vocabulary import RESTING, TenantState
+from clawstack.vocabulary import RESTING, STUCK, TenantState
+from services.business.tenants import operations
 from services.cells.context import CellPlatform
 from services.cli.output import Output
 from services.cli.reading import tenant_by_slug
-from services.tables.tenants import Operation, OperationEvent, Tenant
+from services.kit.jobs.queue import worker_is_alive
+from services.tables.tenants import Tenant
 
 _POLL_SECONDS: Final = 0.25
 _WORKER_SILENT_AFTER: Final = timedelta(seconds=20)
-_ENDED_BADLY: Final = frozenset({TenantState.FAILED, TenantState.NEEDS_ATTENTION})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,9 +36,7 @@ class Outcome:
 
 async def require_worker(session: AsyncSession) -> None:
     """Raises TemporaryError when no worker shows life: what was asked for would wait forever."""
-    query = text("SELECT max(last_heartbeat) > now() - :silent FROM procrastinate_workers")
-    alive = (await session.execute(query, {"silent": _WORKER_SILENT_AFTER})).scalar_one()
-    if not alive:
+    if not await worker_is_alive(session, within=_WORKER_SILENT_AFTER):
         raise TemporaryError(
             "No worker is running, so nothing will be done about it yet.",
             code="no_worker",
@@ -48,12 +46,10 @@ async def require_worker(session: AsyncSession) -> None:
 
 async def follow_tenant(platform: CellPlatform, slug: str, output: Output, *, patience: timedelta) -> Outcome:
     """Show events until the tenant rests; raises NeedsAttentionError when it ends badly, TemporaryError on time-out."""
-    seen = 0
     async with platform.database.transaction() as session:
         tenant = await tenant_by_slug(session, slug)
         await require_worker(session)
-        latest = select(OperationEvent.id).join(Operation).where(Operation.tenant_id == tenant.id)
-        seen = max((await session.scalars(latest)).all(), default=0)
+        seen = await operations.last_row(session, tenant.id)
     deadline = asyncio.get_running_loop().time() + patience.total_seconds()
     while asyncio.get_running_loop().time() < deadline:
         async with platform.database.transaction() as session:
@@ -70,20 +66,14 @@ async def follow_tenant(platform: CellPlatform, slug: str, output: Output, *, pa
 
 
 async def _show_events(session: AsyncSession, tenant_id: uuid.UUID, after: int, output: Output) -> int:
-    query = (
-        select(OperationEvent)
-        .join(Operation, Operation.id == OperationEvent.operation_id)
-        .where(Operation.tenant_id == tenant_id, OperationEvent.id > after)
-        .order_by(OperationEvent.id)
-    )
-    for event in await session.scalars(query):
+    for event in await operations.tenant_events_after(session, tenant_id, row=after, limit=None):
         output.line(f"  [dim]{event.created_at:%H:%M:%S}[/dim] {escape(event.message)}")
         after = event.id
     return after
 
 
 def _rests(tenant: Tenant) -> bool:
-    if tenant.state in _ENDED_BADLY:
+    if tenant.state in STUCK:
         # Else the state is that of an earlier try, and the next one is due.
         return tenant.blocked_generation == tenant.generation or tenant.failures > 0
     backed_up = tenant.state == TenantState.DELETED or tenant.backup_nonce == tenant.observed.get("backup_nonce", "")
@@ -91,7 +81,7 @@ def _rests(tenant: Tenant) -> bool:
 
 
 def _outcome(tenant: Tenant) -> Outcome:
-    if tenant.state in _ENDED_BADLY:
+    if tenant.state in STUCK:
         raise NeedsAttentionError(
             f"{tenant.slug} is {tenant.state}: {tenant.state_reason or 'no reason was recorded'}",
             code=tenant.state_code or tenant.state,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from clawstack.errors import ConflictError, InvalidInputError
+from clawstack.errors import InvalidInputError
 from services.cli.output import Output, moment
 from services.cli.session import guarded, with_platform
 
@@ -78,15 +78,11 @@ def cancel(operation: OperationId, *, json: Json = False) -> None:
     key = guarded(output, lambda: _parse(operation))
 
     async def work(platform: CellPlatform) -> None:
-        from services.business.tenants.operations import request_cancel
-        from services.cli import reading  # late, as above
+        from services.business.access.schemas import AT_THE_TERMINAL  # late, as above
+        from services.business.tenants import service
 
         async with platform.database.transaction() as session:
-            row = await reading.operation_detail(session, key)
-            if not await request_cancel(session, key):
-                raise ConflictError(
-                    f"Operation {key} is over ({row['status']}); there is nothing to stop.", code="operation_over"
-                )
+            await service.cancel(session, AT_THE_TERMINAL, key)
 
     with_platform(output, work)
     if json:

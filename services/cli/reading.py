@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NotFoundError
-from services.business.backups.repository import latest_verified
+from services.business.backups import repository as backup_rows
+from services.business.tenants import operations as operation_rows
+from services.business.tenants import repository
 from services.cells.context import CellPlatform
-from services.tables.backups import Backup
-from services.tables.tenants import Cell, Operation, OperationEvent, Tenant
+from services.cells.provisioner import repository as cells
+from services.tables.tenants import Tenant
 
 _TENANT = (
     "slug", "state", "state_code", "state_reason", "plan", "bundle", "bundle_version", "substrate", "desired_state",
@@ -25,11 +26,12 @@ _OPERATION = (
 )  # fmt: skip
 _BACKUP = ("id", "location", "sha256", "size", "reason", "openclaw_version", "created_at", "verified_at")
 _LATEST = 5
+_BEFORE_ALL = -1
 
 
 async def tenant_by_slug(session: AsyncSession, slug: str) -> Tenant:
     """The tenant; raises NotFoundError with the command that lists them."""
-    tenant = (await session.scalars(select(Tenant).where(Tenant.slug == slug))).one_or_none()
+    tenant = await repository.by_slug(session, slug)
     if tenant is None:
         remedy = "`clawstack tenants list --all` shows them."
         raise NotFoundError(f"There is no tenant {slug[:60]!r}.", remedy=remedy)
@@ -38,12 +40,8 @@ async def tenant_by_slug(session: AsyncSession, slug: str) -> Tenant:
 
 async def tenants(session: AsyncSession, *, state: str | None, deleted_too: bool) -> list[dict[str, Any]]:
     """Tenants, newest first."""
-    query = select(Tenant).order_by(Tenant.created_at.desc())
-    if state:
-        query = query.where(Tenant.state == state)
-    elif not deleted_too:
-        query = query.where(Tenant.state != "deleted")
-    return [_fields(tenant, _TENANT) for tenant in await session.scalars(query)]
+    rows, _ = await repository.page(session, state=state, include_deleted=deleted_too, limit=None)
+    return [_fields(tenant, _TENANT) for tenant in rows]
 
 
 async def tenant(session: AsyncSession, slug: str) -> dict[str, Any]:
@@ -54,13 +52,13 @@ async def tenant(session: AsyncSession, slug: str) -> dict[str, Any]:
 async def tenant_detail(session: AsyncSession, slug: str) -> dict[str, Any]:
     """One tenant with its cell and its latest operations; raises NotFoundError."""
     row = await tenant_by_slug(session, slug)
-    cell = await session.get(Cell, row.id)
-    latest = select(Operation).where(Operation.tenant_id == row.id).order_by(Operation.created_at.desc())
+    cell = await cells.cell_of(session, row.id)
+    latest, _ = await operation_rows.page(session, tenant_id=row.id, limit=_LATEST)
     return {
         **_fields(row, _TENANT),
         "observed": row.observed,
         "port": None if cell is None else cell.port,
-        "operations": [_fields(each, _OPERATION) for each in await session.scalars(latest.limit(_LATEST))],
+        "operations": [_fields(each, _OPERATION) for each, _ in latest],
     }
 
 
@@ -69,7 +67,7 @@ async def tenant_report(platform: CellPlatform, slug: str) -> dict[str, Any]:
     async with platform.database.transaction() as session:
         detail = await tenant_detail(session, slug)
         row = await tenant_by_slug(session, slug)
-        detail["last_backup"] = await latest_verified(session, row.id)
+        detail["last_backup"] = await backup_rows.latest_verified(session, row.id)
     live: dict[str, Any] = {"runs_on": None, "gateway": None, "restarts": None, "memory_mb": None, "drift": None}
     if detail["port"] is not None:
         live = await _look(platform, detail)
@@ -95,34 +93,28 @@ async def _look(platform: CellPlatform, detail: dict[str, Any]) -> dict[str, Any
 
 async def operations(session: AsyncSession, slug: str | None, *, limit: int) -> list[dict[str, Any]]:
     """Operations, newest first; raises NotFoundError for an unknown slug."""
-    query = select(Operation, Tenant.slug).join(Tenant, Tenant.id == Operation.tenant_id)
-    if slug:
-        query = query.where(Operation.tenant_id == (await tenant_by_slug(session, slug)).id)
-    rows = await session.execute(query.order_by(Operation.created_at.desc()).limit(limit))
+    tenant_id = (await tenant_by_slug(session, slug)).id if slug else None
+    rows, _ = await operation_rows.page(session, tenant_id=tenant_id, limit=limit)
     return [{"slug": name, **_fields(operation, _OPERATION)} for operation, name in rows]
 
 
 async def operation_detail(session: AsyncSession, key: uuid.UUID) -> dict[str, Any]:
     """One operation with its events; raises NotFoundError."""
-    query = select(Operation, Tenant.slug).join(Tenant, Tenant.id == Operation.tenant_id).where(Operation.id == key)
-    found = (await session.execute(query)).one_or_none()
+    found = await operation_rows.with_tenant(session, key)
     if found is None:
         raise NotFoundError(f"There is no operation {key}.", remedy="`clawstack operations list` shows the latest.")
-    row, slug = found
-    events = select(OperationEvent).where(OperationEvent.operation_id == key).order_by(OperationEvent.sequence)
+    row, owner = found
     shown = [
         {"at": event.created_at, "kind": event.kind, "message": event.message, "data": event.data}
-        for event in await session.scalars(events)
+        for event in await operation_rows.events_after(session, key, sequence=_BEFORE_ALL, limit=None)
     ]
-    return {"slug": slug, **_fields(row, _OPERATION), "events": shown}
+    return {"slug": owner.slug, **_fields(row, _OPERATION), "events": shown}
 
 
 async def backups(session: AsyncSession, slug: str | None) -> list[dict[str, Any]]:
     """Backups, newest first; raises NotFoundError for an unknown slug."""
-    query = select(Backup, Tenant.slug).join(Tenant, Tenant.id == Backup.tenant_id)
-    if slug:
-        query = query.where(Backup.tenant_id == (await tenant_by_slug(session, slug)).id)
-    rows = await session.execute(query.order_by(Backup.created_at.desc()))
+    tenant_id = (await tenant_by_slug(session, slug)).id if slug else None
+    rows = await backup_rows.listed(session, tenant_id)
     return [{"slug": name, **_fields(backup, _BACKUP)} for backup, name in rows]
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clawstack.errors import ConflictError
-from clawstack.vocabulary import TenantState
+from clawstack.vocabulary import Desired, TenantState
 from services.cli.output import Output, moment
 from services.cli.session import guarded, with_platform
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from services.business.access.schemas import Principal
     from services.cells.context import CellPlatform
-    from services.tables.tenants import Tenant
 
 app = typer.Typer(
     no_args_is_help=True, help="Tenants: list, show, logs, bring up, preview, suspend, resume, restart, move, destroy."
@@ -31,7 +31,7 @@ NoWait = Annotated[
 ]
 Timeout = Annotated[int, typer.Option(help="Follow for at most so many seconds.", min=1)]
 
-Change = Callable[["CellPlatform", "AsyncSession", "Tenant"], Awaitable[None]]
+Change = Callable[["CellPlatform", "AsyncSession", "Principal"], Awaitable[object]]
 
 
 @app.command("list")
@@ -85,25 +85,37 @@ def show(slug: Slug, *, json: Json = False) -> None:
 @app.command()
 def up(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json: Json = False) -> None:
     """Bring the tenant to what is wanted, now: also after a failure whose cause you have mended."""
-    _change(slug, _again, no_wait, timeout, json=json)
+
+    async def change(_: CellPlatform, session: AsyncSession, me: Principal) -> None:
+        from services.business.tenants import service  # late, as above
+
+        await service.again(session, me, slug)
+
+    _change(slug, change, no_wait, timeout, json=json)
 
 
 @app.command()
 def suspend(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json: Json = False) -> None:
     """Stop the assistant and keep everything it knows. Messages wait until it is resumed."""
-    _change(slug, _wanted(state="suspended", reason="suspended by an operator"), no_wait, timeout, json=json)
+    _change(slug, _wanted(slug, Desired.SUSPENDED, reason="suspended by an operator"), no_wait, timeout, json=json)
 
 
 @app.command()
 def resume(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json: Json = False) -> None:
     """Let a suspended assistant run again."""
-    _change(slug, _wanted(state="running", reason="resumed by an operator"), no_wait, timeout, json=json)
+    _change(slug, _wanted(slug, Desired.RUNNING, reason="resumed by an operator"), no_wait, timeout, json=json)
 
 
 @app.command()
 def restart(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json: Json = False) -> None:
     """Restart the assistant's gateway."""
-    _change(slug, _wanted(restart=True), no_wait, timeout, json=json)
+
+    async def change(_: CellPlatform, session: AsyncSession, me: Principal) -> None:
+        from services.business.tenants import service  # late, as above
+
+        await service.restart(session, me, slug)
+
+    _change(slug, change, no_wait, timeout, json=json)
 
 
 @app.command()
@@ -117,13 +129,17 @@ def move(
 ) -> None:
     """Move the assistant to another substrate with all it knows. Messages wait meanwhile; a backup is kept."""
 
-    async def change(platform: CellPlatform, session: AsyncSession, tenant: Tenant) -> None:
-        from services.business.tenants import desired  # late: keeps `--help` fast
-        from services.business.tenants.places import require_usable
+    async def change(platform: CellPlatform, session: AsyncSession, me: Principal) -> None:
+        from services.business.tenants import service  # late, as above
 
-        require_usable(platform.catalogue.plan(tenant.plan), substrate, platform.drivers.usable())
-        await desired.set_desired(
-            session, tenant.id, substrate=substrate, reason=f"moved to {substrate} by an operator"
+        await service.move(
+            session,
+            me,
+            slug,
+            substrate,
+            catalogue=platform.catalogue,
+            usable=platform.drivers.usable(),
+            reason=f"moved to {substrate} by an operator",
         )
 
     _change(slug, change, no_wait, timeout, json=json)
@@ -161,7 +177,7 @@ def destroy(
         return
     if not yes:
         guarded(output, lambda: _ask(slug, to_stderr=json))
-    change = _wanted(state="absent", reason="destroyed by an operator", skip_backup=skip_backup or None)
+    change = _wanted(slug, Desired.ABSENT, reason="destroyed by an operator", skip_backup=skip_backup)
     _change(slug, change, no_wait, timeout, json=json)
 
 
@@ -197,17 +213,11 @@ def _ask(slug: str, *, to_stderr: bool) -> None:
         )
 
 
-async def _again(_: CellPlatform, session: AsyncSession, tenant: Tenant) -> None:
-    from services.business.tenants import desired  # late, as above
+def _wanted(slug: str, state: Desired, *, reason: str, skip_backup: bool = False) -> Change:
+    async def change(_: CellPlatform, session: AsyncSession, me: Principal) -> None:
+        from services.business.tenants import service  # late, as above
 
-    await desired.retry_now(session, tenant.id)
-
-
-def _wanted(**changes: Any) -> Change:
-    async def change(_: CellPlatform, session: AsyncSession, tenant: Tenant) -> None:
-        from services.business.tenants import desired  # late, as above
-
-        await desired.set_desired(session, tenant.id, **changes)
+        await service.want(session, me, slug, state, reason=reason, skip_backup=skip_backup)
 
     return change
 
@@ -216,12 +226,13 @@ def _change(slug: str, change: Change, no_wait: bool, timeout: int, *, json: boo
     output = Output(json=json)
 
     async def work(platform: CellPlatform) -> dict[str, Any]:
-        from services.cli.follow import follow_tenant  # late, as above
+        from services.business.access.schemas import AT_THE_TERMINAL  # late, as above
+        from services.cli.follow import follow_tenant
         from services.cli.reading import tenant_by_slug
 
         async with platform.database.transaction() as session:
             tenant = await tenant_by_slug(session, slug)
-            await change(platform, session, tenant)
+            await change(platform, session, AT_THE_TERMINAL)
         if no_wait:
             return {"slug": slug, "state": tenant.state}
         return asdict(await follow_tenant(platform, slug, output, patience=timedelta(seconds=timeout)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from clawstack.vocabulary import Desired, OperationKind, TenantState
+from clawstack.vocabulary import STUCK, Desired, OperationKind, TenantState
 
 _S = TenantState
 
@@ -28,17 +28,21 @@ AT_REST: Final = {
 }
 
 _BUSY: Final = frozenset(DURING.values())
-_STOPPED: Final = frozenset({_S.FAILED, _S.NEEDS_ATTENTION})
 
 #: Every step that may happen; a state may always stay what it is. `deleted` is final.
 TRANSITIONS: Final[dict[TenantState, frozenset[TenantState]]] = {
-    _S.PENDING: _BUSY | _STOPPED | {_S.SUSPENDED, _S.DELETED},
+    _S.PENDING: _BUSY | STUCK | {_S.SUSPENDED, _S.DELETED},
     _S.HEALTHY: (_BUSY - {_S.PROVISIONING}) | {_S.DEGRADED},
-    _S.DEGRADED: _BUSY | _STOPPED | {_S.HEALTHY, _S.SUSPENDED},
+    _S.DEGRADED: _BUSY | STUCK | {_S.HEALTHY, _S.SUSPENDED},
     _S.SUSPENDED: _BUSY | {_S.DELETED, _S.DEGRADED},
     _S.DELETED: frozenset(),
-    **{state: frozenset(_S) - {_S.PENDING} for state in _BUSY | _STOPPED},
+    **{state: frozenset(_S) - {_S.PENDING} for state in _BUSY | STUCK},
 }
+
+
+def may_be_used(desired_state: str) -> bool:
+    """May this tenant be used: spend on models, be restarted? Only while it is wanted running, whatever was last seen."""
+    return desired_state == Desired.RUNNING
 
 
 def may_follow(before: TenantState, after: TenantState) -> bool:

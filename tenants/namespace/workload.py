@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from clawstack.vocabulary import Desired
 from tenants.namespace.files import CONFIG_MOUNT, NODE_OPTIONS, PORT, SEED_SCRIPT, VOLUME, WORKSPACE_MOUNT
 from tenants.namespace.isolation import EPHEMERAL_LIMIT
 from tenants.namespace.settings import NamespaceSettings
-from tenants.spec import CellSpec, DesiredState
+from tenants.spec import CellSpec
 
 Document = dict[str, Any]
 
@@ -52,7 +53,7 @@ def stateful_set(spec: CellSpec, pod: Document, *, selector: Mapping[str, str], 
     """
     return {
         "serviceName": NAME,
-        "replicas": 1 if spec.desired is DesiredState.RUNNING else 0,
+        "replicas": 1 if spec.desired is Desired.RUNNING else 0,
         "podManagementPolicy": "OrderedReady",
         "updateStrategy": {"type": "OnDelete"},
         "revisionHistoryLimit": 2,

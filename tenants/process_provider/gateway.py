@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from clawstack.errors import ClawstackError
 from clawstack.plugin_server.values import reveal
+from clawstack.vocabulary import Desired
 from tenants.process import directories, readiness, supervision
 from tenants.process.files import write_file
 from tenants.process.launch import Launch, Limits
@@ -22,7 +23,7 @@ from tenants.process_provider.handler import Handler, NotReadyError, Observed, P
 from tenants.process_provider.state_directory import ids_of, operation_lock, root_problems
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_DESIRED: Final = ("running", "suspended")
+_DESIRED: Final = (Desired.RUNNING.value, Desired.SUSPENDED.value)
 _FILE_NAME: Final = re.compile(r"[A-Z][A-Z0-9_-]{0,40}\.md")
 _READY_SECONDS: Final = 180.0
 """Measured 6 to 15 s; a loaded machine or a migration of the state takes longer."""
@@ -106,7 +107,7 @@ class GatewayHandler(Handler):
 
     def _converge(self, inputs: Properties, plain: Mapping[str, Any], work: Work) -> Resource:
         launch, folder = launch_of(plain), Path(plain["supervisor"])
-        if plain["desired"] != "running":
+        if plain["desired"] != Desired.RUNNING:
             supervision.stop(folder, launch)
             _write_files(plain)
             return _resource(inputs, plain, pid=0)
@@ -159,7 +160,7 @@ def observed_desired(plain: Mapping[str, Any]) -> str:
     match status.state:
         case supervision.GatewayState.RUNNING | supervision.GatewayState.STARTING:
             return "running"
-        case supervision.GatewayState.STOPPED if plain.get("desired") == "suspended":
+        case supervision.GatewayState.STOPPED if plain.get("desired") == Desired.SUSPENDED:
             return "suspended"
         case _:
             return "stopped"

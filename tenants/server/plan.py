@@ -10,12 +10,13 @@ from typing import Final
 
 from clawstack.errors import InvalidInputError
 from clawstack.naming import server_name
+from clawstack.vocabulary import Desired
 from tenants.bundles import load_bundle
 from tenants.server.files import on_machine
 from tenants.server.places import PORT, cell_root
 from tenants.server.settings import SMALLEST_VOLUME_GB, DnsZone, InboundRule, ServerSettings
 from tenants.server.user_data import user_data
-from tenants.spec import CellSpec, DesiredState
+from tenants.spec import CellSpec
 
 _MB_PER_GB: Final = 1000
 _ANYWHERE: Final = ("0.0.0.0/0", "::/0")
@@ -83,7 +84,7 @@ def build_plan(spec: CellSpec, settings: ServerSettings, *, today: date) -> Serv
         location=settings.location,
         volume_gb=max(SMALLEST_VOLUME_GB, math.ceil(spec.resources.disk_mb / _MB_PER_GB)),
         rules=tuple(_inbound(rule) for rule in settings.inbound) + _outbound(settings),
-        machine=_machine(spec, settings) if spec.desired is DesiredState.RUNNING else None,
+        machine=_machine(spec, settings) if spec.desired is Desired.RUNNING else None,
         dns=settings.dns,
         # Nobody can call it: the gateway listens on its machine's own loopback and fetches what it needs.
         endpoint=f"cell://{name}:{PORT}",

@@ -104,7 +104,7 @@ class ServerSettings(_Frozen):
     """How often the provider asks how an action goes. 3,600 requests per hour and project are all there are."""
     location: Annotated[str, Field(pattern=r"^[a-z]{3}\d?$")]
     server_types: Mapping[str, Annotated[str, Field(pattern=r"^[a-z]{2,4}\d{1,3}$")]] = Field(min_length=1)
-    """Type by plan; a plan that is not named has no server."""
+    """Type by plan, the catalogue's unless the operator names another; a plan that is not named has no server."""
     image: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")] = "debian-12"
     """Debian or Ubuntu with cloud-init and systemd."""
     ssh_keys: tuple[Annotated[str, Field(min_length=1, max_length=255)], ...] = ()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from pulumi_policy import ResourceValidationArgs, ResourceValidationPolicy, Severity
 
+from clawstack import plan_file
 from clawstack.labels import PLAN
 from clawstack_policies.hetzner import objects
 from clawstack_policies.hetzner.objects import labels, of_cell, place_of
@@ -16,25 +18,38 @@ _EUROPE: Final = ("fsn1", "nbg1", "hel1")
 #: Shared types of 4 to 16 GB: what one assistant can use. The platform's nodes may be larger, never the largest.
 _FOR_CELLS: Final = ("cx23", "cx33", "cx43", "cpx22", "cpx32", "cpx42", "cax11", "cax21", "cax31")
 _FOR_PLATFORM: Final = (*_FOR_CELLS, "cx53", "cpx52", "cax41", "ccx13", "ccx23", "ccx33")
-_PLANS: Final[Mapping[str, tuple[str, ...]]] = {"business": _FOR_CELLS}
 _PLACED: Final = frozenset(
     {objects.SERVER, objects.VOLUME, objects.LOAD_BALANCER, objects.PRIMARY_IP, objects.FLOATING_IP}
 )
 
 _NAMES: Final = {"type": "array", "items": {"type": "string", "minLength": 2}}
-_OPTIONS: Final = {
-    "types": {
-        "type": "object",
-        "additionalProperties": _NAMES,
-        "description": "Server types by plan, and those of the platform's own nodes under `platform`.",
-        "default": {**{plan: list(types) for plan, types in _PLANS.items()}, "platform": list(_FOR_PLATFORM)},
-    },
-    "locations": {
-        **_NAMES,
-        "description": "Locations; the default keeps customers' data in the European Union.",
-        "default": list(_EUROPE),
-    },
-}
+
+
+@cache
+def types_of_plans() -> Mapping[str, tuple[str, ...]]:
+    """Types by the plans that may run on servers: those for cells, and the one that the catalogue names."""
+    plans = plan_file.read_plan_file()["plans"]
+    on_servers = {name: plan.get("server_type") for name, plan in plans.items() if "server" in plan["substrates"]}
+    return {name: tuple(dict.fromkeys((*_FOR_CELLS, type_ or _FOR_CELLS[0]))) for name, type_ in on_servers.items()}
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "types": {
+            "type": "object",
+            "additionalProperties": _NAMES,
+            "description": "Server types by plan, and those of the platform's own nodes under `platform`.",
+            "default": {
+                **{plan: list(types) for plan, types in types_of_plans().items()},
+                "platform": list(_FOR_PLATFORM),
+            },
+        },
+        "locations": {
+            **_NAMES,
+            "description": "Locations; the default keeps customers' data in the European Union.",
+            "default": list(_EUROPE),
+        },
+    }
 
 
 def _not_allowed(args: ResourceValidationArgs) -> Iterator[str]:
@@ -66,7 +81,7 @@ def _allowed_types(args: ResourceValidationArgs) -> tuple[str, list[str]]:
     if not of_cell(args.urn, args.props):
         return "the platform", [str(each) for each in configured.get("platform") or _FOR_PLATFORM]
     plan = str(labels(args.props).get(PLAN))
-    return f"the plan {plan}", [str(each) for each in configured.get(plan) or _PLANS.get(plan, ())]
+    return f"the plan {plan}", [str(each) for each in configured.get(plan) or types_of_plans().get(plan, ())]
 
 
 def types_allowed() -> ResourceValidationPolicy:
@@ -77,5 +92,5 @@ def types_allowed() -> ResourceValidationPolicy:
         remedy="Choose one of them, or add it to `types` or `locations` in the pack's configuration.",
         severity=Severity.HIGH,
         check=_not_allowed,
-        options=_OPTIONS,
+        options=_options(),
     )

@@ -57,6 +57,12 @@ class Principal:
             raise NotFoundError(f"There is no {what}.")
 
 
+#: Whoever runs the command on the platform's own machine: its data folder and master key are open to them anyhow.
+AT_THE_TERMINAL: Final = Principal(
+    key="", name="at the terminal", kind="operator", customer_id=None, scopes=frozenset({Scope.ADMIN})
+)
+
+
 class Me(BaseModel):
     """The answer of `/v1/me`."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NotFoundError
@@ -13,7 +12,6 @@ from services.business.backups import repository
 from services.business.backups.fetching import local_path, manifest_name, require_store
 from services.kit.context import Platform
 from services.tables.backups import Backup
-from services.tables.tenants import Tenant
 
 
 async def delete_backup(platform: Platform, location: str) -> None:
@@ -29,12 +27,8 @@ async def delete_backup(platform: Platform, location: str) -> None:
         current, _ = await _found(session, location)
         if current.location != backup.location:  # it was uploaded in between
             await _remove_files(platform, current, slug)
-        await session.delete(current)
-        await session.flush()
-        left = select(func.count()).select_from(Backup).where(Backup.tenant_id == current.tenant_id)
-        tenant = await session.get(Tenant, current.tenant_id)
-        if tenant is not None and tenant.deleted_at is not None and not (await session.execute(left)).scalar_one():
-            await platform.vault.erase(session, tenant.id, "backup_key")
+        if await repository.forget(session, current):
+            await platform.vault.erase(session, current.tenant_id, "backup_key")
 
 
 async def _found(session: AsyncSession, location: str) -> tuple[Backup, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +22,23 @@ async def add(session: AsyncSession, values: Iterable[dict[str, Any]]) -> int:
         return 0
     statement = insert(Backup).values(rows).on_conflict_do_nothing()  # known by its place, or by its content
     return len((await session.execute(statement.returning(Backup.id))).all())
+
+
+async def listed(session: AsyncSession, tenant_id: uuid.UUID | None = None) -> list[tuple[Backup, str]]:
+    """All backups, or one tenant's, with the slugs of their tenants, newest first."""
+    query = select(Backup, Tenant.slug).join(Tenant, Tenant.id == Backup.tenant_id)
+    if tenant_id is not None:
+        query = query.where(Backup.tenant_id == tenant_id)
+    return [(backup, slug) for backup, slug in await session.execute(query.order_by(Backup.created_at.desc()))]
+
+
+async def forget(session: AsyncSession, backup: Backup) -> bool:
+    """Strike a backup off the register; True when it was the last one of a deleted tenant."""
+    await session.delete(backup)
+    await session.flush()
+    left = exists().where(Backup.tenant_id == backup.tenant_id)
+    query = select(Tenant.id).where(Tenant.id == backup.tenant_id, Tenant.deleted_at.is_not(None), ~left)
+    return (await session.scalars(query)).one_or_none() is not None
 
 
 async def page(

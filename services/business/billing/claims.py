@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from services.business.billing.decisions import Attention, Verdict, Wanted
+from services.business.billing.decisions import Attention, Verdict, stored_wish, wish_of
 from services.business.billing.facts import CustomerFacts, PriceFact, SubscriptionFact
 from services.tables.billing import Signup, Subscription
 
@@ -30,7 +30,7 @@ class Claim:
         if self.stored is None:
             return None
         return Verdict(
-            wanted=Wanted(self.stored.wanted),
+            wanted=wish_of(self.stored.wanted),
             created=self.stored.stripe_created_at,
             plan=self.stored.plan,
             reason=self.stored.wanted_reason,
@@ -55,7 +55,7 @@ class Claim:
         if self.signup is None or self.signup.customer_id in {None, customer_id}:
             return
         self.signup = self.signup_id = self.tenant_id = None
-        self.verdict = replace(self.verdict, wanted=Wanted.WAIT)
+        self.verdict = replace(self.verdict, wanted=None)
         self.need(Attention.SIGNUP_TAKEN)
 
     def need(self, attention: Attention) -> None:
@@ -78,7 +78,7 @@ class Claim:
             "current_period_end": fact.current_period_end,
             "cancel_at_period_end": fact.ends_at_period_end,
             "disputed_at": verdict.disputed_at,
-            "wanted": verdict.wanted.value,
+            "wanted": stored_wish(verdict.wanted),
             "wanted_reason": verdict.reason,
             "attention": verdict.attention.value if verdict.attention else None,
             "stripe_created_at": fact.created,

@@ -9,17 +9,11 @@ from enum import StrEnum
 from typing import Final
 
 from clawstack.plans import Catalogue, Period, Plan
+from clawstack.vocabulary import Desired
 from services.business.billing.facts import CustomerFacts, DisputeFact, PriceFact, SubscriptionFact
 
-
-class Wanted(StrEnum):
-    """What a subscription wants of its tenant."""
-
-    RUNNING = "running"
-    SUSPENDED = "suspended"
-    ABSENT = "absent"
-    WAIT = "wait"
-    """Nothing is known that would justify a change: leave the tenant as it is, and build none."""
+#: How a subscription without a wish is stored.
+_WAIT: Final = "wait"
 
 
 class Attention(StrEnum):
@@ -39,7 +33,8 @@ class Attention(StrEnum):
 class Verdict:
     """What one subscription, or all of one tenant together, wants. `reason` is a sentence for the customer."""
 
-    wanted: Wanted
+    wanted: Desired | None
+    """None: nothing is known that would justify a change. The tenant is left as it is, and none is built."""
     created: datetime
     plan: str | None = None
     period: Period | None = None
@@ -72,19 +67,19 @@ DISPUTED: Final = "A payment is in dispute with the bank. The assistant is pause
 ENDED: Final = "The subscription has ended."
 NEVER_PAID: Final = "The first payment was not completed."
 
-_BY_STATUS: Final[dict[str, tuple[Wanted, str | None]]] = {
-    "active": (Wanted.RUNNING, None),
-    "trialing": (Wanted.RUNNING, None),
-    "past_due": (Wanted.RUNNING, GRACE),
-    "unpaid": (Wanted.SUSPENDED, UNPAID),
-    "paused": (Wanted.SUSPENDED, PAUSED),
-    "canceled": (Wanted.ABSENT, ENDED),
-    "incomplete_expired": (Wanted.ABSENT, NEVER_PAID),
-    "incomplete": (Wanted.WAIT, None),
+_BY_STATUS: Final[dict[str, tuple[Desired | None, str | None]]] = {
+    "active": (Desired.RUNNING, None),
+    "trialing": (Desired.RUNNING, None),
+    "past_due": (Desired.RUNNING, GRACE),
+    "unpaid": (Desired.SUSPENDED, UNPAID),
+    "paused": (Desired.SUSPENDED, PAUSED),
+    "canceled": (Desired.ABSENT, ENDED),
+    "incomplete_expired": (Desired.ABSENT, NEVER_PAID),
+    "incomplete": (None, None),
 }
 #: Disputes that are settled in our favour or were only a warning.
 _HARMLESS_DISPUTES: Final = frozenset({"won", "warning_closed", "prevented"})
-_RANK: Final = {Wanted.RUNNING: 3, Wanted.SUSPENDED: 2, Wanted.WAIT: 1, Wanted.ABSENT: 0}
+_RANK: Final[dict[Desired | None, int]] = {Desired.RUNNING: 3, Desired.SUSPENDED: 2, None: 1, Desired.ABSENT: 0}
 
 
 def judge(subscription: SubscriptionFact, facts: CustomerFacts, catalogue: Catalogue) -> Verdict:
@@ -92,16 +87,16 @@ def judge(subscription: SubscriptionFact, facts: CustomerFacts, catalogue: Catal
 
     An unknown price never gives anything (law 4: fail closed on money), but does not keep a cancellation from taking.
     """
-    wanted, reason = _BY_STATUS.get(subscription.status, (Wanted.WAIT, None))
+    wanted, reason = _BY_STATUS.get(subscription.status, (None, None))
     attention = None if subscription.status in _BY_STATUS else Attention.UNKNOWN_STATUS
     if facts.deleted:
-        wanted, reason = Wanted.ABSENT, ENDED
+        wanted, reason = Desired.ABSENT, ENDED
     dispute = dispute_against(subscription, facts.disputes)
-    if wanted is Wanted.RUNNING and dispute is not None:
-        wanted, reason = Wanted.SUSPENDED, DISPUTED
+    if wanted is Desired.RUNNING and dispute is not None:
+        wanted, reason = Desired.SUSPENDED, DISPUTED
     bought = plan_of(subscription.prices, catalogue)
-    if bought is None and wanted is Wanted.RUNNING:
-        wanted, reason, attention = Wanted.WAIT, None, Attention.UNKNOWN_PRICE
+    if bought is None and wanted is Desired.RUNNING:
+        wanted, reason, attention = None, None, Attention.UNKNOWN_PRICE
     plan, period = bought or (None, None)
     return Verdict(
         wanted=wanted,
@@ -126,6 +121,16 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict | None:
 def _precedence(verdict: Verdict) -> tuple[int, datetime, str, str]:
     # Plan and reason only make the choice the same whatever order equals arrive in.
     return _RANK[verdict.wanted], verdict.created, verdict.plan or "", verdict.reason or ""
+
+
+def stored_wish(wanted: Desired | None) -> str:
+    """A verdict's wish as the subscription's row keeps it."""
+    return _WAIT if wanted is None else wanted.value
+
+
+def wish_of(stored: str) -> Desired | None:
+    """The wish that a subscription's row keeps."""
+    return None if stored == _WAIT else Desired(stored)
 
 
 def plan_of(prices: tuple[PriceFact, ...], catalogue: Catalogue) -> tuple[Plan, Period] | None:

@@ -15,13 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ConflictError
 from clawstack.logs import get_logger
 from clawstack.plans import Catalogue
+from clawstack.vocabulary import Desired
 from services.business.billing import jobs, repository
 from services.business.billing.claims import Claim, group_by_tenant, with_ended
-from services.business.billing.decisions import EXPLAINED, Attention, Verdict, Wanted, combine, judge
+from services.business.billing.decisions import EXPLAINED, Attention, Verdict, combine, judge
 from services.business.billing.facts import CustomerFacts
 from services.business.billing.intake import VerifiedEvent
-from services.business.billing.ports import PaidTenant, Tenants
 from services.business.billing.repository import Turn
+from services.business.tenants.desired import NewTenant, create_tenant, set_desired
+from services.business.tenants.places import usual_place
 from services.kit.database.base import utcnow
 from services.kit.jobs.queue import defer
 from services.tables.billing import Customer, Signup
@@ -39,9 +41,10 @@ SUPERSEDED: Final = "superseded"
 class Billing:
     """What payments mean. Holds no state of its own."""
 
-    def __init__(self, *, catalogue: Catalogue, tenants: Tenants) -> None:
+    def __init__(self, *, catalogue: Catalogue, default_substrate: str) -> None:
+        """`default_substrate`: where paid tenants run if their plan allows it."""
         self._catalogue = catalogue
-        self._tenants = tenants
+        self._default_substrate = default_substrate
 
     async def record(self, session: AsyncSession, event: VerifiedEvent) -> bool:
         """Store an event and defer what follows from it; False, and nothing deferred, when it is stored already."""
@@ -115,13 +118,13 @@ class Billing:
         tenant_id = next((claim.tenant_id for claim in group if claim.tenant_id is not None), None)
         if now is None:
             return
-        if sum(claim.verdict.wanted is Wanted.RUNNING for claim in group) > 1:
+        if sum(claim.verdict.wanted is Desired.RUNNING for claim in group) > 1:
             group[0].need(Attention.PAID_TWICE)
         if signup is not None:
-            _note_payment(signup, customer, paid=now.wanted is Wanted.RUNNING)
+            _note_payment(signup, customer, paid=now.wanted is Desired.RUNNING)
         if tenant_id is not None:
             await self._change(session, tenant_id, now, group)
-        elif now.wanted is Wanted.RUNNING:
+        elif now.wanted is Desired.RUNNING:
             tenant_id = await self._create(session, customer, now, signup, group)
         for claim in group:
             claim.tenant_id = tenant_id
@@ -132,15 +135,16 @@ class Billing:
         if signup is None or now.plan is None:
             group[-1].need(Attention.NO_SIGNUP)
             return None
-        wanted = PaidTenant(
+        wanted = NewTenant(
             customer_id=customer.id,
             plan=now.plan,
             bundle=signup.bundle,
             bundle_version=signup.bundle_version,
             answers=signup.answers,
+            substrate=usual_place(self._catalogue.plan(now.plan), self._default_substrate),
             name_hint=_name_hint(signup),
         )
-        signup.tenant_id = await self._tenants.create(session, wanted)
+        signup.tenant_id = (await create_tenant(session, wanted)).id
         log.info("tenant_paid", tenant=str(signup.tenant_id), plan=now.plan, bundle=signup.bundle)
         return signup.tenant_id
 
@@ -150,9 +154,7 @@ class Billing:
         if change is None:
             return
         try:
-            await self._tenants.set_desired(
-                session, tenant_id, state=change.state, plan=change.plan, reason=now.reason or ""
-            )
+            await set_desired(session, tenant_id, state=change.state, plan=change.plan, reason=now.reason or "")
         except ConflictError:
             group[-1].need(Attention.TENANT_GONE)
 
@@ -161,7 +163,7 @@ class Billing:
 class Change:
     """What billing asks of a tenant; None leaves it as it is."""
 
-    state: str | None = None
+    state: Desired | None = None
     plan: str | None = None
 
 
@@ -172,13 +174,13 @@ def change_of(now: Verdict, before: Verdict | None) -> Change | None:
     when payment makes it so; otherwise each refetch would undo an operator's own suspension or change of plan.
     """
     match now.wanted:
-        case Wanted.WAIT:
+        case None:
             return None
-        case Wanted.SUSPENDED | Wanted.ABSENT:
-            return Change(state=now.wanted.value)
-        case Wanted.RUNNING:
-            if before is None or before.wanted is not Wanted.RUNNING:
-                return Change(state=now.wanted.value, plan=now.plan)
+        case Desired.SUSPENDED | Desired.ABSENT:
+            return Change(state=now.wanted)
+        case Desired.RUNNING:
+            if before is None or before.wanted is not Desired.RUNNING:
+                return Change(state=now.wanted, plan=now.plan)
             return Change(plan=now.plan) if before.plan != now.plan else None
 
 

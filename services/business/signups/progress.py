@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from clawstack.vocabulary import ANSWERING, GONE, PAUSED, Desired, TenantState
+
 
 class Stage(StrEnum):
     """Where a sign-up stands, for the page."""
@@ -46,8 +48,8 @@ class Situation:
     expired: bool = False
     """Its payment page can no longer be used."""
     subscription_status: str | None = None
-    wanted: str | None = None
-    """What billing wants: running, suspended, absent or wait."""
+    wanted: Desired | None = None
+    """What billing wants, where it knows."""
     wanted_reason: str | None = None
     attention: str | None = None
     tenant_state: str | None = None
@@ -81,11 +83,6 @@ class Progress:
     """True when asking again soon is pointless."""
 
 
-_READY: Final = frozenset({"healthy", "degraded", "updating"})
-_WORKING: Final = frozenset({"pending", "provisioning", "updating", "resuming", "degraded", "failed"})
-_PAUSED: Final = frozenset({"suspending", "suspended"})
-_GONE: Final = frozenset({"deleting", "deleted"})
-
 #: What the pieces of a cell mean to the person who waits for them.
 _PIECES: Final = {
     "Account": "A private space, closed to everybody else",
@@ -104,13 +101,13 @@ def progress_of(situation: Situation) -> Progress:
     state = situation.tenant_state
     if state is None:
         return _before_tenant(situation)
-    if state in _GONE:
+    if state in GONE:
         return _ended(state, situation.wanted_reason)
-    if state in _PAUSED or (state == "needs_attention" and situation.wanted == "suspended"):
+    if state in PAUSED or (state == TenantState.NEEDS_ATTENTION and situation.wanted is Desired.SUSPENDED):
         return _paused(state, situation.wanted_reason)
-    if state == "needs_attention":
+    if state == TenantState.NEEDS_ATTENTION:
         return _attention(state)
-    if situation.healthy_at is not None and state in _READY:
+    if situation.healthy_at is not None and state in ANSWERING:
         return _live(state)
     return _building(state, situation)
 
@@ -134,11 +131,11 @@ def _line(happening: Happening) -> str | None:
 
 def _before_tenant(situation: Situation) -> Progress:
     if situation.attention is not None:
-        return _attention("needs_attention")
-    if situation.wanted == "absent":
+        return _attention(TenantState.NEEDS_ATTENTION)
+    if situation.wanted is Desired.ABSENT:
         return _ended("ended", situation.wanted_reason)
     if situation.paid:
-        return _building("pending", situation)
+        return _building(TenantState.PENDING, situation)
     confirming = situation.subscription_status == "incomplete"
     if situation.expired and not confirming:
         return _expired()
@@ -170,7 +167,7 @@ def _expired() -> Progress:
 
 
 def _building(state: str, situation: Situation) -> Progress:
-    slow = state == "failed"
+    slow = state == TenantState.FAILED
     return Progress(
         stage=Stage.BUILDING,
         state=state,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ClawstackError, NotFoundError, PermanentError
 from clawstack.logs import get_logger
 from services.business.billing import jobs
+from services.business.billing.decisions import wish_of
 from services.business.billing.stripe_writer import Checkout, CheckoutRequest
 from services.business.signups import repository
 from services.business.signups.errors import CheckoutUnavailableError
@@ -155,7 +156,7 @@ def situation_of(known: SignupState) -> Situation:
         paid=known.signup.paid_at is not None,
         expired=known.signup.created_at < utcnow() - _CHECKOUT_LIFETIME,
         subscription_status=subscription.status if subscription else None,
-        wanted=subscription.wanted if subscription else None,
+        wanted=wish_of(subscription.wanted) if subscription else None,
         wanted_reason=subscription.wanted_reason if subscription else None,
         attention=subscription.attention if subscription else None,
         tenant_state=tenant.state if tenant else None,

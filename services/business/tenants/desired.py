@@ -10,23 +10,20 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ConflictError, NotFoundError, PermanentError
 from clawstack.naming import suggest_slug
 from clawstack.vocabulary import Desired, Observed
+from services.business.tenants import repository
 from services.kit.database.base import utcnow
 from services.kit.jobs.queue import Job, defer
 from services.tables.tenants import Tenant
 
 RECONCILE: Final = "provisioner.reconcile"
 _SLUG_TRIES: Final = 20
-
-DesiredState = Literal["running", "suspended", "absent"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,23 +46,18 @@ class NewTenant:
 async def create_tenant(session: AsyncSession, wanted: NewTenant, *, default_substrate: str = "process") -> Tenant:
     """A new tenant that wants to run, with a slug of its own; its first reconcile is deferred."""
     for _ in range(_SLUG_TRIES):
-        statement = (
-            insert(Tenant)
-            .values(
-                slug=suggest_slug(wanted.name_hint or wanted.bundle),
-                customer_id=wanted.customer_id,
-                plan=wanted.plan,
-                bundle=wanted.bundle,
-                bundle_version=wanted.bundle_version,
-                substrate=wanted.substrate or default_substrate,
-                answers=dict(wanted.answers),
-                desired_state=Desired.RUNNING.value,
-                restore_from=wanted.restore_from,
-            )
-            .on_conflict_do_nothing(index_elements=[Tenant.slug])
-            .returning(Tenant)
-        )
-        tenant = (await session.scalars(statement)).one_or_none()
+        values = {
+            "slug": suggest_slug(wanted.name_hint or wanted.bundle),
+            "customer_id": wanted.customer_id,
+            "plan": wanted.plan,
+            "bundle": wanted.bundle,
+            "bundle_version": wanted.bundle_version,
+            "substrate": wanted.substrate or default_substrate,
+            "answers": dict(wanted.answers),
+            "desired_state": Desired.RUNNING.value,
+            "restore_from": wanted.restore_from,
+        }
+        tenant = await repository.add(session, values)
         if tenant is not None:
             await request_reconcile(session, tenant.id)
             return tenant
@@ -76,7 +68,7 @@ async def set_desired(
     session: AsyncSession,
     tenant_id: uuid.UUID,
     *,
-    state: DesiredState | None = None,
+    state: Desired | None = None,
     plan: str | None = None,
     substrate: str | None = None,
     reason: str | None = None,
@@ -152,8 +144,7 @@ async def _start_over(session: AsyncSession, tenant: Tenant) -> None:
 
 
 async def _locked(session: AsyncSession, tenant_id: uuid.UUID) -> Tenant:
-    query = select(Tenant).where(Tenant.id == tenant_id).with_for_update()
-    tenant = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+    tenant = await repository.locked(session, tenant_id)
     if tenant is None:
         raise NotFoundError(f"There is no tenant {tenant_id}.")
     return tenant
@@ -161,14 +152,14 @@ async def _locked(session: AsyncSession, tenant_id: uuid.UUID) -> Tenant:
 
 def _wanted(
     *,
-    state: DesiredState | None,
+    state: Desired | None,
     plan: str | None,
     settings: Mapping[str, Any] | None,
     restart: bool,
     skip_backup: bool | None,
 ) -> dict[str, Any]:
     wanted: dict[str, Any] = {
-        "desired_state": state,
+        "desired_state": state and state.value,
         "plan": plan,
         "settings": None if settings is None else dict(settings),
         "restart_nonce": secrets.token_hex(8) if restart else None,

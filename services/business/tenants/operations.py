@@ -82,6 +82,13 @@ async def by_id(session: AsyncSession, operation_id: uuid.UUID) -> Operation | N
     return await session.get(Operation, operation_id, populate_existing=True)
 
 
+async def with_tenant(session: AsyncSession, operation_id: uuid.UUID) -> tuple[Operation, Tenant] | None:
+    """One operation and the tenant that it was run for."""
+    query = select(Operation, Tenant).join(Tenant, Tenant.id == Operation.tenant_id).where(Operation.id == operation_id)
+    row = (await session.execute(query.execution_options(populate_existing=True))).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
 async def wants_cancel(session: AsyncSession, operation_id: uuid.UUID) -> bool:
     """True once somebody asked for this operation to stop."""
     query = select(Operation.cancel_requested_at).where(Operation.id == operation_id)
@@ -146,7 +153,7 @@ async def append_events(session: AsyncSession, operation_id: uuid.UUID, rows: Se
 
 
 async def events_after(
-    session: AsyncSession, operation_id: uuid.UUID, *, sequence: int, limit: int = 200
+    session: AsyncSession, operation_id: uuid.UUID, *, sequence: int, limit: int | None = 200
 ) -> list[OperationEvent]:
     """Events that follow number `sequence`, in order."""
     query = (
@@ -156,6 +163,12 @@ async def events_after(
         .limit(limit)
     )
     return list(await session.scalars(query))
+
+
+async def last_row(session: AsyncSession, tenant_id: uuid.UUID) -> int:
+    """Row of the latest event of all of a tenant's operations, 0 before the first: what `tenant_events_after` begins at."""
+    query = select(func.max(OperationEvent.id)).join(Operation, Operation.id == OperationEvent.operation_id)
+    return (await session.execute(query.where(Operation.tenant_id == tenant_id))).scalar_one() or 0
 
 
 async def tenant_events(session: AsyncSession, tenant_id: uuid.UUID, *, limit: int = 100) -> list[OperationEvent]:
@@ -171,7 +184,7 @@ async def tenant_events(session: AsyncSession, tenant_id: uuid.UUID, *, limit: i
 
 
 async def tenant_events_after(
-    session: AsyncSession, tenant_id: uuid.UUID, *, row: int, limit: int = 200
+    session: AsyncSession, tenant_id: uuid.UUID, *, row: int, limit: int | None = 200
 ) -> list[OperationEvent]:
     """Events of all of a tenant's operations that were stored after `row`, in order."""
     query = (

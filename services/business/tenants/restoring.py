@@ -8,10 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NotFoundError
 from clawstack.plans import Catalogue
+from services.business.access.schemas import Principal
 from services.business.backups import repository
 from services.business.tenants import desired
+from services.business.tenants import repository as tenants
 from services.business.tenants.desired import NewTenant
 from services.business.tenants.places import require_usable
+from services.business.tenants.service import require_operator
 from services.kit.database.base import utcnow
 from services.tables.tenants import Tenant
 from tenants.bundles import load_bundle, validate_answers
@@ -19,6 +22,7 @@ from tenants.bundles import load_bundle, validate_answers
 
 async def create_from_backup(
     session: AsyncSession,
+    principal: Principal,
     location: str,
     *,
     substrate: str | None,
@@ -26,13 +30,14 @@ async def create_from_backup(
     catalogue: Catalogue,
     usable: tuple[str, ...],
 ) -> Tenant:
-    """A tenant like the one that the backup was taken from: same customer, plan, bundle; a slug of its own.
+    """A tenant like the one that the backup was taken from, for operators: same customer, plan, bundle; a new slug.
 
     `answers`: in place of those that were erased with the old tenant, or to change them. Raises NotFoundError for an
     unknown backup, InvalidInputError for a substrate that cannot be used and for answers that are missing.
     """
+    require_operator(principal, "Restoring a backup", remedy="Ask the operator of the platform.")
     found = await repository.by_location(session, location)
-    old = await session.get(Tenant, found[0].tenant_id) if found else None
+    old = await tenants.by_id(session, found[0].tenant_id) if found else None
     if old is None:
         raise NotFoundError(f"There is no backup at {location}.", remedy="`clawstack backup list` shows them.")
     where = substrate or old.substrate

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from clawstack.vocabulary import OperationStatus, TenantState
+from clawstack.vocabulary import Desired, OperationStatus, TenantState
 from services.tables.tenants import Operation, OperationEvent, Tenant
 from services.traffic.ledger.schemas import Usage
 
@@ -63,7 +63,7 @@ class TenantView(BaseModel):
     state: TenantState
     state_code: str | None
     state_reason: str | None
-    desired_state: Literal["running", "suspended", "absent"]
+    desired_state: Desired
     plan: str
     bundle: str
     bundle_version: str

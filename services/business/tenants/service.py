@@ -1,4 +1,7 @@
-"""What callers of the API may do with tenants. Every function takes part in the caller's transaction."""
+"""What may be done with tenants, through `/v1` and at the terminal alike: who may, and what it means.
+
+Every function takes part in the caller's transaction.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError
 from clawstack.naming import require_slug
 from clawstack.plans import Catalogue, Plan
+from clawstack.vocabulary import Desired
+from services.business.access import repository as customers
 from services.business.access.schemas import Principal
 from services.business.backups import repository as backups
 from services.business.tenants import desired, operations, repository
-from services.business.tenants.desired import DesiredState, NewTenant
-from services.business.tenants.places import unavailable
+from services.business.tenants.desired import NewTenant
+from services.business.tenants.places import require_usable, usual_place
 from services.business.tenants.schemas import TenantPatch, TenantRequest, TenantSettings
-from services.tables.billing import Customer
+from services.tables.states import may_be_used
 from services.tables.tenants import Operation, Tenant
 from tenants.bundles import load_bundle, validate_answers
 
@@ -78,25 +83,36 @@ async def change(
         require_operator(principal, "Changing the plan", remedy="Change the subscription in the customer portal.")
     if patch.substrate is not None and patch.substrate != tenant.substrate:
         require_operator(principal, "Moving a cell", remedy="Ask the operator of the platform.")
-        if patch.substrate not in usable:
-            raise unavailable(patch.substrate, usable)
-    plan, substrate = catalogue.plan(patch.plan or tenant.plan), patch.substrate or tenant.substrate
-    if substrate not in plan.substrates:
-        raise ConflictError(
-            f"Plan {plan.key} does not run on {substrate}, where {slug} is or shall be.",
-            code="substrate_not_in_plan",
-            remedy=f"Choose a plan that allows {substrate}.",
-        )
+    plan = catalogue.plan(patch.plan or tenant.plan)
+    if patch.plan is not None or patch.substrate is not None:
+        require_usable(plan, patch.substrate or tenant.substrate, usable)
     _require_model(patch.settings, plan)
     settings = None if patch.settings is None else patch.settings.model_dump(exclude_none=True)
     return await desired.set_desired(session, tenant.id, plan=patch.plan, substrate=patch.substrate, settings=settings)
+
+
+async def move(
+    session: AsyncSession,
+    principal: Principal,
+    slug: str,
+    substrate: str,
+    *,
+    catalogue: Catalogue,
+    usable: tuple[str, ...],
+    reason: str | None = None,
+) -> bool:
+    """Have the cell moved to another substrate with its state, for operators; True when that is a change."""
+    tenant = await find(session, principal, slug)
+    require_operator(principal, "Moving a cell", remedy="Ask the operator of the platform.")
+    require_usable(catalogue.plan(tenant.plan), substrate, usable)
+    return await desired.set_desired(session, tenant.id, substrate=substrate, reason=reason)
 
 
 async def want(
     session: AsyncSession,
     principal: Principal,
     slug: str,
-    state: DesiredState,
+    state: Desired,
     *,
     reason: str | None = None,
     skip_backup: bool = False,
@@ -115,10 +131,26 @@ async def want(
     return await find(session, principal, slug), changed
 
 
+async def again(session: AsyncSession, principal: Principal, slug: str) -> Tenant:
+    """Bring a tenant to what is wanted at once, whatever failed before: for the operator who has mended the cause."""
+    tenant = await find(session, principal, slug)
+    require_operator(principal, "Trying again", remedy="Ask the operator of the platform.")
+    await desired.retry_now(session, tenant.id)
+    return tenant
+
+
+async def back_up(session: AsyncSession, principal: Principal, slug: str) -> Tenant:
+    """Have a verified backup made of the cell as it is, for operators; raises ConflictError when there is no cell."""
+    tenant = await find(session, principal, slug)
+    require_operator(principal, "Making a backup", remedy="Ask the operator of the platform.")
+    await desired.request_backup(session, tenant.id)
+    return tenant
+
+
 async def restart(session: AsyncSession, principal: Principal, slug: str) -> Tenant:
     """Restart a tenant that runs, and try again one that waits for somebody to act."""
     tenant = await find(session, principal, slug)
-    if tenant.desired_state != "running":
+    if not may_be_used(tenant.desired_state):
         raise ConflictError(
             f"Tenant {slug} is wanted {tenant.desired_state}; only a running one can be restarted.",
             code="not_running",
@@ -139,10 +171,10 @@ def refuse_reset(tenant: Tenant) -> ConflictError:
 
 async def find_operation(session: AsyncSession, principal: Principal, operation_id: uuid.UUID) -> tuple[Operation, str]:
     """The operation and its tenant's slug; raises NotFoundError for one that the caller may not see."""
-    operation = await operations.by_id(session, operation_id)
-    tenant = await session.get(Tenant, operation.tenant_id) if operation else None
-    if operation is None or tenant is None:
-        raise NotFoundError(f"There is no operation {operation_id}.")
+    found = await operations.with_tenant(session, operation_id)
+    if found is None:
+        raise NotFoundError(f"There is no operation {operation_id}.", remedy="List operations to see their ids.")
+    operation, tenant = found
     principal.require_sight(tenant.customer_id, what=f"operation {operation_id}")
     return operation, tenant.slug
 
@@ -153,7 +185,8 @@ async def cancel(session: AsyncSession, principal: Principal, operation_id: uuid
     require_operator(principal, "Cancelling an operation", remedy="Ask the operator of the platform.")
     if not await operations.request_cancel(session, operation_id):
         raise ConflictError(
-            f"Operation {operation_id} is {operation.status} and cannot be cancelled.", code="operation_finished"
+            f"Operation {operation_id} is over ({operation.status}); there is nothing to stop.",
+            code="operation_finished",
         )
     return await find_operation(session, principal, operation_id)
 
@@ -165,7 +198,7 @@ def require_operator(principal: Principal, what: str, *, remedy: str) -> None:
 
 
 async def _require_customer(session: AsyncSession, customer_id: uuid.UUID | None) -> None:
-    if customer_id is not None and await session.get(Customer, customer_id) is None:
+    if customer_id is not None and not await customers.customer_exists(session, customer_id):
         raise InvalidInputError(
             f"There is no customer {customer_id}.",
             code="unknown_customer",
@@ -180,16 +213,8 @@ async def _require_backup(session: AsyncSession, location: str | None) -> str | 
 
 
 def _substrate(wanted: str | None, plan: Plan, default: str, usable: tuple[str, ...]) -> str:
-    chosen = wanted or (default if default in plan.substrates else plan.substrates[0])
-    if chosen not in plan.substrates:
-        allowed = ", ".join(plan.substrates)
-        raise InvalidInputError(
-            f"Plan {plan.key} does not run on {chosen}.",
-            code="substrate_not_in_plan",
-            remedy=f"Choose one of: {allowed}.",
-        )
-    if chosen not in usable:
-        raise unavailable(chosen, usable)
+    chosen = wanted or usual_place(plan, default)
+    require_usable(plan, chosen, usable)
     return chosen
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from clawstack.tools import Tools
 from clawstack.vocabulary import EventKind
 from services.cells.engine.command import OwnedCommand, Ownership
 from services.cells.engine.environment import cli_environment
@@ -19,15 +20,6 @@ from services.cells.engine.stack import LeanStack, PolicyPack
 
 _PACK_FILE: Final = "PulumiPolicy.yaml"
 _PACK_CONFIG: Final = "policy-config.json"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tools:
-    """The CLI and where its plugins are."""
-
-    pulumi: Path
-    version: str
-    plugin_path: tuple[Path, ...]
 
 
 class Engine:
@@ -95,7 +87,7 @@ class Engine:
         for folder in (self._home, place.work_dir):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = OwnedCommand(
-            executable=tools.pulumi, version=tools.version, environment=environment, ownership=ownership
+            executable=tools.pulumi, version=tools.pulumi_version, environment=environment, ownership=ownership
         )
         stack = LeanStack(name=place.stack, project=place.project, work_dir=place.work_dir, command=command)
         return Run(place=place, stack=stack, on_step=on_step, control=ownership.control)

@@ -14,6 +14,7 @@ from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.logs import get_logger
 from clawstack.vocabulary import Desired, Observed, TenantState
 from services.business.tenants import desired
+from services.business.tenants import repository as tenants
 from services.cells.health import repository
 from services.cells.health.judgement import Look, Verdict, judge, with_drift
 from services.cells.health.repository import Candidate
@@ -120,7 +121,7 @@ class Sweep:
         """Write down what was seen, unless something began in the meantime."""
         now = utcnow()
         async with self._database.transaction() as session:
-            tenant = await bookkeeping.locked_tenant(session, seen.id)
+            tenant = await tenants.locked(session, seen.id)
             if tenant is None or tenant.generation != seen.generation:
                 return _Outcome.NOTED
             if not await repository.is_unattended(session, tenant.id):

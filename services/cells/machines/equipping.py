@@ -14,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.crypto import KEY_BYTES, DataKey
 from clawstack.tokens import TokenKind, issue
+from clawstack.vocabulary import Desired
 from services.cells.machines import repository
 from services.kit.vault.service import Vault
 from services.tables.machines import ServerBoot
 from tenants.server.bundle import build_bundle
 from tenants.server.settings import ServerSettings
 from tenants.server.user_data import boot_template
-from tenants.spec import CellSpec, DesiredState, MachineBoot
+from tenants.spec import CellSpec, MachineBoot
 
 DISK_KEY: Final = "disk_key"
 BUNDLE_KEY: Final = "bundle_key"
@@ -43,7 +44,7 @@ async def equip(
 
     A cell that is to be suspended needs none and is returned as it is. Raises what `build_bundle` raises.
     """
-    if spec.desired is not DesiredState.RUNNING:
+    if spec.desired is not Desired.RUNNING:
         return spec
     key = await sealing_key(session, vault, tenant_id)
     await _store_bundle(session, spec, vault=vault, tenant_id=tenant_id, settings=settings, key=key, today=now.date())
@@ -115,8 +116,7 @@ async def _new_boot(
         phase="waiting",
         refusals=0,
     )
-    session.add(boot)
-    await session.flush()
+    await repository.add_boot(session, boot)
     return boot
 
 

@@ -41,6 +41,12 @@ async def boot(session: AsyncSession, key: str) -> ServerBoot | None:
     return await session.get(ServerBoot, key, populate_existing=True)
 
 
+async def add_boot(session: AsyncSession, row: ServerBoot) -> None:
+    """Store a new boot."""
+    session.add(row)
+    await session.flush()
+
+
 async def boots(session: AsyncSession, slug: str, *, limit: int = 10) -> Sequence[ServerBoot]:
     """A cell's boots, newest first."""
     query = select(ServerBoot).where(ServerBoot.slug == slug).order_by(ServerBoot.created_at.desc(), ServerBoot.key)

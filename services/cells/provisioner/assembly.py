@@ -17,6 +17,7 @@ from clawstack import naming
 from clawstack.crypto import KEY_BYTES
 from clawstack.plans import Plan
 from clawstack.tokens import Token, TokenKind, issue, parse
+from clawstack.tools import Tools
 from clawstack.vocabulary import Desired
 from services.business.tenants.places import unavailable
 from services.business.tenants.schemas import TenantSettings
@@ -24,7 +25,7 @@ from services.cells.context import CellPlatform
 from services.cells.engine.run import StackPlace
 from services.cells.machines.equipping import SERVER_SECRETS, equip
 from services.cells.provisioner import cells
-from services.cells.provisioner.borders import Neighbours, RegisterToken, Runtime
+from services.cells.provisioner.borders import Neighbours, RegisterToken
 from services.cells.substrates.grounds import platform_url, router_url, server_settings
 from services.kit.database.base import utcnow
 from services.tables.tenants import Cell, Tenant
@@ -53,7 +54,7 @@ class CellAssembler:
         self._neighbours = neighbours
 
     async def assemble(
-        self, session: AsyncSession, tenant: Tenant, runtime: Runtime, *, substrate: str | None = None
+        self, session: AsyncSession, tenant: Tenant, tools: Tools, *, substrate: str | None = None
     ) -> AssembledCell:
         """Ports, accounts, tokens and passphrase are taken or made in the session's transaction.
 
@@ -63,7 +64,7 @@ class CellAssembler:
         """
         cell = await cells.ensure_cell(session, tenant, self._platform.settings)
         place = await self.place_of(session, tenant, cell)
-        spec = await self._spec(session, tenant, cell, runtime, substrate or tenant.substrate)
+        spec = await self._spec(session, tenant, cell, tools, substrate or tenant.substrate)
         if spec.substrate is Substrate.SERVER:
             spec = await self._equipped(session, tenant, spec)
         return AssembledCell(spec=spec, place=place)
@@ -83,9 +84,7 @@ class CellAssembler:
             exists=cell.stack_created_at is not None,
         )
 
-    async def _spec(
-        self, session: AsyncSession, tenant: Tenant, cell: Cell, runtime: Runtime, substrate: str
-    ) -> CellSpec:
+    async def _spec(self, session: AsyncSession, tenant: Tenant, cell: Cell, tools: Tools, substrate: str) -> CellSpec:
         plan = self._platform.catalogue.plan(tenant.plan)
         return parse_spec(
             {
@@ -101,10 +100,10 @@ class CellAssembler:
                 "account": cell.account if substrate == "process" else None,
                 "secrets": await self._secrets(session, tenant.id),
                 "directories": self._directories(tenant.slug),
-                "runtime": {"node": runtime.node, "openclaw": runtime.openclaw, "version": runtime.openclaw_version},
+                "runtime": {"node": tools.node, "openclaw": tools.openclaw, "version": tools.openclaw_version},
                 "backup_key": await self._ensure(session, tenant.id, "backup_key", _new_key),
                 # A cell that is to go is never started once more on its way out.
-                "desired": "running" if tenant.desired_state == Desired.RUNNING else "suspended",
+                "desired": Desired.RUNNING if tenant.desired_state == Desired.RUNNING else Desired.SUSPENDED,
                 "restart_nonce": tenant.restart_nonce,
                 "skip_backup": tenant.skip_backup,
             }

@@ -11,20 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, RequestError, TemporaryError
 from clawstack.redaction import Redactor
 from clawstack.vocabulary import Desired, EventKind, Observed, OperationKind, OperationStatus, TenantState
+from services.business.notifications.outbox import owe
 from services.business.tenants import desired, operations
 from services.business.tenants.operations import EventRow
 from services.cells.engine.run import Outcome
-from services.cells.provisioner import backoff
+from services.cells.provisioner import backoff, repository
 from services.cells.provisioner.decide import Situation
 from services.kit.database.base import utcnow
-from services.tables.notifications import OutboxMessage
 from services.tables.states import AT_REST, DURING, may_follow
 from services.tables.tenants import Cell, Operation, Tenant
 from tenants.spec import CellSpec
@@ -74,7 +72,7 @@ async def succeed(
 ) -> None:
     """Record an `up` that did what it should."""
     outcome, spec = built.outcome, built.spec
-    suspended = spec.desired.value == Desired.SUSPENDED
+    suspended = spec.desired is Desired.SUSPENDED
     tenant.observed_state = (Observed.SUSPENDED if suspended else Observed.RUNNING).value
     tenant.observed_generation = operation.generation
     tenant.observed = {
@@ -91,7 +89,7 @@ async def succeed(
         tenant.healthy_at = utcnow()
         endpoint = outcome.outputs.get("endpoint")
         await notify(session, tenant, kind="healthy", audience="customer", payload={"endpoint": endpoint})
-    cell = await session.get(Cell, tenant.id)
+    cell = await repository.cell_of(session, tenant.id)
     if cell is not None and cell.stack_created_at is None:
         cell.stack_created_at = utcnow()
     await _finish(session, operation, OperationStatus.SUCCEEDED, event, summary={"changes": dict(outcome.changes)})
@@ -110,7 +108,7 @@ async def record_departure(session: AsyncSession, tenant: Tenant, *, restore_fro
     tenant.observed = {**tenant.observed, "substrate": tenant.substrate}
     tenant.observed_state = Observed.SUSPENDED.value
     tenant.restore_from = restore_from
-    cell = await session.get(Cell, tenant.id)
+    cell = await repository.cell_of(session, tenant.id)
     if cell is not None:
         cell.stack_created_at = None
 
@@ -119,7 +117,7 @@ async def succeed_destroy(
     session: AsyncSession, tenant: Tenant, operation: Operation, outcome: Outcome, *, event: EventRow
 ) -> None:
     """Record a stack that is gone."""
-    await session.execute(delete(Cell).where(Cell.tenant_id == tenant.id))
+    await repository.remove(session, tenant.id)
     await _finish(session, operation, OperationStatus.SUCCEEDED, event, summary={"changes": dict(outcome.changes)})
     await close(session, tenant)
 
@@ -208,20 +206,9 @@ async def notify(
 ) -> None:
     """Owe somebody a message; the same one (`kind` and `once_per`) is owed once per tenant."""
     key = ":".join(part for part in (kind, str(tenant.id), once_per) if part)
-    statement = insert(OutboxMessage).values(
-        deduplication_key=key,
-        audience=audience,
-        tenant_id=tenant.id,
-        kind=kind,
-        payload={"tenant": tenant.slug, **payload},
+    await owe(
+        session, key=key, kind=kind, audience=audience, tenant_id=tenant.id, payload={"tenant": tenant.slug, **payload}
     )
-    await session.execute(statement.on_conflict_do_nothing(index_elements=["deduplication_key"]))
-
-
-async def locked_tenant(session: AsyncSession, tenant_id: Any) -> Tenant | None:
-    """The tenant's row, which nobody else changes before this transaction ends."""
-    query = select(Tenant).where(Tenant.id == tenant_id).with_for_update()
-    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
 async def _try_again(session: AsyncSession, tenant: Tenant, error: TemporaryError) -> None:

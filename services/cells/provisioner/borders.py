@@ -56,15 +56,3 @@ class Neighbours:
     latest_backup: LatestBackup
     forget_answers: ForTenant = _nothing
     """What the customer told at sign-up is erased with the cell."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Runtime:
-    """The tools of this machine that cells and engine need."""
-
-    pulumi: Path
-    pulumi_version: str
-    plugin_path: tuple[Path, ...]
-    node: Path
-    openclaw: Path
-    openclaw_version: str

@@ -13,17 +13,19 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError
+from clawstack.tools import Tools
 from clawstack.vocabulary import Desired, EventKind, Observed
+from services.business.tenants import repository as tenants
 from services.cells.context import CellPlatform
 from services.cells.engine.command import Ownership
 from services.cells.engine.control import Control, OperationStoppedError, StopReason
 from services.cells.engine.engine import Engine
 from services.cells.engine.narration import Step
 from services.cells.engine.run import Outcome, StackPlace
-from services.cells.provisioner import bookkeeping, cells
+from services.cells.provisioner import cells
 from services.cells.provisioner.assembly import AssembledCell, CellAssembler
 from services.cells.provisioner.bookkeeping import Built
-from services.cells.provisioner.borders import FindArchive, MakeProgram, Program, Runtime
+from services.cells.provisioner.borders import FindArchive, MakeProgram, Program
 from services.cells.provisioner.live_work import LiveWork
 from services.cells.provisioner.recorder import EventRecorder
 from services.cells.workers import leases
@@ -31,7 +33,7 @@ from services.cells.workers.keeper import LeaseKeeper
 from services.cells.workers.leases import LeaseLostError
 from services.tables.tenants import Tenant
 from tenants.backups.archive import Archive
-from tenants.spec import CellSpec, DesiredState, Substrate
+from tenants.spec import CellSpec, Substrate
 
 T = TypeVar("T")
 
@@ -69,16 +71,16 @@ class CellWork:
         engine: Engine,
         assembler: CellAssembler,
         make_program: MakeProgram,
-        find_runtime: Callable[[], Runtime],
+        find_tools: Callable[[], Tools],
         find_archive: FindArchive,
         executor: Executor,
     ) -> None:
-        """`executor`: gives each operation a thread; `find_runtime` blocks and raises NeedsAttentionError."""
+        """`executor`: gives each operation a thread; `find_tools` blocks and raises NeedsAttentionError."""
         self._platform = platform
         self._engine = engine
         self._assembler = assembler
         self._make_program = make_program
-        self._find_runtime = find_runtime
+        self._find_tools = find_tools
         self._find_archive = find_archive
         self._executor = executor
 
@@ -96,7 +98,7 @@ class CellWork:
         outcome = await self._up(shift, cell.place, self._make_program(cell.spec), refresh=broken)
         await live.settle(cell.spec)
         endpoint = outcome.outputs.get("endpoint")
-        if endpoint and cell.spec.desired.value == Desired.RUNNING:
+        if endpoint and cell.spec.desired is Desired.RUNNING:
             shift.recorder.tell(Step(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
         return Built(outcome=outcome, spec=cell.spec, objects=await live.fingerprints(cell.spec.slug))
 
@@ -107,23 +109,23 @@ class CellWork:
 
     async def leave(self, shift: Shift) -> None:
         """Take the cell away from the substrate on which it was last seen; its state is in the newest backup then."""
-        runtime = await asyncio.to_thread(self._find_runtime)
+        tools = await asyncio.to_thread(self._find_tools)
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
             old = str(tenant.observed["substrate"])
-            cell = await self._assembler.assemble(session, tenant, runtime, substrate=old)
+            cell = await self._assembler.assemble(session, tenant, tools, substrate=old)
         live = self._live(shift, cell.spec.substrate)
-        spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
+        spec = cell.spec.model_copy(update={"desired": Desired.SUSPENDED})
         await live.release(spec)
         await self._destroy(shift, _Ready(place=cell.place, program=self._make_program(spec), spec=spec))
         await live.confirm_gone(spec.slug)
 
     async def destroy(self, shift: Shift) -> Outcome:
         """Destroy the stack and erase what Pulumi leaves of it."""
-        runtime = await asyncio.to_thread(self._find_runtime)
+        tools = await asyncio.to_thread(self._find_tools)
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
-            ready = await self._prepare_end(session, tenant, runtime)
+            ready = await self._prepare_end(session, tenant, tools)
         substrate = tenant.runs_on
         await self._release(shift, tenant, ready, substrate)
         if substrate == Substrate.PROCESS and _has_late_word(tenant):
@@ -151,15 +153,15 @@ class CellWork:
             ready.program()
 
     async def _fill(self, shift: Shift, cell: AssembledCell, archive: Archive) -> None:
-        spec = cell.spec.model_copy(update={"desired": DesiredState.SUSPENDED})
+        spec = cell.spec.model_copy(update={"desired": Desired.SUSPENDED})
         await self._up(shift, cell.place, self._make_program(spec), refresh=False)
         await self._live(shift, spec.substrate).restore(spec, archive)
 
     async def _assembled(self, shift: Shift) -> tuple[Tenant, AssembledCell]:
-        runtime = await asyncio.to_thread(self._find_runtime)
+        tools = await asyncio.to_thread(self._find_tools)
         async with self._platform.database.transaction() as session:
             tenant = await self._tenant(session, shift)
-            return tenant, await self._assembler.assemble(session, tenant, runtime)
+            return tenant, await self._assembler.assemble(session, tenant, tools)
 
     def _live(self, shift: Shift, substrate: str) -> LiveWork:
         driver = self._platform.drivers.of(substrate)
@@ -167,19 +169,19 @@ class CellWork:
 
     async def _tenant(self, session: AsyncSession, shift: Shift) -> Tenant:
         await leases.confirm(session, shift.keeper.grant)
-        tenant = await bookkeeping.locked_tenant(session, shift.keeper.grant.tenant_id)
+        tenant = await tenants.locked(session, shift.keeper.grant.tenant_id)
         if tenant is None:
             raise LeaseLostError(shift.keeper.grant.tenant_id, shift.keeper.grant.fence)
         return tenant
 
-    async def _prepare_end(self, session: AsyncSession, tenant: Tenant, runtime: Runtime) -> _Ready:
+    async def _prepare_end(self, session: AsyncSession, tenant: Tenant, tools: Tools) -> _Ready:
         """A cell that cannot be built any more (its plan or bundle is gone) must still be destroyed."""
         cell = await cells.ensure_cell(session, tenant, self._platform.settings)
         place = await self._assembler.place_of(session, tenant, cell)
         try:
             async with session.begin_nested():
                 where = tenant.runs_on
-                spec = (await self._assembler.assemble(session, tenant, runtime, substrate=where)).spec
+                spec = (await self._assembler.assemble(session, tenant, tools, substrate=where)).spec
             return _Ready(place=place, program=self._make_program(spec), spec=spec)
         except ClawstackError as error:
             return _Ready(place=place, program=_raising(error), spec=None)

@@ -6,19 +6,17 @@ import hashlib
 import os
 import shutil
 import socket
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack import naming
 from clawstack.errors import NeedsAttentionError
 from clawstack.settings import Settings
+from services.cells.provisioner import repository
 from services.tables.tenants import Cell, Tenant
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -39,11 +37,6 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-async def cell_of(session: AsyncSession, tenant_id: uuid.UUID) -> Cell | None:
-    """The tenant's cell, None when it was given nothing or its stack is destroyed."""
-    return await session.get(Cell, tenant_id, populate_existing=True)
-
-
 async def ensure_cell(
     session: AsyncSession, tenant: Tenant, settings: Settings, *, is_free: IsFree = port_is_free
 ) -> Cell:
@@ -51,26 +44,21 @@ async def ensure_cell(
 
     Raises NeedsAttentionError when all ports are given away.
     """
-    present = await cell_of(session, tenant.id)
+    present = await repository.cell_of(session, tenant.id)
     if present is not None:
         return present
-    taken = set(await session.scalars(select(Cell.port)))
+    taken = await repository.taken_ports(session)
     for port in _candidates(tenant.slug, settings.cell_port_range()):
         if port in taken or not is_free(port):
             continue
-        statement = (
-            insert(Cell)
-            .values(
-                tenant_id=tenant.id,
-                port=port,
-                account=naming.account_name(tenant.slug) if os.geteuid() == 0 else None,
-                stack=naming.stack_name(tenant.slug),
-                backend_url=backend_url(settings, tenant.slug),
-            )
-            .on_conflict_do_nothing()
-            .returning(Cell)
-        )
-        cell = (await session.scalars(statement)).one_or_none()
+        values = {
+            "tenant_id": tenant.id,
+            "port": port,
+            "account": naming.account_name(tenant.slug) if os.geteuid() == 0 else None,
+            "stack": naming.stack_name(tenant.slug),
+            "backend_url": backend_url(settings, tenant.slug),
+        }
+        cell = await repository.add(session, values)
         if cell is not None:
             return cell
     raise NeedsAttentionError(

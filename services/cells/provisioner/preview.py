@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ConflictError, NotFoundError
+from clawstack.tools import Tools
 from clawstack.vocabulary import EventKind
+from services.business.tenants import repository
 from services.cells.context import CellPlatform
 from services.cells.engine.command import Ownership
 from services.cells.engine.control import Control, StopReason
@@ -17,7 +19,7 @@ from services.cells.engine.engine import Engine
 from services.cells.engine.identity import ProcessIdentity
 from services.cells.engine.narration import Step
 from services.cells.provisioner.assembly import AssembledCell, CellAssembler
-from services.cells.provisioner.borders import MakeProgram, Runtime
+from services.cells.provisioner.borders import MakeProgram
 from services.tables.tenants import Tenant
 
 
@@ -25,7 +27,7 @@ async def preview(
     platform: CellPlatform,
     tenant_id: uuid.UUID,
     *,
-    runtime: Runtime,
+    tools: Tools,
     assembler: CellAssembler,
     engine: Engine,
     program_of: MakeProgram,
@@ -34,7 +36,7 @@ async def preview(
 
     Raises NotFoundError, ConflictError for a tenant that is deleted, and whatever `Engine.preview` raises.
     """
-    cell = await _assembled(platform, assembler, tenant_id, runtime)
+    cell = await _assembled(platform, assembler, tenant_id, tools)
     settings = platform.settings
     control = Control(budget=settings.operation_timeout.total_seconds(), grace=settings.operation_grace.total_seconds())
     steps: list[Step] = []
@@ -54,19 +56,19 @@ async def preview(
 
 
 async def _assembled(
-    platform: CellPlatform, assembler: CellAssembler, tenant_id: uuid.UUID, runtime: Runtime
+    platform: CellPlatform, assembler: CellAssembler, tenant_id: uuid.UUID, tools: Tools
 ) -> AssembledCell:
     """The cell as an update would assemble it, without keeping what had to be made up for it."""
     async with platform.database.transaction() as session:
         tenant = await _tenant(session, tenant_id)
         rehearsal = await session.begin_nested()
-        cell = await assembler.assemble(session, tenant, runtime)
+        cell = await assembler.assemble(session, tenant, tools)
         await rehearsal.rollback()
         return cell
 
 
 async def _tenant(session: AsyncSession, tenant_id: uuid.UUID) -> Tenant:
-    tenant = await session.get(Tenant, tenant_id)
+    tenant = await repository.by_id(session, tenant_id)
     if tenant is None:
         raise NotFoundError(f"There is no tenant {tenant_id}.")
     if tenant.deleted_at is not None:

@@ -14,9 +14,10 @@ from typing import Final
 from clawstack.logs import get_logger
 from clawstack.vocabulary import OperationKind
 from services.business.tenants import desired, operations
+from services.business.tenants import repository as tenants
 from services.cells.context import CellPlatform
 from services.cells.engine import identity
-from services.cells.provisioner import bookkeeping, cells
+from services.cells.provisioner import bookkeeping, repository
 from services.cells.provisioner.decide import Pause, Rest, decide
 from services.cells.provisioner.runner import OperationRunner
 from services.cells.workers import leases
@@ -115,10 +116,10 @@ class Reconciler:
         grant = keeper.grant
         async with self._database.transaction() as session:
             await leases.confirm(session, grant)
-            tenant = await bookkeeping.locked_tenant(session, grant.tenant_id)
+            tenant = await tenants.locked(session, grant.tenant_id)
             if tenant is None:
                 return None
-            cell = await cells.cell_of(session, tenant.id)
+            cell = await repository.cell_of(session, tenant.id)
             decision = decide(bookkeeping.situation_of(tenant, cell), now=utcnow())
             match decision:
                 case OperationKind():

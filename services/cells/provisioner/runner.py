@@ -16,6 +16,7 @@ from clawstack.errors import ClawstackError, PermanentError, TemporaryError
 from clawstack.logs import get_logger
 from clawstack.vocabulary import EventKind, OperationKind, OperationStatus
 from services.business.tenants import operations
+from services.business.tenants import repository as tenants
 from services.business.tenants.operations import EventRow
 from services.cells.context import CellPlatform
 from services.cells.engine.control import Control, OperationStoppedError, StopReason
@@ -167,7 +168,7 @@ class OperationRunner:
         """Note that the old place is empty and what the new one is to be filled with: a repeated move goes on here."""
         async with self._database.transaction() as session:
             await leases.confirm(session, shift.keeper.grant)
-            tenant = await bookkeeping.locked_tenant(session, shift.keeper.grant.tenant_id)
+            tenant = await tenants.locked(session, shift.keeper.grant.tenant_id)
             if tenant is None:
                 raise LeaseLostError(shift.keeper.grant.tenant_id, shift.keeper.grant.fence)
             await self._register_backups(session, tenant, OperationKind.MOVE)
@@ -211,7 +212,7 @@ class OperationRunner:
             try:
                 async with self._database.transaction() as session:
                     await leases.confirm(session, keeper.grant)
-                    tenant = await bookkeeping.locked_tenant(session, keeper.grant.tenant_id)
+                    tenant = await tenants.locked(session, keeper.grant.tenant_id)
                     operation = await operations.by_id(session, operation_id)
                     if tenant is None or operation is None:
                         raise LeaseLostError(keeper.grant.tenant_id, keeper.grant.fence)

@@ -49,13 +49,15 @@ def server_settings(settings: Settings) -> ServerSettings | None:
     """
     if not settings.servers:
         return None
-    from services.cells.substrates.server.grounds import server_settings as read  # late, as above
+    from clawstack.plans import load_catalogue  # late, as above
+    from services.cells.substrates.server.grounds import server_settings as read
 
     return read(
         token=settings.hcloud_token,
         endpoint=settings.hcloud_endpoint,
         platform_url=platform_url(settings, "server"),
         given=settings.servers,
+        server_types=load_catalogue().server_types(),
     )
 
 

@@ -10,12 +10,11 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError
 from services.cells.engine.identity import ProcessIdentity
+from services.cells.workers import repository
 from services.tables.tenants import CellLease
 
 
@@ -49,9 +48,9 @@ class Held:
 
 async def acquire(session: AsyncSession, tenant_id: uuid.UUID, *, holder: str, ttl: timedelta) -> Grant | Held:
     """Take the lease unless another holds it."""
-    await session.execute(insert(CellLease).values(tenant_id=tenant_id).on_conflict_do_nothing())
-    row = await _locked(session, tenant_id)
-    now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    await repository.ensure(session, tenant_id)
+    row = await repository.locked(session, tenant_id)
+    now = await repository.now(session)
     if row.holder is not None and row.expires_at is not None and row.expires_at > now:
         return Held(until=row.expires_at)
     row.fence += 1
@@ -62,52 +61,31 @@ async def acquire(session: AsyncSession, tenant_id: uuid.UUID, *, holder: str, t
 
 async def renew(session: AsyncSession, grant: Grant, *, ttl: timedelta) -> None:
     """Prolong the lease; raises LeaseLostError."""
-    await _write(session, grant, {"expires_at": func.clock_timestamp() + ttl})
+    if not await repository.prolong(session, grant.tenant_id, fence=grant.fence, holder=grant.holder, ttl=ttl):
+        raise LeaseLostError(grant.tenant_id, grant.fence)
 
 
 async def record_process(session: AsyncSession, grant: Grant, process: ProcessIdentity | None) -> None:
     """Note the process that is about to work on the cell (None: it is dead); raises LeaseLostError."""
-    await _write(
-        session,
-        grant,
-        {
-            "process_host": process.host if process else None,
-            "process_group": process.group if process else None,
-            "process_started": process.started if process else None,
-        },
-    )
+    values = {
+        "process_host": process.host if process else None,
+        "process_group": process.group if process else None,
+        "process_started": process.started if process else None,
+    }
+    if not await repository.write(session, grant.tenant_id, fence=grant.fence, holder=grant.holder, values=values):
+        raise LeaseLostError(grant.tenant_id, grant.fence)
 
 
 async def confirm(session: AsyncSession, grant: Grant) -> None:
     """Raises LeaseLostError unless the lease is held; nobody can take it before this transaction ends."""
-    row = await _locked(session, grant.tenant_id)
+    row = await repository.locked(session, grant.tenant_id)
     if row.fence != grant.fence or row.holder != grant.holder:
         raise LeaseLostError(grant.tenant_id, grant.fence)
 
 
 async def release(session: AsyncSession, grant: Grant) -> None:
     """Give the lease back. Only call it once every process of this holder is dead. A lost lease is left alone."""
-    await session.execute(
-        update(CellLease)
-        .where(CellLease.tenant_id == grant.tenant_id, CellLease.fence == grant.fence)
-        .values(holder=None, expires_at=None, process_host=None, process_group=None, process_started=None)
-    )
-
-
-async def _write(session: AsyncSession, grant: Grant, values: dict[str, object]) -> None:
-    statement = (
-        update(CellLease)
-        .where(CellLease.tenant_id == grant.tenant_id, CellLease.fence == grant.fence, CellLease.holder == grant.holder)
-        .values(**values)
-        .returning(CellLease.fence)
-    )
-    if (await session.execute(statement)).first() is None:
-        raise LeaseLostError(grant.tenant_id, grant.fence)
-
-
-async def _locked(session: AsyncSession, tenant_id: uuid.UUID) -> CellLease:
-    query = select(CellLease).where(CellLease.tenant_id == tenant_id).with_for_update()
-    return (await session.scalars(query.execution_options(populate_existing=True))).one()
+    await repository.free(session, grant.tenant_id, fence=grant.fence)
 
 
 def _process_of(row: CellLease) -> ProcessIdentity | None:

@@ -11,13 +11,14 @@ from typing import Any, Final
 import stripe
 
 from clawstack.errors import PermanentError
+from clawstack.vocabulary import STUCK, TenantState
 from services.cli.demonstration.evidence import Evidence, ProcessEvidence
 from services.cli.demonstration.observe import Observer
 from services.cli.demonstration.parent import Parent, SignupForm
 from services.cli.demonstration.telling import Telling
 from services.cli.demonstration.world import STRIPE_KEY, World
 
-_SETTLED: Final = frozenset({"healthy", "failed", "needs_attention"})
+_SETTLED: Final = STUCK | {TenantState.HEALTHY}
 _MINUTES: Final = 180.0
 
 

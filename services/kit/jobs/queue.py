@@ -8,7 +8,7 @@ forward rather than refused, so that a change of mind never waits for an old bac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -27,6 +27,7 @@ _INSERT = text(
              ELSE LEAST(procrastinate_jobs.scheduled_at, EXCLUDED.scheduled_at) END
     """
 )
+_ALIVE = text("SELECT max(last_heartbeat) > now() - :silent FROM procrastinate_workers")
 _WAKE = text("SELECT pg_notify('procrastinate_queue_v1#' || :queue, :payload)")
 
 
@@ -41,6 +42,11 @@ class Job:
     scheduled_at: datetime | None = None
     queue: str = DEFAULT_QUEUE
     priority: int = 0
+
+
+async def worker_is_alive(session: AsyncSession, *, within: timedelta) -> bool:
+    """True when a worker showed life lately: what is deferred will be done."""
+    return bool((await session.execute(_ALIVE, {"silent": within})).scalar_one())
 
 
 async def defer(session: AsyncSession, job: Job) -> None:

@@ -10,7 +10,6 @@ from services.business.billing.stripe_access import StripeAccess
 from services.business.billing.stripe_reader import StripeReader
 from services.business.billing.sweep import Sweep
 from services.business.billing.tasks import BillingTasks
-from services.business.billing.tenancy import ProvisionedTenants
 from services.kit.context import Platform
 from services.kit.parts import Part
 from services.web.api.webhooks import create_router
@@ -47,7 +46,5 @@ def create_part(platform: Platform) -> Part:
 
 
 def create_billing(platform: Platform) -> Billing:
-    """Billing's logic on the provisioner's tenants."""
-    settings = platform.settings
-    tenants = ProvisionedTenants(catalogue=platform.catalogue, default_substrate=settings.default_substrate)
-    return Billing(catalogue=platform.catalogue, tenants=tenants)
+    """Billing's logic."""
+    return Billing(catalogue=platform.catalogue, default_substrate=platform.settings.default_substrate)

@@ -82,7 +82,7 @@ def create_reconciler(
         engine=create_engine(platform, machine),
         assembler=CellAssembler(platform=platform, neighbours=neighbours),
         make_program=make_program,
-        find_runtime=machine.runtime,
+        find_tools=machine.tools,
         find_archive=neighbours.find_archive,
         executor=ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="engine"),
     )
@@ -149,13 +149,13 @@ async def preview_tenant(
     program_of: MakeProgram | None = None,
 ) -> list[dict[str, Any]]:
     """What an update of this tenant would change, on this machine's tools; see `services.cells.provisioner.preview`."""
-    runtime = await asyncio.to_thread((machine or machine_of(platform)).runtime)
+    tools = await asyncio.to_thread((machine or machine_of(platform)).tools)
     return await preview(
         platform,
         tenant_id,
-        runtime=runtime,
+        tools=tools,
         assembler=CellAssembler(platform=platform, neighbours=neighbours or create_neighbours(platform)),
-        engine=create_engine(platform, Machine(runtime)),
+        engine=create_engine(platform, Machine(tools)),
         program_of=program_of or program_maker(platform.settings),
     )
 

@@ -12,6 +12,7 @@ from typing import Final
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Catalogue
 from clawstack.tokens import Token, TokenKind, parse
+from services.tables.states import may_be_used
 from services.traffic.ledger.schemas import Caller
 from services.traffic.ledger.store import Store
 from services.traffic.llm_proxy.errors import not_authenticated, not_running
@@ -66,7 +67,10 @@ class Authenticator:
         except InvalidInputError:  # a plan that left the catalogue: nothing says what it allows
             raise not_running() from None
         known = _Known(
-            caller=caller, secret_hash=secret_hash, running=desired_state == "running", until=asked_at + CACHE_SECONDS
+            caller=caller,
+            secret_hash=secret_hash,
+            running=may_be_used(desired_state),
+            until=asked_at + CACHE_SECONDS,
         )
         self._known[token.key] = known
         if len(self._known) > _CACHE_SIZE:

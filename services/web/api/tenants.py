@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
-from clawstack.vocabulary import TenantState
+from clawstack.vocabulary import Desired, TenantState
 from services.business.access.schemas import Principal, Scope
 from services.business.tenants import operations, repository, service, streams
 from services.business.tenants.schemas import (
@@ -106,7 +106,7 @@ def _add_single_tenants(router: APIRouter, platform: CellPlatform, guard: Guard)
     async def delete_tenant(slug: str, principal: writer, skip_backup: bool = False) -> Accepted:
         """Destroy the tenant's stack after a verified backup (operators). `skip_backup`: without one."""
         async with database.transaction() as session:
-            tenant, changed = await service.want(session, principal, slug, "absent", skip_backup=skip_backup)
+            tenant, changed = await service.want(session, principal, slug, Desired.ABSENT, skip_backup=skip_backup)
             return Accepted(tenant=TenantView.of(tenant), changed=changed)
 
 
@@ -118,14 +118,14 @@ def _add_wishes(router: APIRouter, platform: CellPlatform, guard: Guard) -> None
     async def suspend(slug: str, principal: writer) -> Accepted:
         """Stop the gateway and keep its memory (operators)."""
         async with database.transaction() as session:
-            tenant, changed = await service.want(session, principal, slug, "suspended")
+            tenant, changed = await service.want(session, principal, slug, Desired.SUSPENDED)
             return Accepted(tenant=TenantView.of(tenant), changed=changed)
 
     @router.post("/{slug}/resume", status_code=202)
     async def resume(slug: str, principal: writer) -> Accepted:
         """Let a suspended tenant run again (operators)."""
         async with database.transaction() as session:
-            tenant, changed = await service.want(session, principal, slug, "running")
+            tenant, changed = await service.want(session, principal, slug, Desired.RUNNING)
             return Accepted(tenant=TenantView.of(tenant), changed=changed)
 
     @router.post("/{slug}/restart", status_code=202)

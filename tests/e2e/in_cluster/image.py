@@ -14,13 +14,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from clawstack.tools import Tools
 from toolchain.cluster.archive import Entry, Settings, tree, write_archive
 from toolchain.cluster.calls import Calls
 from toolchain.cluster.contents import Sources, libraries, shell
 from toolchain.cluster.packages import BUSYBOX
 from toolchain.cluster.running import TestCluster
 from toolchain.finding import find_node, find_openclaw
-from toolchain.locate import Toolchain, locate
+from toolchain.locate import locate
 from toolchain.plugin_choice import WANTED, generated_folder, starter
 from toolchain.policy_packs import policy_pack
 from toolchain.surroundings import Surroundings
@@ -69,7 +70,7 @@ def _entries(around: Surroundings, scratch: Path) -> Iterator[Entry]:
     yield from _libraries(entry.source for entry in found if entry.source and _is_binary(entry.source))
 
 
-def _files(tools: Toolchain) -> Iterator[Entry]:
+def _files(tools: Tools) -> Iterator[Entry]:
     """As they lie on this machine."""
     base = Path(sys.base_prefix)
     interpreter = (base / "bin" / "python3.11").resolve()
@@ -116,7 +117,7 @@ def _renamed(path: str, around: Surroundings) -> str:
     return path
 
 
-def _starters(tools: Toolchain, around: Surroundings, scratch: Path) -> Iterator[Entry]:
+def _starters(tools: Tools, around: Surroundings, scratch: Path) -> Iterator[Entry]:
     """Of plugins and policy pack, as the set-up would write them in the image: they follow from its places."""
     inside = replace(around, cache=Path(CACHE), interpreter=Path(_renamed(str(around.interpreter), around)))
     for wanted in WANTED:

@@ -14,12 +14,12 @@ import pytest
 
 from clawstack.errors import NeedsAttentionError
 from clawstack.naming import namespace_name
-from clawstack.vocabulary import Observed
+from clawstack.vocabulary import Desired, Observed
 from tenants.backups import archive
 from tenants.backups.archive import Archive
 from tenants.backups.stream import decrypt
 from tenants.namespace.plan import build_plan
-from tenants.spec import CellSpec, DesiredState
+from tenants.spec import CellSpec
 from tests.e2e.namespace.cells import Cells, identity
 
 pytestmark = pytest.mark.timeout(900)
@@ -84,7 +84,7 @@ async def _follow(cells: Cells, slug: str, lines: list[str]) -> None:
 async def test_a_suspended_cell_keeps_its_memory_and_another_can_be_filled_with_it(cells: Cells) -> None:
     spec = await cells.provision()
     cells.run(spec.slug, f"echo '{MARK}' > /cell/{spec.slug}/state/workspace/NOTES.md")
-    suspended = _as(spec, DesiredState.SUSPENDED)
+    suspended = _as(spec, Desired.SUSPENDED)
 
     await cells.driver.prepare(suspended, tell=cells.told.append)
     cells.up(suspended)
@@ -105,12 +105,12 @@ async def test_a_suspended_cell_keeps_its_memory_and_another_can_be_filled_with_
     assert cells.kubectl.get("namespace", namespace_name(spec.slug)) is None
     assert spec.slug not in {orphan.slug for orphan in await cells.driver.orphans(frozenset())}
 
-    heir = _as(cells.spec(), DesiredState.SUSPENDED)
+    heir = _as(cells.spec(), Desired.SUSPENDED)
     cells.up(heir)
     await cells.settle(heir)
     backup = Archive(folder=cells.backups, manifest=manifest, key=spec.backup_key.get_secret_value())
     await cells.driver.restore(heir, backup, tell=cells.told.append)
-    awake = _as(heir, DesiredState.RUNNING)
+    awake = _as(heir, Desired.RUNNING)
     cells.up(awake)
     await cells.settle(awake)
     assert MARK in cells.run(heir.slug, f"cat /cell/{heir.slug}/state/workspace/NOTES.md")
@@ -201,5 +201,5 @@ def _documents(cells: Cells, spec: CellSpec) -> list[dict[str, Any]]:
     return build_plan(spec, cells.settings, today=date(2026, 11, 21)).documents()
 
 
-def _as(spec: CellSpec, desired: DesiredState) -> CellSpec:
+def _as(spec: CellSpec, desired: Desired) -> CellSpec:
     return spec.model_copy(update={"desired": desired})

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from clawstack.vocabulary import Desired
 from services.business.billing.decisions import GRACE
 from services.business.billing.entitlement import entitlement_of
 from services.business.tenants.desired import set_desired
@@ -152,7 +153,7 @@ async def test_an_operators_suspension_outlives_a_refetch(fresh_world: World) ->
     await world.work()
     (tenant,), (subscription,) = await world.tenants(), await world.subscriptions()
     async with world.platform.database.transaction() as session:
-        await set_desired(session, tenant.id, state="suspended", reason="operator")
+        await set_desired(session, tenant.id, state=Desired.SUSPENDED, reason="operator")
     await world.control("emit", type="customer.subscription.updated", id=subscription.id)
     await world.control("flush", timeout=20)
     await world.work()

@@ -8,6 +8,7 @@ import uuid
 import pytest
 from sqlalchemy import select, text
 
+from clawstack.vocabulary import Desired
 from services.business.tenants.desired import set_desired
 from services.kit.database.base import utcnow
 from services.tables.tenants import Operation, OperationEvent, Tenant
@@ -94,7 +95,7 @@ async def test_destroy_after_a_yes_is_wanted(cli, database, tenant, words, answe
 
 async def test_a_tenant_that_is_leaving_cannot_be_resumed(cli, database, tenant):
     async with database.transaction() as session:
-        await set_desired(session, tenant.id, state="absent")
+        await set_desired(session, tenant.id, state=Desired.ABSENT)
     assert "cannot be changed" in cli.refused("tenants", "resume", tenant.slug)
 
 

@@ -18,10 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NotFoundError
 from clawstack.tokens import Token
+from clawstack.tools import Tools
 from services.business.tenants import desired
 from services.business.tenants.desired import NewTenant
 from services.cells.context import CellPlatform
-from services.cells.provisioner.borders import Neighbours, Runtime
+from services.cells.provisioner.borders import Neighbours
 from services.cells.provisioner.machine import Machine
 from services.cells.provisioner.reconcile import Reconciler
 from services.cells.workers.metrics import Metrics
@@ -122,9 +123,9 @@ class Probe:
         path = self.folder / "cells" / slug
         return json.loads(path.read_text()) if path.exists() else None
 
-    def runtime(self) -> Runtime:
+    def tools(self) -> Tools:
         found = locate()
-        return Runtime(
+        return Tools(
             pulumi=self.cli(found.pulumi),
             pulumi_version=found.pulumi_version,
             plugin_path=(self.bin, *found.plugin_path),
@@ -147,7 +148,7 @@ class Rig:
             platform=self.platform,
             neighbours=self.seen.neighbours(),
             make_program=probe_program(self.probe.folder),
-            machine=Machine(self.probe.runtime()),
+            machine=Machine(self.probe.tools()),
             worker=worker,
             metrics=Metrics(),
         )

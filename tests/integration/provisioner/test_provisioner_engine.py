@@ -44,7 +44,7 @@ class Bench:
         self.probe = probe
         self.steps: list[Step] = []
         self.processes: list[ProcessIdentity] = []
-        machine = Machine(probe.runtime())
+        machine = Machine(probe.tools())
         environment = {**os.environ, "CLAWSTACK_MASTER_KEY": "planted-master-key", "PLANTED": "planted-parent-secret"}
         self.engine = Engine(
             tools=machine.tools, pulumi_home=data / "pulumi" / "home", policy_pack=data / "none", parent=environment
@@ -161,7 +161,7 @@ def test_a_stack_is_made_as_the_cli_makes_it(bench: Bench) -> None:
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
-    command = [str(bench.probe.runtime().pulumi), "--non-interactive", "stack", "init", SLUG]
+    command = [str(bench.probe.tools().pulumi), "--non-interactive", "stack", "init", SLUG]
     subprocess.run(command, cwd=theirs.work_dir, env=environment, check=True, capture_output=True, timeout=60)
     made = state_files.files_of(theirs.backend_url, project=theirs.project, stack=SLUG)
     assert made is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from clawstack.vocabulary import Desired
 from services.tables.notifications import OutboxMessage
 from services.tables.tenants import Cell
 from tests.integration.provisioner.rig import Rig, engine_processes
@@ -21,12 +22,12 @@ async def test_a_tenant_is_built_changed_and_destroyed(rig: Rig) -> None:
     assert built.healthy_at is not None
     assert rig.probe.cell(tenant.slug) == {"desired": "running", "nonce": ""}
 
-    assert await rig.want(tenant, state="suspended", reason="unpaid")
+    assert await rig.want(tenant, state=Desired.SUSPENDED, reason="unpaid")
     await reconciler.reconcile(tenant.id)
     assert (await rig.tenant(tenant)).state == "suspended"
     assert rig.probe.cell(tenant.slug) == {"desired": "suspended", "nonce": ""}
 
-    assert await rig.want(tenant, state="running")
+    assert await rig.want(tenant, state=Desired.RUNNING)
     await reconciler.reconcile(tenant.id)
     assert await rig.want(tenant, restart=True)
     await reconciler.reconcile(tenant.id)
@@ -34,7 +35,7 @@ async def test_a_tenant_is_built_changed_and_destroyed(rig: Rig) -> None:
     await reconciler.reconcile(tenant.id)
     assert (await rig.tenant(tenant)).state == "healthy"
 
-    assert await rig.want(tenant, state="absent")
+    assert await rig.want(tenant, state=Desired.ABSENT)
     await reconciler.reconcile(tenant.id)
     gone = await rig.tenant(tenant)
     assert (gone.state, gone.observed_state) == ("deleted", "absent")

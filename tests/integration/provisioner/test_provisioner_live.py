@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
-from clawstack.vocabulary import Observed
+from clawstack.vocabulary import Desired, Observed
 from services.business.tenants import desired, operations
 from services.cells.health.sweep import Sweep
 from services.cells.provisioner.borders import Neighbours
@@ -120,9 +120,9 @@ async def test_a_cell_is_settled_after_it_was_built_and_released_before_it_goes(
     tenant = await rig.create()
     reconciler = rig.reconciler()
     await reconciler.reconcile(tenant.id)
-    await rig.want(tenant, state="suspended")
+    await rig.want(tenant, state=Desired.SUSPENDED)
     await reconciler.reconcile(tenant.id)
-    await rig.want(tenant, state="absent")
+    await rig.want(tenant, state=Desired.ABSENT)
     await reconciler.reconcile(tenant.id)
     assert drivers.calls == [
         ("process", "prepare", "nothing"),
@@ -150,7 +150,7 @@ async def test_what_never_settles_needs_attention_and_says_why(rig: Rig, drivers
 async def test_a_cell_that_is_left_behind_is_not_called_deleted(rig: Rig, drivers: ToldDrivers) -> None:
     tenant = await healthy(rig, drivers)
     drivers.of("process").answers["confirm_gone"] = [TemporaryError("A volume is left.", code="volume_left")]
-    await rig.want(tenant, state="absent")
+    await rig.want(tenant, state=Desired.ABSENT)
     await rig.reconciler().reconcile(tenant.id)
     seen = await rig.tenant(tenant)
     assert (seen.state, seen.deleted_at, seen.state_code) == ("deleting", None, "volume_left")
@@ -224,7 +224,7 @@ async def test_a_cell_whose_plan_is_lost_is_not_destroyed_unsaved(rig: Rig, driv
         row = await session.get(Tenant, tenant.id)
         assert row is not None
         row.plan, row.observed = "gone", {**row.observed, "substrate": "namespace"}
-    await rig.want(tenant, state="absent")
+    await rig.want(tenant, state=Desired.ABSENT)
     await rig.reconciler().reconcile(tenant.id)
     assert rig.probe.cell(tenant.slug) is not None
     assert (await rig.tenant(tenant)).deleted_at is None
@@ -242,7 +242,7 @@ async def test_a_cell_whose_driver_keeps_the_backups_is_destroyed_without_an_upd
         assert row is not None
         row.substrate, row.observed = "namespace", {**row.observed, "substrate": "namespace"}
     before = len(rig.probe.starts())
-    await rig.want(tenant, state="absent", skip_backup=True)
+    await rig.want(tenant, state=Desired.ABSENT, skip_backup=True)
     await rig.reconciler().reconcile(tenant.id)
     verbs = [line.replace("--non-interactive ", "").split()[0] for line in rig.probe.starts()[before:]]
     assert verbs == ["destroy"]

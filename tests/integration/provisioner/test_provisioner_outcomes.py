@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from clawstack.errors import ConflictError, NeedsAttentionError
+from clawstack.vocabulary import Desired
 from services.business.access.schemas import Principal
 from services.business.tenants import desired, operations, service
 from services.cells.provisioner import cells
@@ -83,7 +84,7 @@ async def test_what_needs_somebody_waits_for_them(rig: Rig) -> None:
         platform=rig.platform,
         neighbours=rig.seen.neighbours(),
         make_program=refusing,
-        machine=Machine(rig.probe.runtime()),
+        machine=Machine(rig.probe.tools()),
         worker="refuser",
         metrics=Metrics(),
     )
@@ -116,7 +117,7 @@ async def test_a_defect_is_a_failure_that_people_see(rig: Rig) -> None:
         platform=rig.platform,
         neighbours=rig.seen.neighbours(),
         make_program=broken,
-        machine=Machine(rig.probe.runtime()),
+        machine=Machine(rig.probe.tools()),
         worker="broken",
         metrics=Metrics(),
     )
@@ -144,7 +145,7 @@ async def test_a_person_can_cancel_an_operation(rig: Rig) -> None:
     assert len(await rig.operations(tenant)) == 1, "what somebody stopped is not started again by itself"
 
     hold.unlink()
-    await rig.want(tenant, state="absent")
+    await rig.want(tenant, state=Desired.ABSENT)
     await rig.reconciler("worker-3").reconcile(tenant.id)
     assert (await rig.tenant(tenant)).state == "deleted"
     assert rig.probe.cell(tenant.slug) is None
@@ -207,7 +208,7 @@ async def test_a_tenant_whose_plan_is_gone_can_still_be_destroyed(rig: Rig) -> N
     await rig.reconciler().reconcile(tenant.id)
     async with rig.platform.database.transaction() as session:
         await session.execute(update(Tenant).values(plan="discontinued", bundle_version="0.0"))
-    await rig.want(tenant, state="absent")
+    await rig.want(tenant, state=Desired.ABSENT)
     await rig.reconciler("worker-2").reconcile(tenant.id)
     assert (await rig.tenant(tenant)).state == "deleted"
     assert rig.probe.cell(tenant.slug) is None
@@ -218,7 +219,7 @@ async def test_wanting_the_same_again_tries_again_what_waits_for_somebody(rig: R
     async with rig.platform.database.transaction() as session:
         await session.execute(update(Tenant).values(state="needs_attention", blocked_generation=1))
         operator = Principal(key="k", name="op", kind="operator", customer_id=None, scopes=frozenset({"admin"}))
-        _, changed = await service.want(session, operator, tenant.slug, "running")
+        _, changed = await service.want(session, operator, tenant.slug, Desired.RUNNING)
         assert not changed
     await rig.reconciler().reconcile(tenant.id)
     assert (await rig.tenant(tenant)).state == "healthy"
@@ -233,15 +234,15 @@ async def test_text_that_the_database_refuses_does_not_stop_an_operation(rig: Ri
 
 async def test_deleting_before_anything_was_built_touches_no_stack(rig: Rig) -> None:
     tenant = await rig.create()
-    assert await rig.want(tenant, state="absent", reason="refunded")
+    assert await rig.want(tenant, state=Desired.ABSENT, reason="refunded")
     await rig.reconciler().reconcile(tenant.id)
     gone = await rig.tenant(tenant)
     assert (gone.state, gone.observed_state) == ("deleted", "absent")
     assert await rig.operations(tenant) == []
     assert rig.probe.starts() == []
-    assert not await rig.want(tenant, state="absent"), "wanting it again changes nothing"
+    assert not await rig.want(tenant, state=Desired.ABSENT), "wanting it again changes nothing"
     with pytest.raises(ConflictError):
-        await rig.want(tenant, state="running")
+        await rig.want(tenant, state=Desired.RUNNING)
 
 
 async def test_deletion_that_arrives_during_the_build_ends_absent(rig: Rig) -> None:
@@ -249,7 +250,7 @@ async def test_deletion_that_arrives_during_the_build_ends_absent(rig: Rig) -> N
     hold = rig.probe.hold("create", tenant.slug)
     run = asyncio.create_task(rig.reconciler().reconcile(tenant.id))
     await until(lambda: rig.probe.begun("create", tenant.slug))
-    await rig.want(tenant, state="absent")
+    await rig.want(tenant, state=Desired.ABSENT)
     hold.unlink()
     await run
     assert (await rig.tenant(tenant)).state == "deleted"
@@ -262,7 +263,7 @@ async def test_an_operators_word_on_backups_reaches_the_state_before_the_deletio
     reconciler = rig.reconciler()
     await reconciler.reconcile(tenant.id)
     before = len(rig.probe.starts())
-    await rig.want(tenant, state="absent", skip_backup=True)
+    await rig.want(tenant, state=Desired.ABSENT, skip_backup=True)
     await reconciler.reconcile(tenant.id)
     verbs = [line.replace("--non-interactive ", "").split()[0] for line in rig.probe.starts()[before:]]
     assert verbs == ["up", "destroy"]
@@ -309,7 +310,7 @@ async def test_a_preview_writes_nothing(rig: Rig) -> None:
     steps = await preview_tenant(
         rig.platform,
         tenant.id,
-        machine=Machine(rig.probe.runtime()),
+        machine=Machine(rig.probe.tools()),
         neighbours=rig.seen.neighbours(),
         program_of=probe_program(rig.probe.folder),
     )

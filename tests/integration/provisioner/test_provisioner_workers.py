@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from clawstack.crypto import MasterKey
+from clawstack.vocabulary import Desired
 from services.tables.tenants import Operation, Tenant
 from tests.integration.provisioner.rig import Rig, engine_processes, until
 
@@ -65,9 +66,9 @@ class Workers:
 
 @pytest.fixture
 def workers(rig: Rig, postgres_url: str, master_key: MasterKey) -> Iterator[Workers]:
-    runtime = {
+    tools = {
         name: [str(path) for path in value] if isinstance(value, tuple) else str(value)
-        for name, value in asdict(rig.probe.runtime()).items()
+        for name, value in asdict(rig.probe.tools()).items()
     }
     workers = Workers(
         rig=rig,
@@ -77,7 +78,7 @@ def workers(rig: Rig, postgres_url: str, master_key: MasterKey) -> Iterator[Work
             "database_url": postgres_url,
             "master_key": base64.b64encode(master_key._key).decode(),
             "probe": str(rig.probe.folder),
-            "runtime": runtime,
+            "tools": tools,
             "lease_seconds": LEASE_SECONDS,
             "stalled_seconds": 2.0,
         },
@@ -130,7 +131,7 @@ async def test_a_worker_killed_in_the_middle_is_taken_over(rig: Rig, workers: Wo
         wanted, kind, op = ("deleted", "destroy", "delete")
     hold = rig.probe.hold(op, tenant.slug)
     if phase == "delete":
-        await rig.want(tenant, state="absent")
+        await rig.want(tenant, state=Desired.ABSENT)
     await until(lambda: rig.probe.begun(op, tenant.slug))
     before = engine_processes(rig.platform.settings.data_dir)
     assert len(before) >= 2
@@ -198,7 +199,7 @@ async def test_fifty_wishes_at_once_are_one_operation(rig: Rig, workers: Workers
     workers.start()
     workers.start()
     await until(lambda: state_is(rig, tenant, "healthy"))
-    changes = await asyncio.gather(*(rig.want(tenant, state="suspended") for _ in range(50)))
+    changes = await asyncio.gather(*(rig.want(tenant, state=Desired.SUSPENDED) for _ in range(50)))
     assert changes.count(True) == 1
     await until(lambda: state_is(rig, tenant, "suspended"))
     await asyncio.gather(*(rig.request(tenant) for _ in range(50)))
@@ -214,7 +215,7 @@ async def test_many_cells_and_two_workers_never_overlap_on_one_cell(rig: Rig, wo
     for nudge in range(8):
         await until(lambda: len(rig.probe.journal()) > 4 * nudge, seconds=60)  # noqa: B023 - awaited right here
         for tenant in tenants:
-            await rig.want(tenant, state="suspended" if nudge % 2 else "running", restart=True)
+            await rig.want(tenant, state=Desired.SUSPENDED if nudge % 2 else "running", restart=True)
             await rig.request(tenant)
     await until(rig.idle, seconds=120)
     for tenant in tenants:

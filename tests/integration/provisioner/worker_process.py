@@ -15,8 +15,8 @@ import procrastinate
 from clawstack import logs
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
+from clawstack.tools import Tools
 from services.cells.provisioner import tasks
-from services.cells.provisioner.borders import Runtime
 from services.cells.provisioner.machine import Machine
 from services.kit.jobs import worker
 from services.kit.jobs.metrics import JobMetrics
@@ -40,7 +40,7 @@ async def work(given: dict[str, Any]) -> None:
     redactor = Redactor()
     logs.configure(redactor=redactor, form="json")
     platform = build_platform(settings, database_url=given["database_url"], redactor=redactor)
-    machine = Machine(_runtime(given["runtime"]))
+    machine = Machine(_tools(given["tools"]))
     reconciler = create_reconciler(
         platform=platform,
         neighbours=Seen().neighbours(),
@@ -60,8 +60,8 @@ async def work(given: dict[str, Any]) -> None:
     )
 
 
-def _runtime(given: dict[str, Any]) -> Runtime:
-    return Runtime(
+def _tools(given: dict[str, Any]) -> Tools:
+    return Tools(
         pulumi=Path(given["pulumi"]),
         pulumi_version=given["pulumi_version"],
         plugin_path=tuple(map(Path, given["plugin_path"])),

@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import text
 
 from clawstack.tokens import Token, TokenKind, issue
+from clawstack.vocabulary import Desired
 from services.cells.machines.schemas import OrderKind, Phase
 from services.kit.database.base import utcnow
-from tenants.spec import CellSpec, DesiredState
+from tenants.spec import CellSpec
 from tests.integration.server.rig import Rig, token_of
 from tests.unit.tenants.builders import PLANTED_PROXY
 
@@ -97,7 +98,7 @@ async def test_the_boot_stays_the_same_while_its_machine_can_serve(rig: Rig, htt
     assert late.boot == first.boot, "a machine that has booted needs no other token"
     changed = await rig.equipped(settings=rig.settings(node={**_node(rig), "version": "26.11.0"}))
     assert changed.boot != first.boot, "another Node needs another machine"
-    assert (await rig.equipped(rig.spec(desired=DesiredState.SUSPENDED))).boot is None
+    assert (await rig.equipped(rig.spec(desired=Desired.SUSPENDED))).boot is None
 
 
 @pytest.mark.parametrize("forged", ["secret", "key", "kind", "shape", "long", "none"])

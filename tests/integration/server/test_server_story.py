@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
-from clawstack.vocabulary import Observed
+from clawstack.vocabulary import Desired, Observed
 from services.cells.machines.schemas import Phase
 from services.cells.substrates.server.driver import ServerDriver
 from services.cells.substrates.server.hetzner import Project
 from services.cells.substrates.server.retiring import Patience
 from tenants.backups.archive import manifests
 from tenants.server.settings import ServerSettings
-from tenants.spec import CellSpec, DesiredState
+from tenants.spec import CellSpec
 from tests.integration.hcloud_plugin.standin import Hetzner, running
 from tests.integration.server.rehearsal import Disk, RehearsedMachine
 from tests.integration.server.rig import Rig, token_of
@@ -105,7 +105,7 @@ async def test_a_cell_is_born_suspended_resumed_and_destroyed_and_only_the_backu
     assert life.starts() == 1
 
     first = life.server_ids()
-    assert await life.operate(spec(desired=DesiredState.SUSPENDED)) == {"delete": 2}
+    assert await life.operate(spec(desired=Desired.SUSPENDED)) == {"delete": 2}
     assert life.server_ids() == set()
     assert len(hetzner.objects()["volumes"]) == 1
     assert [entry["labels"]["clawstack.dev/tenant"] for entry in hetzner.objects()["images"]] == [SLUG]
@@ -181,7 +181,7 @@ async def test_a_dead_machine_is_replaced_when_the_operator_says_so_and_suspendi
     life.machine.power_off()
     await life.rig.silence(await life.rig.equipped(settings=life.settings()), seconds=600)
     assert (await life.driver().look(SLUG, port=1)).observed is Observed.UNKNOWN
-    suspended = life.rig.spec(desired=DesiredState.SUSPENDED)
+    suspended = life.rig.spec(desired=Desired.SUSPENDED)
     with pytest.raises(TemporaryError, match="has not called") as silent:
         await life.driver().prepare(suspended, tell=life.told.append)
     assert silent.value.code == "server_silent"

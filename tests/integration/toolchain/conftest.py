@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from clawstack.tools import Tools
 from tests.integration.toolchain.engine import Project
-from toolchain.locate import Toolchain, locate
+from toolchain.locate import locate
 
 
 @pytest.fixture(scope="session")
-def tools() -> Toolchain:
+def tools() -> Tools:
     return locate()
 
 
 @pytest.fixture
-def project(tools: Toolchain, tmp_path: Path) -> Iterator[Project]:
+def project(tools: Tools, tmp_path: Path) -> Iterator[Project]:
     project = Project(folder=tmp_path, tools=tools)
     project.prepare()
     yield project

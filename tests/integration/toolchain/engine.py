@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
+from clawstack.tools import Tools
 from toolchain.linking import link_plugins
-from toolchain.locate import Toolchain
 
 LIMIT = 120
 """Seconds that one CLI call may take, on a machine that others use too."""
@@ -24,7 +24,7 @@ class Project:
     """Write a program, then run the CLI on it."""
 
     folder: Path
-    tools: Toolchain
+    tools: Tools
 
     def environ(self) -> dict[str, str]:
         plain = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "CLAWSTACK_"))}

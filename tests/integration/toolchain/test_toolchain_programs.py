@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
+from clawstack.tools import Tools
 from tests.integration.toolchain.conftest import await_none
 from tests.integration.toolchain.engine import Project
-from toolchain.locate import Toolchain
 
 PROGRAM = """
     import pulumi
@@ -28,7 +28,7 @@ PROGRAM = """
 
 
 @pytest.fixture(autouse=True)
-def _offline(tools: Toolchain) -> None:
+def _offline(tools: Tools) -> None:
     if any(plugin.origin == "official" for plugin in tools.plugins):
         pytest.skip("official plugins are in use here; these tests are about the offline ones")
 

@@ -14,7 +14,7 @@ from pulumi_policy import PolicyCustomTimeouts, PolicyResourceOptions, ResourceV
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from clawstack.addons import cell_peers
-from clawstack.addons.workloads.plan import PRIORITIES
+from clawstack.addons.workloads.plan import priorities
 from clawstack.addons.workloads.settings import Role
 from clawstack.settings import Settings, environment_names
 from clawstack_policies.kubernetes import pods as pod_rules
@@ -246,5 +246,5 @@ def test_cells_find_the_platform_where_it_is() -> None:
         assert part.namespace == "clawstack"
     [container] = pod("proxy")["containers"]
     assert told.proxy.ports == (container["ports"][0]["containerPort"],)
-    assert set(told.priority_classes.values()) <= set(PRIORITIES)
-    assert {entry.name for entry in manifests() if entry.kind == "PriorityClass"} == set(PRIORITIES)
+    assert set(told.priority_classes.values()) <= set(priorities())
+    assert {entry.name for entry in manifests() if entry.kind == "PriorityClass"} == set(priorities())

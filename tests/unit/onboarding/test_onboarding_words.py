@@ -8,6 +8,7 @@ import pytest
 
 from clawstack.errors import LimitExceededError
 from clawstack.plans import load_catalogue
+from clawstack.vocabulary import Desired
 from services.business.billing.decisions import GRACE, UNPAID
 from services.business.signups.progress import Happening, Situation, Stage, StepState, progress_of
 from services.kit.limits import AddressLimiter, network_of
@@ -49,12 +50,12 @@ def situation(state: str | None = None, *, paid: bool = True, **other: object) -
     [
         (situation(paid=False), Stage.UNPAID, "awaiting_payment", False),
         (
-            situation(paid=False, subscription_status="incomplete", wanted="wait"),
+            situation(paid=False, subscription_status="incomplete", wanted=None),
             Stage.UNPAID,
             "awaiting_payment",
             False,
         ),
-        (situation(paid=False, wanted="absent"), Stage.ENDED, "ended", True),
+        (situation(paid=False, wanted=Desired.ABSENT), Stage.ENDED, "ended", True),
         (situation(paid=False, expired=True), Stage.ENDED, "expired", True),
         (
             situation(paid=False, expired=True, subscription_status="incomplete"),
@@ -62,7 +63,7 @@ def situation(state: str | None = None, *, paid: bool = True, **other: object) -
             "awaiting_payment",
             False,
         ),
-        (situation(paid=False, wanted="wait", attention="unknown_price"), Stage.ATTENTION, "needs_attention", False),
+        (situation(paid=False, wanted=None, attention="unknown_price"), Stage.ATTENTION, "needs_attention", False),
         (situation(), Stage.BUILDING, "pending", False),
         (situation("pending"), Stage.BUILDING, "pending", False),
         (situation("provisioning"), Stage.BUILDING, "provisioning", False),
@@ -70,11 +71,11 @@ def situation(state: str | None = None, *, paid: bool = True, **other: object) -
         (situation("degraded"), Stage.BUILDING, "degraded", False),
         (situation("healthy", healthy_at=HEALTHY), Stage.LIVE, "healthy", True),
         (situation("updating", healthy_at=HEALTHY), Stage.LIVE, "updating", True),
-        (situation("suspended", wanted="suspended"), Stage.PAUSED, "suspended", False),
+        (situation("suspended", wanted=Desired.SUSPENDED), Stage.PAUSED, "suspended", False),
         (situation("resuming", healthy_at=HEALTHY), Stage.BUILDING, "resuming", False),
         (situation("needs_attention"), Stage.ATTENTION, "needs_attention", False),
-        (situation("deleting", wanted="absent"), Stage.ENDED, "deleting", True),
-        (situation("deleted", wanted="absent"), Stage.ENDED, "deleted", True),
+        (situation("deleting", wanted=Desired.ABSENT), Stage.ENDED, "deleting", True),
+        (situation("deleted", wanted=Desired.ABSENT), Stage.ENDED, "deleted", True),
     ],
 )
 def test_every_situation_has_its_words(given: Situation, stage: Stage, state: str, final: bool) -> None:
@@ -85,7 +86,7 @@ def test_every_situation_has_its_words(given: Situation, stage: Stage, state: st
 
 
 def test_a_pause_says_why() -> None:
-    paused = progress_of(situation("suspended", wanted="suspended", wanted_reason=UNPAID))
+    paused = progress_of(situation("suspended", wanted=Desired.SUSPENDED, wanted_reason=UNPAID))
     assert paused.message == UNPAID
     assert progress_of(situation("healthy", healthy_at=HEALTHY, wanted_reason=GRACE)).stage is Stage.LIVE
 

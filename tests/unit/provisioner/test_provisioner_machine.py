@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from clawstack.tools import PluginInfo, Tools
 from services.cells.provisioner import machine as module
 from services.cells.provisioner.machine import Machine
-from toolchain.locate import PluginInfo, Toolchain
 
 
 def _plugin(name: str, origin: str) -> PluginInfo:
@@ -18,7 +18,7 @@ def _plugin(name: str, origin: str) -> PluginInfo:
 @pytest.fixture
 def found(monkeypatch):
     plugins = (_plugin("random", "offline"), _plugin("hcloud", "official"), _plugin("clawstack", "project"))
-    tools = Toolchain(
+    tools = Tools(
         pulumi=Path("/pulumi"), pulumi_version="3.259.0", node=Path("/node"), openclaw=Path("/openclaw.mjs"),
         openclaw_version="2026.9.6", plugin_path=tuple(plugin.path.parent for plugin in plugins), plugins=plugins,
     )  # fmt: skip

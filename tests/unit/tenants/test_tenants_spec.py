@@ -9,13 +9,14 @@ import pytest
 
 from clawstack.errors import InvalidInputError
 from clawstack.labels import REQUIRED
-from tenants.spec import DesiredState, parse_spec
+from clawstack.vocabulary import Desired
+from tenants.spec import parse_spec
 from tests.unit.tenants.builders import PLANTED, make_spec, spec_data
 
 
 def test_a_complete_spec_is_accepted_and_compares_by_value() -> None:
     assert make_spec() == make_spec()
-    assert make_spec().desired is DesiredState.RUNNING
+    assert make_spec().desired is Desired.RUNNING
 
 
 def test_labels_carry_everything_that_policies_require() -> None:

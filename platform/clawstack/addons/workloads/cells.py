@@ -13,6 +13,7 @@ import yaml
 
 from clawstack.addons.workloads.pods import KUBECONFIG, NAME, PORT, name_of, selector
 from clawstack.addons.workloads.settings import Role, Workloads
+from clawstack.plans import load_catalogue
 
 _ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -46,8 +47,13 @@ def cell_peers(own: Workloads) -> dict[str, Any]:
         "proxy": {"peer": peers[Role.PROXY], "ports": [PORT]},
         "router": {"peer": peers[Role.ROUTER], "ports": [PORT]},
         "platform": peers[Role.WORKER],
-        "priority_classes": {plan: f"{NAME}-{plan}" for plan in ("starter", "pro", "business")},
+        "priority_classes": priority_classes(),
     }
+
+
+def priority_classes() -> dict[str, str]:
+    """Name of the PriorityClass of each plan's cells."""
+    return {plan: f"{NAME}-{plan}" for plan in load_catalogue().plans}
 
 
 def kubeconfig() -> str:

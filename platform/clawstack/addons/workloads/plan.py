@@ -11,16 +11,17 @@ from clawstack.addons.objects import APP, Objects
 from clawstack.addons.settings import AddonsSettings, ExternalDatabase
 from clawstack.addons.workloads import pods
 from clawstack.addons.workloads.access import access
-from clawstack.addons.workloads.cells import cell_variables, kubeconfig
+from clawstack.addons.workloads.cells import cell_variables, kubeconfig, priority_classes
 from clawstack.addons.workloads.entrance import entrance
 from clawstack.addons.workloads.network import policies
 from clawstack.addons.workloads.pods import BACKUPS, CLUSTER, ENVIRONMENT, KUBECONFIG_KEY, NAME, PRIORITY
 from clawstack.addons.workloads.scaling import scalers
 from clawstack.addons.workloads.settings import Workloads
+from clawstack.plans import load_catalogue
 
 WORKLOADS: Final = "workloads"
-#: Priority of cells by plan: when a node is full, the cheaper plan waits. Above them the platform itself.
-PRIORITIES: Final = {PRIORITY: 1_000_000, "clawstack-business": 3000, "clawstack-pro": 2000, "clawstack-starter": 1000}
+#: Above every plan's.
+_OWN_PRIORITY: Final = 1_000_000
 
 
 def workloads(settings: AddonsSettings, own: Workloads) -> Addon:
@@ -41,8 +42,16 @@ def workloads(settings: AddonsSettings, own: Workloads) -> Addon:
     )
 
 
+def priorities() -> dict[str, int]:
+    """Priority by class, the highest first: when a node is full, the cheaper plan waits. Above them the platform itself."""
+    plans = load_catalogue().plans.values()
+    classes = priority_classes()
+    of_plans = {classes[plan.key]: plan.priority for plan in sorted(plans, key=lambda plan: -plan.priority)}
+    return {PRIORITY: _OWN_PRIORITY, **of_plans}
+
+
 def _priorities(objects: Objects) -> Iterator[Manifest]:
-    for name, value in PRIORITIES.items():
+    for name, value in priorities().items():
         yield objects.object(
             "scheduling.k8s.io/v1",
             "PriorityClass",

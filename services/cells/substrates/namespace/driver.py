@@ -13,7 +13,7 @@ from typing_extensions import override
 from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.labels import TENANT
 from clawstack.naming import namespace_name
-from clawstack.vocabulary import Observed
+from clawstack.vocabulary import Desired, Observed
 from services.cells.substrates.namespace import fingerprints
 from services.cells.substrates.namespace.board import CELLS, Board
 from services.cells.substrates.namespace.cluster import Cluster
@@ -25,7 +25,7 @@ from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver
 from tenants.backups.archive import Archive
 from tenants.namespace.settings import NamespaceSettings
 from tenants.namespace.workload import NAME
-from tenants.spec import CellSpec, DesiredState
+from tenants.spec import CellSpec
 
 _GONE_SECONDS: Final = 60.0
 _POLL: Final = 0.5
@@ -49,7 +49,7 @@ class NamespaceDriver(SubstrateDriver):
     @override
     async def prepare(self, spec: CellSpec, *, tell: Tell) -> None:
         """A gateway that is to stop is stopped and backed up, unless that was done before."""
-        if spec.desired is DesiredState.SUSPENDED:
+        if spec.desired is Desired.SUSPENDED:
             await self._keeping(spec, tell).keep_last_state()
 
     @override

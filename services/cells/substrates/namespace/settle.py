@@ -17,6 +17,7 @@ from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import Pod
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
+from clawstack.vocabulary import Desired
 from services.cells.substrates.namespace import stopping
 from services.cells.substrates.namespace.judge import (
     POD,
@@ -41,7 +42,7 @@ from services.cells.substrates.namespace.resources import (
 from services.cells.substrates.protocol import Tell
 from tenants.namespace.files import CONFIG_FILE, CONFIG_MOUNT
 from tenants.namespace.workload import NAME
-from tenants.spec import CellSpec, DesiredState
+from tenants.spec import CellSpec
 
 _CONFIG_SEEN: Final = "clawstack.dev/config-digest"
 _LOG_LINES: Final = 15
@@ -82,7 +83,7 @@ class Settling:
                 code="cell_changed",
                 remedy="Run the operation again; it builds what is missing.",
             )
-        if self._spec.desired is DesiredState.SUSPENDED:
+        if self._spec.desired is Desired.SUSPENDED:
             await self._suspended(stateful_set)
         else:
             await self._running(stateful_set)

@@ -15,7 +15,7 @@ from typing_extensions import override
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.naming import server_name
 from clawstack.tokens import TokenKind, parse
-from clawstack.vocabulary import Observed
+from clawstack.vocabulary import Desired, Observed
 from services.cells.machines.channel import serving
 from services.cells.machines.schemas import Machine, OrderKind, Phase
 from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
@@ -26,7 +26,7 @@ from services.cells.substrates.server.retiring import Foreman, Patience, is_runn
 from services.cells.substrates.server.settling import Settling
 from tenants.backups.archive import Archive
 from tenants.server.settings import ServerSettings
-from tenants.spec import CellSpec, DesiredState
+from tenants.spec import CellSpec
 
 _MEANING: Final = {
     Phase.READY: Observed.RUNNING,
@@ -58,7 +58,7 @@ class ServerDriver(SubstrateDriver):
     async def prepare(self, spec: CellSpec, *, tell: Tell) -> None:
         """Stop and back up a machine whose server is about to go; let one that is resized finish its turns."""
         machine = serving(await self._channel.machines(spec.slug))
-        if spec.desired is not DesiredState.RUNNING:
+        if spec.desired is not Desired.RUNNING:
             await self._prepare_suspension(spec, machine, tell)
         elif machine is None:
             await self._require_snapshot(spec)
@@ -72,7 +72,7 @@ class ServerDriver(SubstrateDriver):
     @override
     async def settle(self, spec: CellSpec, *, tell: Tell) -> None:
         """Wait for the machine's word, or for nothing when the cell is suspended."""
-        if spec.desired is DesiredState.RUNNING:
+        if spec.desired is Desired.RUNNING:
             await self._settling.until_ready(spec.slug, boot_key(spec), tell=tell)
             return
         # Its tokens lie on a disk that is gone and in a snapshot that is not: nobody may use them again.

@@ -14,11 +14,16 @@ from toolchain import pins
 
 
 def server_settings(
-    *, token: SecretStr | None, endpoint: str, platform_url: str, given: Mapping[str, Any]
+    *,
+    token: SecretStr | None,
+    endpoint: str,
+    platform_url: str,
+    given: Mapping[str, Any],
+    server_types: Mapping[str, str] | None = None,
 ) -> ServerSettings | None:
     """The Hetzner project for server cells, None where nothing is `given` (CLAWSTACK_SERVERS).
 
-    Machines install the OpenClaw that the platform itself is pinned to. Raises NeedsAttentionError for settings that
+    `server_types`: the catalogue's, by plan; those that are given take their place. Machines install the OpenClaw that the platform itself is pinned to. Raises NeedsAttentionError for settings that
     are not complete; it names the first mistake and never the token.
     """
     if not given:
@@ -29,11 +34,18 @@ def server_settings(
     openclaw = {"version": pins.OPENCLAW, "lock_sha256": hashlib.sha256(lock).hexdigest()}
     fixed = {"token": token, "endpoint": endpoint, "platform_url": platform_url}
     try:
-        return ServerSettings.model_validate({"openclaw": openclaw, **given, **fixed})
+        return ServerSettings.model_validate({"openclaw": openclaw, **_with_types(given, server_types), **fixed})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         reason = first["msg"].removeprefix("Value error, ")
         raise _refusal(f"{'.'.join(map(str, first['loc']))}: {reason}") from None
+
+
+def _with_types(given: Mapping[str, Any], server_types: Mapping[str, str] | None) -> dict[str, Any]:
+    override = given.get("server_types")
+    if not server_types or (override is not None and not (isinstance(override, Mapping) and override)):
+        return dict(given)  # nothing to add to, or something to refuse
+    return {**given, "server_types": {**server_types, **(override or {})}}
 
 
 def _refusal(problem: str) -> NeedsAttentionError:

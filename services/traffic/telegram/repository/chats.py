@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clawstack.vocabulary import ANSWERING, GONE, PAUSED, Desired
 from services.kit.database.base import utcnow
 from services.tables.telegram import ChatBinding, ChatNotice, LinkCode, RouterReply, SeenObject
 from services.tables.tenants import Tenant
@@ -19,9 +20,6 @@ from services.traffic.telegram.routing import KnownCode, Notice, Owner
 from services.traffic.telegram.texts import Standing
 from services.traffic.telegram.wakeups import Topic
 
-_GONE: Final = frozenset({"deleting", "deleted"})
-_PAUSED: Final = frozenset({"suspending", "suspended"})
-_READY: Final = frozenset({"healthy", "degraded", "updating"})
 _OWNER: Final = (Tenant.id, Tenant.customer_id, Tenant.state, Tenant.desired_state)
 _MOST_REPLIES: Final = 20
 _REPLY_WINDOW: Final = timedelta(hours=1)
@@ -158,8 +156,8 @@ def _owner(row: Any) -> Owner:
 
 
 def _standing(state: str, desired_state: str) -> Standing:
-    if desired_state == "absent" or state in _GONE:
+    if desired_state == Desired.ABSENT or state in GONE:
         return Standing.GONE
-    if desired_state == "suspended" or state in _PAUSED:
+    if desired_state == Desired.SUSPENDED or state in PAUSED:
         return Standing.PAUSED
-    return Standing.READY if state in _READY else Standing.PREPARING
+    return Standing.READY if state in ANSWERING else Standing.PREPARING

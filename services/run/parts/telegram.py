@@ -11,13 +11,14 @@ from typing import Any, Final
 from clawstack.background import background
 from clawstack.logs import get_logger
 from services.kit.context import Platform
+from services.kit.metrics import registered
 from services.kit.parts import Part
 from services.traffic.telegram import tasks
 from services.traffic.telegram.bot import RealBot
 from services.traffic.telegram.endpoints import WebhookIntake
 from services.traffic.telegram.identity import Identity
 from services.traffic.telegram.intake import Leadership, Poller, WebhookKeeper
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.push import Pusher
 from services.traffic.telegram.replies import Speaker
 from services.traffic.telegram.schemas import MAX_UPLOAD_BYTES, Retention, Timings
@@ -55,7 +56,7 @@ class _Router:
 
     def __post_init__(self) -> None:
         settings, database = self.platform.settings, self.platform.database
-        self.metrics = Metrics()
+        self.metrics = RouterMetrics()
         self.wakeups = Wakeups(database_url=database.url)
         self.real_bot = RealBot(
             api_root=settings.telegram_api_root,
@@ -109,7 +110,7 @@ class _Router:
     async def running(self) -> AsyncIterator[None]:
         """Everything that goes on in the background."""
         async with AsyncExitStack() as stack:
-            stack.enter_context(self.metrics.registered(self.platform.metrics))
+            stack.enter_context(registered(self.platform.metrics, self.metrics))
             await stack.enter_async_context(self.real_bot.opened())
             await stack.enter_async_context(self.wakeups.running())
             stack.enter_context(self.doorkeeper.listening())

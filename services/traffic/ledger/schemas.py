@@ -1,4 +1,4 @@
-"""Borders of the LLM proxy: who asks, what a request counts, how it ended."""
+"""Borders of the ledger: what a request counts, and how it ended."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-
-from clawstack.plans import Plan
 
 
 class Outcome(StrEnum):
@@ -20,15 +18,6 @@ class Outcome(StrEnum):
     """The vendor worked and reported nothing, or the platform crashed: charged by a careful estimate."""
     RELEASED = "released"
     """Nothing was used, nothing is charged."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Caller:
-    """The cell that asks."""
-
-    token_key: str
-    tenant_id: uuid.UUID
-    plan: Plan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,9 +12,10 @@ from typing import Final
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Catalogue
 from clawstack.tokens import Token, TokenKind, parse
-from services.traffic.ledger.schemas import Caller
-from services.traffic.ledger.store import Store
+from services.kit.database.hot_path import Connections
 from services.traffic.llm_proxy.errors import not_authenticated, not_running
+from services.traffic.llm_proxy.repository import caller_of
+from services.traffic.llm_proxy.schemas import Caller
 
 #: A revoked token, a suspended tenant or another plan counts after this many seconds at the latest.
 CACHE_SECONDS: Final = 1.0
@@ -34,8 +35,10 @@ class _Known:
 class Authenticator:
     """Judges proxy tokens. Only tokens that exist are remembered, so that guesses cannot fill the memory."""
 
-    def __init__(self, *, store: Store, catalogue: Catalogue, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store = store
+    def __init__(
+        self, *, connections: Connections, catalogue: Catalogue, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._connections = connections
         self._catalogue = catalogue
         self._clock = clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
@@ -57,7 +60,7 @@ class Authenticator:
     async def _look_up(self, token: Token) -> _Known | None:
         asked_at = self._clock()
         self._known.pop(token.key, None)
-        row = await self._store.caller(token.key)
+        row = await caller_of(self._connections, token.key)
         if row is None:
             return None
         tenant_id, secret_hash, plan, desired_state = row

@@ -14,15 +14,15 @@ from starlette.types import Receive, Scope, Send
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.kit.database.connection import Database
-from services.traffic.ledger.schemas import Caller
 from services.traffic.ledger.usage import usage_of
 from services.traffic.llm_proxy import documents, errors
 from services.traffic.llm_proxy.authenticator import Authenticator
 from services.traffic.llm_proxy.errors import RefusedError
 from services.traffic.llm_proxy.exchange import Exchange
 from services.traffic.llm_proxy.limits import RateLimit
-from services.traffic.llm_proxy.metrics import Metrics
+from services.traffic.llm_proxy.metrics import ProxyMetrics
 from services.traffic.llm_proxy.request import read_chat_request
+from services.traffic.llm_proxy.schemas import Caller
 
 log = get_logger(__name__)
 
@@ -52,7 +52,7 @@ class LlmProxy:
         authenticator: Authenticator,
         rate_limit: RateLimit,
         exchange: Exchange,
-        metrics: Metrics,
+        metrics: ProxyMetrics,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._database = database

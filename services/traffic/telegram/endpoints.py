@@ -17,7 +17,7 @@ from clawstack.logs import get_logger
 from services.kit.http.errors import error_body
 from services.traffic.telegram.errors import MalformedUpdateError
 from services.traffic.telegram.identity import Identity
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.service import Receiver
 from services.traffic.telegram.updates import parse_update
 
@@ -36,7 +36,7 @@ class WebhookIntake:
         identity: Identity,
         secret: Callable[[], Awaitable[str]],
         max_bytes: int,
-        metrics: Metrics,
+        metrics: RouterMetrics,
     ) -> None:
         """`secret`: what Telegram must repeat in its header; `max_bytes`: of one body."""
         self._receiver = receiver

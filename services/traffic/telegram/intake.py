@@ -21,7 +21,7 @@ from clawstack.logs import get_logger
 from services.traffic.telegram.bot import RealBot
 from services.traffic.telegram.errors import BotApiError, MalformedUpdateError
 from services.traffic.telegram.identity import Identity
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.schemas import Timings
 from services.traffic.telegram.service import Receiver
 from services.traffic.telegram.updates import WANTED, read_update
@@ -67,7 +67,7 @@ class Poller:
         identity: Identity,
         receiver: Receiver,
         leadership: Leadership,
-        metrics: Metrics,
+        metrics: RouterMetrics,
         timings: Timings,
     ) -> None:
         self._real_bot = real_bot

@@ -26,7 +26,7 @@ from services.kit.vault.service import Vault
 from services.traffic.telegram.endpoints import SECRET_HEADER
 from services.traffic.telegram.errors import BotApiError
 from services.traffic.telegram.intake import backoff_delta
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.repository import bots, updates
 from services.traffic.telegram.repository.updates import Waiting
 from services.traffic.telegram.routing import Outcome
@@ -60,7 +60,7 @@ class Pusher:
         database: Database,
         vault: Vault,
         wakeups: Wakeups,
-        metrics: Metrics,
+        metrics: RouterMetrics,
         timings: Timings,
         platform_ports: frozenset[int],
     ) -> None:

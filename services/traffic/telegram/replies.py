@@ -13,7 +13,7 @@ from services.traffic.telegram.bot import RealBot
 from services.traffic.telegram.errors import BotApiError
 from services.traffic.telegram.identity import Identity
 from services.traffic.telegram.intake import backoff_delta
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.repository import replies
 from services.traffic.telegram.repository.replies import Reply
 from services.traffic.telegram.schemas import Timings
@@ -38,7 +38,7 @@ class Speaker:
         real_bot: RealBot,
         identity: Identity,
         wakeups: Wakeups,
-        metrics: Metrics,
+        metrics: RouterMetrics,
         timings: Timings,
     ) -> None:
         self._database = database

@@ -20,6 +20,7 @@ from clawstack.errors import ClawstackError, InvalidInputError, PermanentError
 from clawstack.tokens import TokenKind, issue
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database, libpq_url
+from services.kit.database.hot_path import Connections
 from services.run.factory import create_app
 from services.run.parts.llm_proxy import create_part
 from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
@@ -166,8 +167,8 @@ async def reserve(store: Store, *reservations: Reserved, limit: int = 10**6) -> 
 
 @pytest.fixture
 async def store(postgres_url: str) -> AsyncIterator[Store]:
-    async with Store(libpq_url(postgres_url)) as store:
-        yield store
+    async with Connections(libpq_url(postgres_url), size=10) as connections:
+        yield Store(connections)
 
 
 async def test_the_limit_is_exact_when_many_reserve_at_once(database: Database, store: Store, proxy: Proxy) -> None:

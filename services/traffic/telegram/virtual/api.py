@@ -19,7 +19,7 @@ from clawstack.logs import get_logger
 from services.traffic.telegram.bot import Answer, Download, RealBot
 from services.traffic.telegram.errors import BotApiError
 from services.traffic.telegram.identity import Identity
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.tokens import Doorkeeper
 from services.traffic.telegram.virtual import answers, methods
 from services.traffic.telegram.virtual.forwarding import Forwarder
@@ -47,7 +47,7 @@ class VirtualBotApi:
         forwarder: Forwarder,
         polls: Polls,
         webhooks: VirtualWebhooks,
-        metrics: Metrics,
+        metrics: RouterMetrics,
         max_upload_bytes: int,
     ) -> None:
         """`max_upload_bytes`: of one call's body, files included."""

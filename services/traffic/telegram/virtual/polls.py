@@ -21,7 +21,7 @@ from clawstack.background import end
 from services.kit.database.connection import Database
 from services.tables.telegram import VirtualBot
 from services.traffic.telegram.errors import BotApiError
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.repository import bots, signals, updates
 from services.traffic.telegram.repository.updates import Waiting
 from services.traffic.telegram.routing import Outcome
@@ -92,7 +92,7 @@ class _Poll:
 class Polls:
     """All long polls of this process."""
 
-    def __init__(self, *, database: Database, wakeups: Wakeups, metrics: Metrics, timings: Timings) -> None:
+    def __init__(self, *, database: Database, wakeups: Wakeups, metrics: RouterMetrics, timings: Timings) -> None:
         self._database = database
         self._wakeups = wakeups
         self._metrics = metrics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from datetime import timedelta
 from typing import Final
 
@@ -15,6 +14,7 @@ from services.business.billing.intake import parse
 from services.business.billing.service import IGNORED, SUPERSEDED, Billing
 from services.business.billing.stripe_reader import StripeReader
 from services.business.billing.sweep import Sweep
+from services.kit.backoff import Backoff
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.kit.jobs.queue import DEFAULT_QUEUE, Job, defer
@@ -133,5 +133,4 @@ class BillingTasks:
 
 def wait_of(error: TemporaryError, attempt: int) -> timedelta:
     """How long to wait after this many failures: doubling, at most ten minutes, spread so that jobs do not march in step."""
-    seconds = min(_LONGEST_WAIT, max(error.retry_after, 1.0) * 2.0 ** min(attempt, 16))
-    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreading, not secrecy
+    return Backoff(first=max(error.retry_after, 1.0), longest=_LONGEST_WAIT).span(attempt + 1)

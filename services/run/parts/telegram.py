@@ -19,9 +19,8 @@ from services.traffic.telegram.endpoints import WebhookIntake
 from services.traffic.telegram.identity import Identity
 from services.traffic.telegram.intake import Leadership, Poller, WebhookKeeper
 from services.traffic.telegram.metrics import RouterMetrics
-from services.traffic.telegram.push import Pusher
+from services.traffic.telegram.model.schemas import MAX_UPLOAD_BYTES, Retention, Timings
 from services.traffic.telegram.replies import Speaker
-from services.traffic.telegram.schemas import MAX_UPLOAD_BYTES, Retention, Timings
 from services.traffic.telegram.secret import IntakeSecret
 from services.traffic.telegram.service import Receiver
 from services.traffic.telegram.tokens import Doorkeeper
@@ -29,6 +28,7 @@ from services.traffic.telegram.virtual.api import VirtualBotApi
 from services.traffic.telegram.virtual.forwarding import Forwarder
 from services.traffic.telegram.virtual.local import VirtualWebhooks
 from services.traffic.telegram.virtual.polls import Polls
+from services.traffic.telegram.virtual.push import Pusher
 from services.traffic.telegram.wakeups import Wakeups
 
 log = get_logger(__name__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -15,15 +14,14 @@ from starlette.routing import Route
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.kit.http.errors import error_body
-from services.traffic.telegram.errors import MalformedUpdateError
 from services.traffic.telegram.identity import Identity
 from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import MalformedUpdateError
+from services.traffic.telegram.model.schemas import SECRET_HEADER
+from services.traffic.telegram.model.updates import parse_update
 from services.traffic.telegram.service import Receiver
-from services.traffic.telegram.updates import parse_update
 
 log = get_logger(__name__)
-
-SECRET_HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 
 
 class WebhookIntake:

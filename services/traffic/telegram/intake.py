@@ -7,7 +7,6 @@ process that is killed is replaced within seconds.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,12 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.traffic.telegram.bot import RealBot
-from services.traffic.telegram.errors import BotApiError, MalformedUpdateError
 from services.traffic.telegram.identity import Identity
 from services.traffic.telegram.metrics import RouterMetrics
-from services.traffic.telegram.schemas import Timings
+from services.traffic.telegram.model.errors import BotApiError, MalformedUpdateError
+from services.traffic.telegram.model.schemas import Timings
+from services.traffic.telegram.model.updates import WANTED, read_update
 from services.traffic.telegram.service import Receiver
-from services.traffic.telegram.updates import WANTED, read_update
 
 log = get_logger(__name__)
 
@@ -107,7 +106,7 @@ class Poller:
             except TemporaryError as error:
                 failures += 1
                 self._note(error.code, error)
-                await asyncio.sleep(backoff(failures, self._timings))
+                await asyncio.sleep(self._timings.backoff().seconds(failures))
 
     async def _poll(self, bot: str, offset: int | None) -> int | None:
         """One poll. The offset that confirms what was stored; None once nothing is left to confirm.
@@ -140,7 +139,7 @@ class Poller:
             except SQLAlchemyError as error:
                 self._note("not_storable", error)
                 if attempt < _TRIES_PER_UPDATE:
-                    await asyncio.sleep(backoff(attempt, self._timings))
+                    await asyncio.sleep(self._timings.backoff().seconds(attempt))
                     continue
                 # Without the exception: its text holds what a person wrote.
                 log.error("telegram_update_lost", update_id=update.update_id, kind=update.kind)  # noqa: TRY400
@@ -155,7 +154,7 @@ class Poller:
             return self._timings.conflict_pause.total_seconds()
         if error.error_code in _TOKEN_REFUSED:
             return self._timings.longest_retry.total_seconds()
-        return backoff(failures, self._timings)
+        return self._timings.backoff().seconds(failures)
 
     def _note(self, reason: str, error: Exception) -> None:
         self._metrics.intake_errors.labels(reason).inc()
@@ -201,7 +200,7 @@ class WebhookKeeper:
                 failures += 1
                 problem = error.message if isinstance(error, BotApiError | TemporaryError) else type(error).__name__
                 log.warning("telegram_webhook_not_set", problem=problem)
-                await asyncio.sleep(backoff(failures, self._timings))
+                await asyncio.sleep(self._timings.backoff().seconds(failures))
 
     async def _ensure(self, url: str, *, trust: bool) -> bool:
         """`trust`: this process has set it before, so that an equal URL means an equal secret too."""
@@ -214,18 +213,6 @@ class WebhookKeeper:
         await self._real_bot.call("setWebhook", wish)
         log.info("telegram_webhook_set", url=url)
         return True
-
-
-def backoff(failures: int, timings: Timings) -> float:
-    """Seconds to wait after so many failures in a row: doubled each time, bounded, spread by a fifth."""
-    first, longest = timings.first_retry.total_seconds(), timings.longest_retry.total_seconds()
-    delay = min(first * 2.0 ** min(failures - 1, 16), longest)
-    return delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, keeps no secret
-
-
-def backoff_delta(failures: int, timings: Timings) -> timedelta:
-    """The same as a time span."""
-    return timedelta(seconds=backoff(failures, timings))
 
 
 async def _one(connection: psycopg.AsyncConnection[Any], query: str, value: str) -> bool:

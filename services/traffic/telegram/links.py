@@ -13,11 +13,11 @@ from clawstack.errors import TemporaryError
 from clawstack.settings import Settings
 from services.kit.database.base import utcnow
 from services.tables.telegram import LinkCode
-from services.traffic.telegram import texts
+from services.traffic.telegram.model import texts
+from services.traffic.telegram.model.routing import Notice, NoticeKind, Outcome
+from services.traffic.telegram.model.schemas import Link
+from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository import bots, chats, seen, signals, updates
-from services.traffic.telegram.routing import Notice, NoticeKind, Outcome
-from services.traffic.telegram.schemas import Link
-from services.traffic.telegram.wakeups import Topic
 
 LIFETIME: Final = timedelta(days=7)
 _STILL_USEFUL: Final = timedelta(days=1)  # a link that is shown now should not expire while it is being read

@@ -6,11 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
+from services.traffic.telegram.model.routing import Decision, Outcome, Owner, decide, decide_start
+from services.traffic.telegram.model.schemas import SeenKind
+from services.traffic.telegram.model.topics import Topic
+from services.traffic.telegram.model.updates import Incoming
 from services.traffic.telegram.repository import chats, seen, signals, updates
-from services.traffic.telegram.routing import Decision, Outcome, Owner, decide, decide_start
-from services.traffic.telegram.schemas import SeenKind
-from services.traffic.telegram.updates import Incoming
-from services.traffic.telegram.wakeups import Topic
 
 
 class Receiver:

@@ -8,8 +8,8 @@ import procrastinate
 
 from services.kit.database.connection import Database
 from services.kit.jobs.queue import DEFAULT_QUEUE
+from services.traffic.telegram.model.schemas import Retention
 from services.traffic.telegram.retention import prune
-from services.traffic.telegram.schemas import Retention
 
 
 def register(database: Database, retention: Retention) -> Callable[[procrastinate.App], None]:

@@ -29,7 +29,7 @@ from services.cells.engine.identity import this_host
 from services.cells.engine.narration import Findings, Narrator, Step, Violation, describe, public_outputs
 from services.cells.engine.remote_state import all_holders_are_dead, pending_creates_in, pending_creates_of
 from services.cells.engine.state_files import StackFiles
-from services.cells.provisioner import backoff
+from services.cells.provisioner.bookkeeping import BACKOFF
 
 URN = "urn:pulumi:emma-1::clawstack-cells::clawstack:tenants:Cell$clawstack:process:StateDirectory::state"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "[secret]"}
@@ -405,10 +405,10 @@ def test_a_lock_is_broken_only_when_its_owner_is_proven_dead(files: StackFiles, 
 
 
 def test_delays_double_stay_bounded_and_respect_what_was_asked() -> None:
-    middle = [backoff.delay(failures, at_least=0, random_unit=0.5) for failures in range(1, 12)]
+    middle = [BACKOFF.seconds(failures, at_least=0, random_unit=0.5) for failures in range(1, 12)]
     assert middle[:5] == [2, 4, 8, 16, 32]
     assert middle[-1] == 300
-    assert backoff.delay(1, at_least=60, random_unit=0.5) == 60
-    spread = {backoff.delay(3, at_least=0) for _ in range(50)}
+    assert BACKOFF.seconds(1, at_least=60, random_unit=0.5) == 60
+    spread = {BACKOFF.seconds(3, at_least=0) for _ in range(50)}
     assert len(spread) > 1
     assert all(8 * 0.8 <= value <= 8 * 1.2 for value in spread)

@@ -7,10 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.traffic.telegram import texts
-from services.traffic.telegram.routing import Decision, KnownCode, NoticeKind, Outcome, Owner, decide, decide_start
-from services.traffic.telegram.texts import Standing
-from services.traffic.telegram.updates import Incoming
+from services.traffic.telegram.model import texts
+from services.traffic.telegram.model.routing import (
+    Decision,
+    KnownCode,
+    NoticeKind,
+    Outcome,
+    Owner,
+    decide,
+    decide_start,
+)
+from services.traffic.telegram.model.texts import Standing
+from services.traffic.telegram.model.updates import Incoming
 
 _NOW = datetime(2026, 11, 21, tzinfo=UTC)
 _CUSTOMER = uuid.uuid4()

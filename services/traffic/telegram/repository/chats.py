@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.database.base import utcnow
 from services.tables.telegram import ChatBinding, ChatNotice, LinkCode, RouterReply, SeenObject
 from services.tables.tenants import Tenant
+from services.traffic.telegram.model.routing import KnownCode, Notice, Owner
+from services.traffic.telegram.model.texts import Standing
+from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository.signals import wake
-from services.traffic.telegram.routing import KnownCode, Notice, Owner
-from services.traffic.telegram.texts import Standing
-from services.traffic.telegram.wakeups import Topic
 
 _GONE: Final = frozenset({"deleting", "deleted"})
 _PAUSED: Final = frozenset({"suspending", "suspended"})

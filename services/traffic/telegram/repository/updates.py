@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tables.telegram import TelegramUpdate, VirtualBot
-from services.traffic.telegram.routing import Outcome
-from services.traffic.telegram.updates import Incoming
+from services.traffic.telegram.model.routing import Outcome
+from services.traffic.telegram.model.updates import Incoming
 
 _EMPTY: dict[str, Any] = {}
 

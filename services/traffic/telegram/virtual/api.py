@@ -17,9 +17,9 @@ from starlette.routing import Route
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.traffic.telegram.bot import Answer, Download, RealBot
-from services.traffic.telegram.errors import BotApiError
 from services.traffic.telegram.identity import Identity
 from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.tokens import Doorkeeper
 from services.traffic.telegram.virtual import answers, methods
 from services.traffic.telegram.virtual.forwarding import Forwarder

@@ -10,12 +10,12 @@ from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.kit.database.connection import Database
 from services.traffic.telegram.bot import Answer, RealBot
-from services.traffic.telegram.errors import BotApiError, TelegramUnavailableError
 from services.traffic.telegram.identity import Identity
 from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import BotApiError, TelegramUnavailableError
+from services.traffic.telegram.model.schemas import SeenKind
+from services.traffic.telegram.model.updates import file_ids, walk
 from services.traffic.telegram.repository import chats, seen
-from services.traffic.telegram.schemas import SeenKind
-from services.traffic.telegram.updates import file_ids, walk
 from services.traffic.telegram.virtual.guarding import References, chat_not_found, references, required_chat
 from services.traffic.telegram.virtual.parameters import Call, write_body
 

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
 from services.tables.telegram import VirtualBot
-from services.traffic.telegram.errors import BotApiError
+from services.traffic.telegram.model.errors import BotApiError
+from services.traffic.telegram.model.routing import Outcome
+from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository import bots, signals, updates
-from services.traffic.telegram.routing import Outcome
 from services.traffic.telegram.virtual.parameters import Call
 from services.traffic.telegram.virtual.targets import judge_target
-from services.traffic.telegram.wakeups import Topic
 
 #: Name of the webhook's secret in the tenant's vault.
 SECRET_NAME: Final = "telegram_webhook_secret"  # noqa: S105 - a name

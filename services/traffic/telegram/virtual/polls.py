@@ -20,16 +20,17 @@ from starlette.requests import Request
 from clawstack.background import end
 from services.kit.database.connection import Database
 from services.tables.telegram import VirtualBot
-from services.traffic.telegram.errors import BotApiError
 from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import BotApiError
+from services.traffic.telegram.model.routing import Outcome
+from services.traffic.telegram.model.schemas import Timings
+from services.traffic.telegram.model.topics import Topic
+from services.traffic.telegram.model.updates import CHAT_AT, NOT_BY_DEFAULT, POLL_AT
 from services.traffic.telegram.repository import bots, signals, updates
 from services.traffic.telegram.repository.updates import Waiting
-from services.traffic.telegram.routing import Outcome
-from services.traffic.telegram.schemas import Timings
-from services.traffic.telegram.updates import CHAT_AT, NOT_BY_DEFAULT, POLL_AT
 from services.traffic.telegram.virtual.local import allowed_updates
 from services.traffic.telegram.virtual.parameters import Call
-from services.traffic.telegram.wakeups import Topic, Wakeups
+from services.traffic.telegram.wakeups import Wakeups
 
 _MOST_UPDATES: Final = 100
 _MOST_ANSWER_BYTES: Final = 1024 * 1024  # OpenClaw reads at most 4 MiB of one answer

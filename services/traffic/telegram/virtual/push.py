@@ -23,18 +23,17 @@ from clawstack.errors import ClawstackError
 from clawstack.logs import get_logger
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
-from services.traffic.telegram.endpoints import SECRET_HEADER
-from services.traffic.telegram.errors import BotApiError
-from services.traffic.telegram.intake import backoff_delta
 from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import BotApiError
+from services.traffic.telegram.model.routing import Outcome
+from services.traffic.telegram.model.schemas import SECRET_HEADER, Timings
+from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository import bots, updates
 from services.traffic.telegram.repository.updates import Waiting
-from services.traffic.telegram.routing import Outcome
-from services.traffic.telegram.schemas import Timings
 from services.traffic.telegram.virtual.local import SECRET_NAME
 from services.traffic.telegram.virtual.polls import wanted_kinds
 from services.traffic.telegram.virtual.targets import judge_target
-from services.traffic.telegram.wakeups import Topic, Wakeups
+from services.traffic.telegram.wakeups import Wakeups
 
 log = get_logger(__name__)
 
@@ -179,6 +178,6 @@ class Pusher:
 
     async def _give_up_for_now(self, tenant_id: uuid.UUID, delivery: _Delivery, problem: str) -> None:
         self._metrics.delivered.labels("push_failed").inc()
-        after = backoff_delta(delivery.failures + 1, self._timings)
+        after = self._timings.backoff().span(delivery.failures + 1)
         async with self._database.transaction() as session:
             await bots.end_push(session, tenant_id, self._name, error=problem, after=after)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from services.traffic.telegram.errors import MalformedUpdateError
+from services.traffic.telegram.model.errors import MalformedUpdateError
 
 #: Where each kind of update says its chat. Business, inline, payment and guest updates are left out on purpose: their
 #: chat is not a chat with the shared bot, or they have none, so that routing by chat would hand one person's

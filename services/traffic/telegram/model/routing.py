@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.traffic.telegram import texts
-from services.traffic.telegram.texts import Standing
-from services.traffic.telegram.updates import Incoming
+from services.traffic.telegram.model import texts
+from services.traffic.telegram.model.texts import Standing
+from services.traffic.telegram.model.updates import Incoming
 
 _ONE_DAY: Final = timedelta(days=1)
 

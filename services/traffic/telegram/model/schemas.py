@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+from services.kit.backoff import Backoff
 
 
 class SeenKind(StrEnum):
@@ -55,6 +58,10 @@ class Timings:
     webhook_check: timedelta = timedelta(minutes=5)
     """How often the real bot's webhook is compared with ours."""
 
+    def backoff(self) -> Backoff:
+        """Pauses after failures in a row."""
+        return Backoff(first=self.first_retry.total_seconds(), longest=self.longest_retry.total_seconds())
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retention:
@@ -77,3 +84,6 @@ class Retention:
 
 MAX_UPLOAD_BYTES = 52 * 1024 * 1024
 """The Bot API takes uploads of at most 50 MB (core.telegram.org/bots/api#sending-files), plus fields and headers."""
+
+SECRET_HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
+"""What tells a receiver of updates that they come from a Bot API, the real or the virtual one."""

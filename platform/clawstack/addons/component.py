@@ -14,10 +14,10 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from clawstack.addons.autoscaler import autoscaler_config
-from clawstack.addons.model import Addon, Bundle, Chart, Manifest, SecretName
+from clawstack.addons.base.model import Addon, Bundle, Chart, Manifest, SecretName
+from clawstack.addons.base.settings import AddonsSettings
+from clawstack.addons.charts.autoscaler import autoscaler_config
 from clawstack.addons.plan import build_addons
-from clawstack.addons.settings import AddonsSettings
 from clawstack.errors import InvalidInputError
 from clawstack.kubernetes_sdk import arguments, class_of, module
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from clawstack.addons.workloads.settings import Role
+from clawstack.addons.base.workloads import Role
 from services.cli.demonstration.observe import Observer
 from services.cli.demonstration.world import World
 from services.kit.database.embedded import EmbeddedPostgres

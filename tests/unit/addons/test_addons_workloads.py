@@ -14,8 +14,8 @@ from pulumi_policy import PolicyCustomTimeouts, PolicyResourceOptions, ResourceV
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from clawstack.addons import cell_peers
+from clawstack.addons.base.workloads import Role
 from clawstack.addons.workloads.plan import PRIORITIES
-from clawstack.addons.workloads.settings import Role
 from clawstack.settings import Settings, environment_names
 from clawstack_policies.kubernetes import pods as pod_rules
 from clawstack_policies.pack import POLICIES

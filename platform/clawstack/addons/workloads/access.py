@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from clawstack.addons.model import Manifest
-from clawstack.addons.objects import Objects
+from clawstack.addons.base.model import Manifest
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.workloads import Role, Workloads
 from clawstack.addons.workloads.pods import name_of
-from clawstack.addons.workloads.settings import Role, Workloads
 from clawstack.naming import namespace_name
 
 Document = dict[str, Any]

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import yaml
 
+from clawstack.addons.base.workloads import Role, Workloads
 from clawstack.addons.workloads.pods import KUBECONFIG, NAME, PORT, name_of, selector
-from clawstack.addons.workloads.settings import Role, Workloads
 
 _ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from clawstack.addons import database, ingress, monitoring
-from clawstack.addons.model import Manifest
-from clawstack.addons.objects import Objects
-from clawstack.addons.settings import AddonsSettings, ExternalDatabase
+from clawstack.addons.base.model import Manifest
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.settings import AddonsSettings, ExternalDatabase
+from clawstack.addons.base.workloads import Role, Workloads
+from clawstack.addons.charts import database, ingress, monitoring
 from clawstack.addons.workloads.pods import PORT, selector
-from clawstack.addons.workloads.settings import Role, Workloads
 from clawstack.labels import SUBSTRATE
 
 Document = dict[str, Any]

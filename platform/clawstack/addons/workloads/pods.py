@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from clawstack.addons.model import Manifest
-from clawstack.addons.objects import APP, COMPONENT, Objects
-from clawstack.addons.workloads.settings import Role, Workloads
+from clawstack.addons.base.model import Manifest
+from clawstack.addons.base.objects import APP, COMPONENT, Objects
+from clawstack.addons.base.workloads import Role, Workloads
 
 Document = dict[str, Any]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from clawstack.addons.charts import chart_of, requests
-from clawstack.addons.hetzner import CLOUD_CONTROLLER
-from clawstack.addons.model import Addon, Bundle
-from clawstack.addons.objects import Objects
-from clawstack.addons.pins import pin_of
-from clawstack.addons.settings import AddonsSettings, Ingress
+from clawstack.addons.base.model import Addon, Bundle
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.pins import pin_of
+from clawstack.addons.base.settings import AddonsSettings, Ingress
+from clawstack.addons.charts.hetzner import CLOUD_CONTROLLER
+from clawstack.addons.charts.shipped import chart_of, requests
 
 NAMESPACE: Final = "traefik"
 INGRESS: Final = "ingress"

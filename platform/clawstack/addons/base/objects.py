@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from clawstack.addons.model import Manifest, SecretName
+from clawstack.addons.base.model import Manifest, SecretName
 from clawstack.labels import platform_labels
 
 APP: Final = "app.kubernetes.io/name"

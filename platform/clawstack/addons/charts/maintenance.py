@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from clawstack.addons.charts import chart_of, requests
-from clawstack.addons.model import Addon, Bundle, Manifest, SecretName
-from clawstack.addons.objects import Objects
-from clawstack.addons.pins import pin_of
-from clawstack.addons.settings import AddonsSettings, Reboots, Upgrades
+from clawstack.addons.base.model import Addon, Bundle, Manifest, SecretName
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.pins import pin_of
+from clawstack.addons.base.settings import AddonsSettings, Reboots, Upgrades
+from clawstack.addons.charts.shipped import chart_of, requests
 from clawstack.k3s import EtcdSnapshots, pinned_release
 from clawstack.k3s.config import SNAPSHOT_SECRET
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from clawstack.addons.charts import chart_of
-from clawstack.addons.model import Addon, SecretName
-from clawstack.addons.objects import Objects
-from clawstack.addons.settings import AddonsSettings, CloudController, Storage
+from clawstack.addons.base.model import Addon, SecretName
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.settings import AddonsSettings, CloudController, Storage
+from clawstack.addons.charts.shipped import chart_of
 
 NAMESPACE: Final = "kube-system"
 SECRET: Final = "hcloud"  # noqa: S105 - the name that Hetzner's charts look for

@@ -8,8 +8,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from clawstack.addons.pins import require_known
-from clawstack.addons.workloads.settings import Workloads
+from clawstack.addons.base.pins import require_known
+from clawstack.addons.base.workloads import Workloads
 from clawstack.errors import InvalidInputError
 from clawstack.k3s import ClusterSettings, EtcdSnapshots, Taint
 from clawstack.k3s.release import Architecture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from clawstack.addons.charts import chart_of, requests
-from clawstack.addons.model import Addon, Manifest
-from clawstack.addons.objects import Objects
-from clawstack.addons.settings import AddonsSettings, Certificates
+from clawstack.addons.base.model import Addon, Manifest
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.settings import AddonsSettings, Certificates
+from clawstack.addons.charts.shipped import chart_of, requests
 
 NAMESPACE: Final = "cert-manager"
 CERTIFICATES: Final = "certificates"

@@ -18,7 +18,7 @@ from clawstack.components.cluster import HetznerCluster, HetznerClusterArgs
 from clawstack.components.hetzner import HetznerAccess, hetzner_provider
 from clawstack.components.secrets import PlatformSecrets, PlatformSecretsArgs
 from clawstack.errors import ClawstackError, TemporaryError
-from clawstack.platform_config import AddonCredentials, HetznerCredentials, PlatformConfig, read_config
+from clawstack.platform.config import AddonCredentials, HetznerCredentials, PlatformConfig, read_config
 
 
 def deploy() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from clawstack.addons.charts import chart_of, requests
-from clawstack.addons.hetzner import STORAGE, STORAGE_CLASS
-from clawstack.addons.model import Addon, Manifest, SecretName
-from clawstack.addons.objects import Objects
-from clawstack.addons.settings import AddonsSettings, ExternalDatabase, OwnDatabase
+from clawstack.addons.base.model import Addon, Manifest, SecretName
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.settings import AddonsSettings, ExternalDatabase, OwnDatabase
+from clawstack.addons.charts.hetzner import STORAGE, STORAGE_CLASS
+from clawstack.addons.charts.shipped import chart_of, requests
 
 NAMESPACE: Final = "cnpg-system"
 DATABASE: Final = "database"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from clawstack.addons.charts import chart_of, requests
-from clawstack.addons.model import Addon
-from clawstack.addons.objects import Objects
-from clawstack.addons.settings import AddonsSettings
+from clawstack.addons.base.model import Addon
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.settings import AddonsSettings
+from clawstack.addons.charts.shipped import chart_of, requests
 
 NAMESPACE: Final = "external-secrets"
 EXTERNAL_SECRETS: Final = "external-secrets"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from clawstack.addons.charts import chart_of, requests
-from clawstack.addons.hetzner import CLOUD_CONTROLLER, SECRET
-from clawstack.addons.model import Addon, SecretName
-from clawstack.addons.objects import Objects
-from clawstack.addons.pins import pin_of
-from clawstack.addons.settings import AddonsSettings, AutoscaledPool, Autoscaler
+from clawstack.addons.base.model import Addon, SecretName
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.pins import pin_of
+from clawstack.addons.base.settings import AddonsSettings, AutoscaledPool, Autoscaler
+from clawstack.addons.charts.hetzner import CLOUD_CONTROLLER, SECRET
+from clawstack.addons.charts.shipped import chart_of, requests
 from clawstack.k3s import NodeRole, NodeSettings, user_data
 from clawstack.labels import POOL
 

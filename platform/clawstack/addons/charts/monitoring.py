@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import yaml
 
-from clawstack.addons.charts import chart_of, requests
-from clawstack.addons.hetzner import STORAGE, STORAGE_CLASS
-from clawstack.addons.model import Addon, Chart, Manifest, SecretName
-from clawstack.addons.objects import Objects
-from clawstack.addons.settings import AddonsSettings, Monitoring
+from clawstack.addons.base.model import Addon, Chart, Manifest, SecretName
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.settings import AddonsSettings, Monitoring
+from clawstack.addons.charts.hetzner import STORAGE, STORAGE_CLASS
+from clawstack.addons.charts.shipped import chart_of, requests
 
 NAMESPACE: Final = "monitoring"
 MONITORING: Final = "monitoring"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clawstack.addons.model import Chart
-from clawstack.addons.pins import pin_of
-from clawstack.addons.settings import AddonsSettings
+from clawstack.addons.base.model import Chart
+from clawstack.addons.base.pins import pin_of
+from clawstack.addons.base.settings import AddonsSettings
 
 
 def chart_of(settings: AddonsSettings, name: str, namespace: str, values: Mapping[str, Any]) -> Chart:

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.business.billing.facts import CustomerFacts
 from services.business.billing.intake import VerifiedEvent
+from services.business.notifications.outbox import owe
 from services.business.notifications.schemas import Audience
 from services.tables.billing import Customer, CustomerFetch, Signup, StripeEvent, Subscription, SweepMark
-from services.tables.notifications import OutboxMessage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,15 +149,14 @@ async def tell_operator(
     session: AsyncSession, *, key: str, tenant_id: uuid.UUID | None, payload: dict[str, Any]
 ) -> None:
     """Owe the operator a message; one per `key`, however often its cause is seen."""
-    message = insert(OutboxMessage).values(
-        id=uuid.uuid4(),
-        deduplication_key=key,
-        audience=Audience.OPERATOR.value,
+    await owe(
+        session,
+        key=key,
+        audience=Audience.OPERATOR,
         tenant_id=tenant_id,
         kind="billing_needs_attention",
         payload=payload,
     )
-    await session.execute(message.on_conflict_do_nothing(index_elements=["deduplication_key"]))
 
 
 async def signup_of(session: AsyncSession, signup_id: str, *, lock: bool = False) -> Signup | None:

@@ -15,6 +15,7 @@ from services.business.billing.service import Billing
 from services.business.billing.stripe_reader import StripeReader
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
+from services.kit.jobs.periodic import cron_of
 from services.kit.jobs.queue import defer
 from services.tables.billing import Subscription
 
@@ -30,8 +31,6 @@ _OLDEST: Final = timedelta(days=29)
 #: An event that is this old and not handled has lost its job.
 _PATIENCE: Final = timedelta(minutes=2)
 _LOST_AT_ONCE: Final = 500
-_MINUTE: Final = 60
-_HOUR: Final = 3600
 
 
 class Sweep:
@@ -54,13 +53,8 @@ class Sweep:
 
     @property
     def cron(self) -> str:
-        """When to run, as cron can say it: whole hours, whole minutes, or seconds (a sixth field)."""
-        seconds = max(1, int(self._interval.total_seconds()))
-        if seconds < _MINUTE:
-            return f"* * * * * */{seconds}"
-        if seconds < _HOUR:
-            return f"*/{seconds // _MINUTE} * * * *"
-        return f"0 */{min(23, seconds // _HOUR)} * * *"
+        """When to run, as cron can say it."""
+        return cron_of(self._interval)
 
     async def run(self) -> str:
         """One sweep; raises TemporaryError when Stripe or the database is away."""

@@ -17,6 +17,7 @@ from services.business.billing.sweep import Sweep
 from services.kit.backoff import Backoff
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
+from services.kit.jobs.periodic import periodic
 from services.kit.jobs.queue import DEFAULT_QUEUE, Job, defer
 
 log = get_logger(__name__)
@@ -37,15 +38,13 @@ class BillingTasks:
 
     def register(self, app: procrastinate.App) -> None:
         """Declare the jobs on the worker's app."""
-        # The queue is named for the periodic job's sake: Procrastinate defers that one itself.
         for name, work in (
             (jobs.REFETCH, self.refetch_customer),
             (jobs.RESOLVE, self.resolve_event),
             (jobs.CHECK_SIGNUP, self.check_signup),
         ):
             app.task(name=name, queue=DEFAULT_QUEUE)(work)
-        sweep = app.task(name=jobs.SWEEP, queue=DEFAULT_QUEUE, queueing_lock=jobs.SWEEP, lock=jobs.SWEEP)(self.sweep)
-        app.periodic(cron=self._sweep.cron)(sweep)
+        periodic(jobs.SWEEP, cron=self._sweep.cron, work=self.sweep, one_at_a_time=True)(app)
 
     async def refetch_customer(self, stripe_customer_id: str, attempt: int = 0) -> str:
         """Fetch one customer and apply what is found; returns the outcome."""
@@ -104,9 +103,8 @@ class BillingTasks:
             return IGNORED
         return await self.refetch_customer(checkout.customer_id)
 
-    async def sweep(self, timestamp: int = 0) -> str:
-        """List recent events and living subscriptions again. `timestamp` is what periodic jobs are given."""
-        del timestamp
+    async def sweep(self) -> str:
+        """List recent events and living subscriptions again."""
         try:
             return await self._sweep.run()
         except ClawstackError as error:

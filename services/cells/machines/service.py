@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,9 +24,6 @@ from services.kit.database.base import utcnow
 from services.tables.machines import ServerBoot
 
 log = get_logger(__name__)
-
-_MAX_PRESENTED: Final = 128
-"""Tokens have 63 characters; no pattern is run over a header of kilobytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +76,7 @@ class MachineDesk:
     async def phone_home(self, slug: str, presented: str, message: PhoneHome) -> None:
         """A machine says that it is ready or why not. With its boot token it can only say that it failed."""
         async with self._platform.database.transaction() as session:
-            if parse(presented[:_MAX_PRESENTED], kind=TokenKind.BOOT) is not None and message.phase is Phase.FAILED:
+            if parse(presented, kind=TokenKind.BOOT) is not None and message.phase is Phase.FAILED:
                 boot = await self._boot(session, slug, presented)
                 if boot.used_at is not None or boot.expires_at <= utcnow():
                     raise errors.unknown_machine()
@@ -158,14 +155,14 @@ class MachineDesk:
 
     async def _agent(self, session: AsyncSession, slug: str, presented: str) -> ServerBoot:
         boot, token = await self._presented(session, slug, presented, TokenKind.AGENT)
-        if boot.agent_hash is None or not token.matches(boot.agent_hash):
+        if not token.matches(boot.agent_hash):
             raise self._stranger(slug)
         return boot
 
     async def _presented(
         self, session: AsyncSession, slug: str, presented: str, kind: TokenKind
     ) -> tuple[ServerBoot, Token]:
-        token = parse(presented[:_MAX_PRESENTED], kind=kind)
+        token = parse(presented, kind=kind)
         boot = await repository.boot(session, token.key) if token else None
         if token is None or boot is None or boot.slug != slug or boot.closed_at is not None:
             raise self._stranger(slug)

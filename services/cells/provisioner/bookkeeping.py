@@ -12,19 +12,18 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, RequestError, TemporaryError
 from clawstack.redaction import Redactor
 from clawstack.vocabulary import Desired, EventKind, Observed, OperationKind, OperationStatus, TenantState
+from services.business.notifications.outbox import owe
 from services.business.tenants import desired, operations
 from services.business.tenants.operations import EventRow
 from services.cells.engine.run import Outcome
 from services.cells.provisioner.decide import Situation
 from services.kit.backoff import Backoff
 from services.kit.database.base import utcnow
-from services.tables.notifications import OutboxMessage
 from services.tables.states import AT_REST, DURING, may_follow
 from services.tables.tenants import Cell, Operation, Tenant
 from tenants.spec import CellSpec
@@ -212,14 +211,8 @@ async def notify(
 ) -> None:
     """Owe somebody a message; the same one (`kind` and `once_per`) is owed once per tenant."""
     key = ":".join(part for part in (kind, str(tenant.id), once_per) if part)
-    statement = insert(OutboxMessage).values(
-        deduplication_key=key,
-        audience=audience,
-        tenant_id=tenant.id,
-        kind=kind,
-        payload={"tenant": tenant.slug, **payload},
-    )
-    await session.execute(statement.on_conflict_do_nothing(index_elements=["deduplication_key"]))
+    told = {"tenant": tenant.slug, **payload}
+    await owe(session, key=key, audience=audience, tenant_id=tenant.id, kind=kind, payload=told)
 
 
 async def locked_tenant(session: AsyncSession, tenant_id: Any) -> Tenant | None:

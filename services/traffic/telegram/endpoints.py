@@ -11,8 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from clawstack.errors import TemporaryError
+from clawstack.errors import PayloadTooLargeError, TemporaryError
 from clawstack.logs import get_logger
+from services.kit.http.bodies import read_body
 from services.kit.http.errors import error_body
 from services.traffic.telegram.identity import Identity
 from services.traffic.telegram.metrics import RouterMetrics
@@ -70,30 +71,18 @@ class WebhookIntake:
 
     async def _store(self, bot: str, request: Request) -> Response:
         try:
-            raw = await self._body(request)
-            if raw is None:
-                return _refuse(413, "payload_too_large", f"The body is larger than {self._max_bytes} bytes.")
+            raw = await read_body(request.scope, request.receive, limit=self._max_bytes)
             update = parse_update(raw, bot=bot)
         except MalformedUpdateError as error:
             self._metrics.intake_errors.labels("malformed").inc()
             return _refuse(400, error.code, error.message)
+        except PayloadTooLargeError as error:
+            return _refuse(413, error.code, error.message)
         except ClientDisconnect:
             return _refuse(400, "bad_request", "The body broke off.")
         outcome = await self._receiver.receive(bot, update)
         self._metrics.updates.labels(outcome).inc()
         return Response(status_code=200)
-
-    async def _body(self, request: Request) -> bytes | None:
-        declared = request.headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            return None
-        chunks, size = [], 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > self._max_bytes:
-                return None
-            chunks.append(chunk)
-        return b"".join(chunks)
 
 
 def _same(presented: str | None, secret: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from clawstack.vocabulary import Desired, Observed
 from services.cells.health.judgement import PATIENCE, Look, Verdict, judge, with_drift
 from services.cells.substrates.protocol import Sighting
-from services.run.parts.health import cron_of
+from services.kit.jobs.periodic import cron_of
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -76,4 +76,4 @@ def test_nothing_is_drift_that_cannot_be_compared(sighting: Sighting, left: dict
     ],
 )
 def test_intervals_become_cron_lines(seconds: float, line: str) -> None:
-    assert cron_of(timedelta(seconds=seconds)) == line
+    assert cron_of(timedelta(seconds=seconds), at_least_hourly=True) == line

@@ -26,7 +26,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Resources(_Frozen):
+class PlanResources(_Frozen):
     """Limits of one cell."""
 
     memory_mb: Annotated[int, Field(ge=1024)]
@@ -52,7 +52,7 @@ class Plan(_Frozen):
     models: tuple[str, ...] = Field(min_length=1)
     """Allowed models; the first is the default."""
     substrates: tuple[str, ...] = Field(min_length=1)
-    resources: Resources
+    resources: PlanResources
 
     def lookup_key(self, period: Period) -> str:
         """Stripe lookup key of this plan's price."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.business.billing import repository
-from services.business.billing.decisions import Verdict, Wanted, combine
+from services.business.billing.decisions import SubscriptionVerdict, Wanted, combine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +23,9 @@ async def entitlement_of(session: AsyncSession, tenant_id: uuid.UUID) -> Entitle
     """What was last fetched from Stripe says about a tenant. One without any subscription was made by an operator."""
     rows = await repository.latest_for_tenant(session, tenant_id)
     verdict = combine(
-        Verdict(wanted=Wanted(row.wanted), created=row.stripe_created_at, plan=row.plan, reason=row.wanted_reason)
+        SubscriptionVerdict(
+            wanted=Wanted(row.wanted), created=row.stripe_created_at, plan=row.plan, reason=row.wanted_reason
+        )
         for row in rows
     )
     if verdict is None or verdict.wanted in {Wanted.RUNNING, Wanted.WAIT}:

@@ -17,11 +17,11 @@ from clawstack.logs import get_logger
 from clawstack.plans import Catalogue
 from services.business.billing import jobs, repository
 from services.business.billing.claims import Claim, group_by_tenant, with_ended
-from services.business.billing.decisions import EXPLAINED, Attention, Verdict, Wanted, combine, judge
+from services.business.billing.decisions import EXPLAINED, Attention, SubscriptionVerdict, Wanted, combine, judge
 from services.business.billing.facts import CustomerFacts
-from services.business.billing.intake import VerifiedEvent
-from services.business.billing.ports import PaidTenant, Tenants
-from services.business.billing.repository import Turn
+from services.business.billing.repository import CustomerTurn
+from services.business.billing.stripe_events import VerifiedEvent
+from services.business.billing.tenancy import PaidTenant, ProvisionedTenants
 from services.kit.database.base import utcnow
 from services.kit.jobs.queue import defer
 from services.tables.billing import Customer, Signup
@@ -39,7 +39,7 @@ SUPERSEDED: Final = "superseded"
 class Billing:
     """What payments mean. Holds no state of its own."""
 
-    def __init__(self, *, catalogue: Catalogue, tenants: Tenants) -> None:
+    def __init__(self, *, catalogue: Catalogue, tenants: ProvisionedTenants) -> None:
         self._catalogue = catalogue
         self._tenants = tenants
 
@@ -52,7 +52,7 @@ class Billing:
             await defer(session, job)
         return True
 
-    async def apply(self, session: AsyncSession, turn: Turn, facts: CustomerFacts) -> str:
+    async def apply(self, session: AsyncSession, turn: CustomerTurn, facts: CustomerFacts) -> str:
         """Write what `facts` mean; returns the outcome recorded on the events that this refetch answers."""
         if not await repository.take_turn(session, turn):
             return SUPERSEDED
@@ -60,7 +60,7 @@ class Billing:
         await repository.finish_events_of(session, turn, outcome)
         return outcome
 
-    async def _converge(self, session: AsyncSession, turn: Turn, facts: CustomerFacts) -> str:
+    async def _converge(self, session: AsyncSession, turn: CustomerTurn, facts: CustomerFacts) -> str:
         customer = await repository.customer_of(session, facts.stripe_customer_id)
         stored = await repository.subscriptions_of(session, customer.id) if customer is not None else {}
         facts = with_ended(facts, stored)
@@ -127,7 +127,12 @@ class Billing:
             claim.tenant_id = tenant_id
 
     async def _create(
-        self, session: AsyncSession, customer: Customer, now: Verdict, signup: Signup | None, group: list[Claim]
+        self,
+        session: AsyncSession,
+        customer: Customer,
+        now: SubscriptionVerdict,
+        signup: Signup | None,
+        group: list[Claim],
     ) -> uuid.UUID | None:
         if signup is None or now.plan is None:
             group[-1].need(Attention.NO_SIGNUP)
@@ -144,7 +149,9 @@ class Billing:
         log.info("tenant_paid", tenant=str(signup.tenant_id), plan=now.plan, bundle=signup.bundle)
         return signup.tenant_id
 
-    async def _change(self, session: AsyncSession, tenant_id: uuid.UUID, now: Verdict, group: list[Claim]) -> None:
+    async def _change(
+        self, session: AsyncSession, tenant_id: uuid.UUID, now: SubscriptionVerdict, group: list[Claim]
+    ) -> None:
         before = combine(claim.before for claim in group if claim.before is not None)
         change = change_of(now, before)
         if change is None:
@@ -165,7 +172,7 @@ class Change:
     plan: str | None = None
 
 
-def change_of(now: Verdict, before: Verdict | None) -> Change | None:
+def change_of(now: SubscriptionVerdict, before: SubscriptionVerdict | None) -> Change | None:
     """What to ask of an existing tenant.
 
     Taking away is asked for again at every refetch: nobody may keep running what is not paid. Giving is asked for once,

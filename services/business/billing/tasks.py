@@ -10,10 +10,10 @@ import procrastinate
 from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.logs import get_logger
 from services.business.billing import jobs, repository
-from services.business.billing.intake import parse
 from services.business.billing.service import IGNORED, SUPERSEDED, Billing
+from services.business.billing.stripe_events import parse
 from services.business.billing.stripe_reader import StripeReader
-from services.business.billing.sweep import Sweep
+from services.business.billing.stripe_sweep import StripeSweep
 from services.kit.backoff import Backoff
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
@@ -30,7 +30,7 @@ _SHARP: Final = 3
 class BillingTasks:
     """What the worker runs for billing."""
 
-    def __init__(self, *, database: Database, reader: StripeReader, billing: Billing, sweep: Sweep) -> None:
+    def __init__(self, *, database: Database, reader: StripeReader, billing: Billing, sweep: StripeSweep) -> None:
         self._database = database
         self._reader = reader
         self._billing = billing

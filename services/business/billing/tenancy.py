@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import uuid
-from typing import get_args
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import PermanentError
 from clawstack.plans import Catalogue
-from services.business.billing.ports import PaidTenant
 from services.business.tenants.desired import DesiredState, NewTenant, create_tenant, set_desired
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaidTenant:
+    """A tenant that somebody paid for and that does not exist yet."""
+
+    customer_id: uuid.UUID
+    plan: str
+    bundle: str
+    bundle_version: str
+    answers: Mapping[str, Any]
+    name_hint: str
+
+
 class ProvisionedTenants:
-    """Tenants as the provisioner keeps them."""
+    """Tenants as the provisioner keeps them. Every call takes part in the session's transaction."""
 
     def __init__(self, *, catalogue: Catalogue, default_substrate: str) -> None:
         self._catalogue = catalogue
@@ -40,7 +53,10 @@ class ProvisionedTenants:
     async def set_desired(
         self, session: AsyncSession, tenant_id: uuid.UUID, *, state: str | None, plan: str | None, reason: str
     ) -> bool:
-        """Change what is wanted; True when that was a change."""
+        """Change what is wanted (None: as it is) and have it reconciled; True when that was a change.
+
+        Raises ConflictError when the tenant is deleted and so can never run again.
+        """
         return await set_desired(session, tenant_id, state=_state(state), plan=plan, reason=reason)
 
 

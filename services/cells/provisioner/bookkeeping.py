@@ -20,7 +20,7 @@ from clawstack.vocabulary import Desired, EventKind, Observed, OperationKind, Op
 from services.business.notifications.outbox import owe
 from services.business.tenants import desired, operations
 from services.business.tenants.operations import EventRow
-from services.cells.engine.run import Outcome
+from services.cells.engine.run import RunOutcome
 from services.cells.provisioner.decide import Situation
 from services.kit.backoff import Backoff
 from services.kit.database.base import utcnow
@@ -42,7 +42,7 @@ _APPLIED: Final = ("restart_nonce", "substrate", "plan", "skip_backup")
 class Built:
     """What an update came to."""
 
-    outcome: Outcome
+    outcome: RunOutcome
     spec: CellSpec
     objects: Mapping[str, str]
     """Fingerprints of what the cell consists of, where the substrate has such."""
@@ -119,7 +119,7 @@ async def record_departure(session: AsyncSession, tenant: Tenant, *, restore_fro
 
 
 async def succeed_destroy(
-    session: AsyncSession, tenant: Tenant, operation: Operation, outcome: Outcome, *, event: EventRow
+    session: AsyncSession, tenant: Tenant, operation: Operation, outcome: RunOutcome, *, event: EventRow
 ) -> None:
     """Record a stack that is gone."""
     await session.execute(delete(Cell).where(Cell.tenant_id == tenant.id))

@@ -27,7 +27,6 @@ _INSERT = text(
              ELSE LEAST(procrastinate_jobs.scheduled_at, EXCLUDED.scheduled_at) END
     """
 )
-_WAKE = text("SELECT pg_notify('procrastinate_queue_v1#' || :queue, :payload)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from services.cells.context import CellPlatform
-from services.cells.health.sweep import Sweep, run_quietly
+from services.cells.health.sweep import HealthSweep, run_quietly
 from services.kit.jobs.periodic import cron_of, periodic
 from services.kit.parts import Part
 
@@ -15,7 +15,7 @@ SWEEP: Final = "health.sweep"
 def create_part(platform: CellPlatform) -> Part:
     """Health as the factory takes it."""
     drivers = platform.drivers
-    sweep = Sweep(database=platform.database, probes={name: drivers.of(name) for name in drivers.usable()})
+    sweep = HealthSweep(database=platform.database, probes={name: drivers.of(name) for name in drivers.usable()})
 
     cron = cron_of(platform.settings.reconcile_interval, at_least_hourly=True)
 

@@ -14,9 +14,9 @@ from services.kit.metrics import registered
 from services.kit.parts import Part
 from services.traffic.ledger.metrics import LedgerMetrics
 from services.traffic.ledger.service import Ledger
-from services.traffic.ledger.store import Store
+from services.traffic.ledger.store import LedgerStore
 from services.traffic.ledger.tasks import register
-from services.traffic.llm_proxy.authenticator import Authenticator
+from services.traffic.llm_proxy.authenticator import ProxyAuthenticator
 from services.traffic.llm_proxy.endpoints import AsgiClient, LlmProxy
 from services.traffic.llm_proxy.errors import unavailable
 from services.traffic.llm_proxy.exchange import Exchange
@@ -51,7 +51,7 @@ def create_part(platform: Platform, *, rate_limit: RateLimit | None = None, in_f
             )
             door.app = LlmProxy(
                 database=platform.database,
-                authenticator=Authenticator(connections=connections, catalogue=platform.catalogue),
+                authenticator=ProxyAuthenticator(connections=connections, catalogue=platform.catalogue),
                 rate_limit=rate_limit or RateLimit(),
                 exchange=exchange,
                 metrics=metrics,
@@ -93,7 +93,7 @@ def _vendors(platform: Platform) -> Vendors:
 def _ledger(platform: Platform, connections: Connections, metrics: LedgerMetrics) -> Ledger:
     return Ledger(
         database=platform.database,
-        store=Store(connections),
+        store=LedgerStore(connections),
         metrics=metrics,
         price_version=platform.catalogue.version,
         reservation_ttl=platform.settings.llm_reservation_ttl,

@@ -16,14 +16,14 @@ from services.kit.parts import Part
 from services.traffic.telegram import tasks
 from services.traffic.telegram.bot import RealBot
 from services.traffic.telegram.endpoints import WebhookIntake
-from services.traffic.telegram.identity import Identity
-from services.traffic.telegram.intake import Leadership, Poller, WebhookKeeper
+from services.traffic.telegram.identity import BotIdentity
 from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.model.schemas import MAX_UPLOAD_BYTES, Retention, Timings
 from services.traffic.telegram.replies import Speaker
 from services.traffic.telegram.secret import IntakeSecret
 from services.traffic.telegram.service import Receiver
-from services.traffic.telegram.tokens import Doorkeeper
+from services.traffic.telegram.tokens import ChannelAuthenticator
+from services.traffic.telegram.update_source import Leadership, Poller, WebhookKeeper
 from services.traffic.telegram.virtual.api import VirtualBotApi
 from services.traffic.telegram.virtual.forwarding import Forwarder
 from services.traffic.telegram.virtual.local import VirtualWebhooks
@@ -63,7 +63,7 @@ class _Router:
             token=settings.telegram_bot_token,
             timeout=self.timings.upstream_timeout.total_seconds(),
         )
-        self.identity = Identity(
+        self.identity = BotIdentity(
             database=database,
             real_bot=self.real_bot,
             username=settings.telegram_bot_username,
@@ -77,14 +77,14 @@ class _Router:
             identity=self.identity,
         )
         self.receiver = Receiver(database=database)
-        self.doorkeeper = Doorkeeper(database=database, wakeups=self.wakeups, ttl=self.timings.token_ttl)
+        self.authenticator = ChannelAuthenticator(database=database, wakeups=self.wakeups, ttl=self.timings.token_ttl)
         self.platform_ports = frozenset({settings.port} - {0})
 
     def virtual_api(self) -> VirtualBotApi:
         """What cells talk to."""
         database = self.platform.database
         return VirtualBotApi(
-            doorkeeper=self.doorkeeper,
+            authenticator=self.authenticator,
             identity=self.identity,
             real_bot=self.real_bot,
             forwarder=Forwarder(
@@ -113,7 +113,7 @@ class _Router:
             stack.enter_context(registered(self.platform.metrics, self.metrics))
             await stack.enter_async_context(self.real_bot.opened())
             await stack.enter_async_context(self.wakeups.running())
-            stack.enter_context(self.doorkeeper.listening())
+            stack.enter_context(self.authenticator.listening())
             for work in (self.identity.keep_fresh, self._speaker().run, self._pusher().run, self._intake):
                 await stack.enter_async_context(_kept_going(work))
             yield

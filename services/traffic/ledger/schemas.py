@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Outcome(StrEnum):
+class RequestOutcome(StrEnum):
     """How a request ended in the ledger; every request ends in exactly one."""
 
     SETTLED = "settled"
@@ -34,7 +34,7 @@ class TokenCount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reservation:
+class Reserved:
     """Tokens and money set aside for one request. `id` is also the request's id towards the client."""
 
     id: uuid.UUID
@@ -53,8 +53,8 @@ class Reservation:
 class Settlement:
     """The end of one reservation."""
 
-    reservation: Reservation
-    outcome: Outcome
+    reservation: Reserved
+    outcome: RequestOutcome
     tokens: TokenCount
     cost: int
     raw_usage: dict[str, Any] | None = None

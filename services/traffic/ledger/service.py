@@ -20,8 +20,8 @@ from services.kit.database.connection import Database
 from services.traffic.ledger import repository
 from services.traffic.ledger.errors import AllowanceSetAsideError, AllowanceUsedUpError
 from services.traffic.ledger.metrics import LedgerMetrics
-from services.traffic.ledger.schemas import Outcome, Reservation, Settlement, TokenCount, period_of
-from services.traffic.ledger.store import Store
+from services.traffic.ledger.schemas import RequestOutcome, Reserved, Settlement, TokenCount, period_of
+from services.traffic.ledger.store import LedgerStore
 
 log = get_logger(__name__)
 
@@ -36,7 +36,7 @@ class Ledger:
         self,
         *,
         database: Database,
-        store: Store,
+        store: LedgerStore,
         metrics: LedgerMetrics,
         price_version: str,
         reservation_ttl: timedelta,
@@ -57,14 +57,14 @@ class Ledger:
         price: ModelPrice,
         tokens: TokenCount,
         request_id: uuid.UUID,
-    ) -> Reservation:
+    ) -> Reserved:
         """Set tokens and their cost aside, atomically against the plan's limits.
 
         Raises AllowanceUsedUpError or AllowanceSetAsideError when they do not fit, TemporaryError when the database is
         away. A caller that is cancelled meanwhile leaves nothing behind.
         """
         now = utcnow()
-        reservation = Reservation(
+        reservation = Reserved(
             id=request_id,
             tenant_id=tenant_id,
             period=period_of(now),
@@ -104,18 +104,18 @@ class Ledger:
         for task in self._tasks:
             task.cancel()
 
-    async def _insert(self, plan: Plan, reservation: Reservation) -> bool:
+    async def _insert(self, plan: Plan, reservation: Reserved) -> bool:
         return await self._store.reserve(
             reservation, tokens_limit=plan.monthly_tokens, cost_limit=plan.budget_micro_usd()
         )
 
-    async def _release_after(self, inserting: asyncio.Task[bool], reservation: Reservation) -> None:
+    async def _release_after(self, inserting: asyncio.Task[bool], reservation: Reserved) -> None:
         await asyncio.wait([inserting])
         if inserting.exception() is not None or inserting.result():
-            released = Settlement(reservation=reservation, outcome=Outcome.RELEASED, tokens=TokenCount(), cost=0)
+            released = Settlement(reservation=reservation, outcome=RequestOutcome.RELEASED, tokens=TokenCount(), cost=0)
             await self._settle_until_done(released, asyncio.Event())
 
-    async def _refuse(self, plan: Plan, reservation: Reservation) -> None:
+    async def _refuse(self, plan: Plan, reservation: Reserved) -> None:
         async with self._database.transaction() as session:
             used = await repository.period_of_tenant(session, reservation.tenant_id, reservation.period)
         tokens, cost = (used.tokens_used, used.cost_used) if used else (0, 0)

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
 from services.kit.database.hot_path import Connections
-from services.traffic.ledger.schemas import Reservation, Settlement
+from services.traffic.ledger.schemas import Reserved, Settlement
 
 # Int8 below: psycopg would otherwise choose a type by each number's size, and prepare every mixture anew.
 
@@ -63,13 +63,13 @@ _SETTLE: Final = """
     """
 
 
-class Store:
+class LedgerStore:
     """PostgreSQL as a request needs it, over connections that others may use, too. It begins without a server."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    async def reserve(self, reservation: Reservation, *, tokens_limit: int, cost_limit: int) -> bool:
+    async def reserve(self, reservation: Reserved, *, tokens_limit: int, cost_limit: int) -> bool:
         """Set tokens and money aside; False, and nothing changed, when a limit forbids it."""
         values = {
             "id": reservation.id,

@@ -29,7 +29,7 @@ class _Known:
     until: float
 
 
-class Authenticator:
+class ProxyAuthenticator:
     """Judges proxy tokens. Only tokens that exist are remembered, so that guesses cannot fill the memory."""
 
     def __init__(

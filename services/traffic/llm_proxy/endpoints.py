@@ -19,7 +19,7 @@ from services.kit.http.bearer import bearer_token
 from services.kit.http.bodies import drain, read_body
 from services.traffic.ledger.usage import usage_of
 from services.traffic.llm_proxy import documents, errors
-from services.traffic.llm_proxy.authenticator import Authenticator
+from services.traffic.llm_proxy.authenticator import ProxyAuthenticator
 from services.traffic.llm_proxy.errors import RefusedError
 from services.traffic.llm_proxy.exchange import Exchange
 from services.traffic.llm_proxy.limits import RateLimit
@@ -53,7 +53,7 @@ class LlmProxy:
         self,
         *,
         database: Database,
-        authenticator: Authenticator,
+        authenticator: ProxyAuthenticator,
         rate_limit: RateLimit,
         exchange: Exchange,
         metrics: ProxyMetrics,

@@ -23,7 +23,7 @@ import aiohttp
 from clawstack.logs import get_logger
 from clawstack.plans import Catalogue, ModelPrice
 from services.traffic.ledger.errors import AllowanceSetAsideError, AllowanceUsedUpError
-from services.traffic.ledger.schemas import Outcome, Reservation, Settlement, TokenCount
+from services.traffic.ledger.schemas import RequestOutcome, Reserved, Settlement, TokenCount
 from services.traffic.ledger.service import Ledger, cost_of
 from services.traffic.llm_proxy.errors import RefusedError, monthly_limit, not_configured, under_way, unknown_model
 from services.traffic.llm_proxy.limits import InFlight, OutputSizes
@@ -61,7 +61,7 @@ class Client(Protocol):
 class _Meter:
     """What is known of a request under way; turned into its settlement at the end."""
 
-    reservation: Reservation
+    reservation: Reserved
     price: ModelPrice
     usage: ReportedUsage = field(default_factory=ReportedUsage)
     charged: bool = False
@@ -85,17 +85,17 @@ class _Meter:
             duration_ms=int((time.monotonic() - self.started) * 1000),
         )
 
-    def _judged(self) -> tuple[Outcome, TokenCount]:
+    def _judged(self) -> tuple[RequestOutcome, TokenCount]:
         reported = self.usage.count()
         if reported is not None and self.complete:
-            return Outcome.SETTLED, reported
+            return RequestOutcome.SETTLED, reported
         if reported is not None:
             output = max(reported.output, self.seen_output)
-            return Outcome.ESTIMATED, TokenCount(input=reported.input, cached=reported.cached, output=output)
+            return RequestOutcome.ESTIMATED, TokenCount(input=reported.input, cached=reported.cached, output=output)
         if not self.charged:
-            return Outcome.RELEASED, TokenCount()
+            return RequestOutcome.RELEASED, TokenCount()
         reserved = self.reservation.tokens
-        return Outcome.ESTIMATED, TokenCount(input=reserved.input, output=max(reserved.output, self.seen_output))
+        return RequestOutcome.ESTIMATED, TokenCount(input=reserved.input, output=max(reserved.output, self.seen_output))
 
 
 class Exchange:
@@ -137,7 +137,7 @@ class Exchange:
             finally:
                 settlement = meter.settlement()
                 await self._ledger.settle(settlement)
-            if settlement.outcome is Outcome.SETTLED:
+            if settlement.outcome is RequestOutcome.SETTLED:
                 self._output_sizes.observe(request.model, settlement.tokens.output // request.answers)
             # Only now: whoever has read the end of an answer finds it in the ledger.
             if whole is None:
@@ -145,7 +145,7 @@ class Exchange:
             else:
                 await client.whole(whole, request_id=reservation.id)
 
-    async def _reserved(self, caller: Caller, request: ChatRequest, price: ModelPrice) -> Reservation:
+    async def _reserved(self, caller: Caller, request: ChatRequest, price: ModelPrice) -> Reserved:
         try:
             return await self._ledger.reserve(
                 caller.tenant_id,

@@ -15,7 +15,7 @@ from clawstack.errors import PayloadTooLargeError, TemporaryError
 from clawstack.logs import get_logger
 from services.kit.http.bodies import read_body
 from services.kit.http.errors import error_body
-from services.traffic.telegram.identity import Identity
+from services.traffic.telegram.identity import BotIdentity
 from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.model.errors import MalformedUpdateError
 from services.traffic.telegram.model.schemas import SECRET_HEADER
@@ -32,7 +32,7 @@ class WebhookIntake:
         self,
         *,
         receiver: Receiver,
-        identity: Identity,
+        identity: BotIdentity,
         secret: Callable[[], Awaitable[str]],
         max_bytes: int,
         metrics: RouterMetrics,

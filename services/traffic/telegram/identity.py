@@ -20,7 +20,7 @@ log = get_logger(__name__)
 _BACKOFF: Final = Backoff(first=0.5, longest=30.0, spread=0.0)
 
 
-class Identity:
+class BotIdentity:
     """The bot's name and description, kept fresh in the background and in the database for other processes."""
 
     def __init__(self, *, database: Database, real_bot: RealBot, username: str | None, ttl: timedelta) -> None:

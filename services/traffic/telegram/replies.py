@@ -10,7 +10,7 @@ from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.kit.database.connection import Database
 from services.traffic.telegram.bot import RealBot
-from services.traffic.telegram.identity import Identity
+from services.traffic.telegram.identity import BotIdentity
 from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.model.schemas import Timings
@@ -36,7 +36,7 @@ class Speaker:
         *,
         database: Database,
         real_bot: RealBot,
-        identity: Identity,
+        identity: BotIdentity,
         wakeups: Wakeups,
         metrics: RouterMetrics,
         timings: Timings,

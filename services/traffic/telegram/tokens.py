@@ -52,7 +52,7 @@ class _Known:
     good_until: float
 
 
-class Doorkeeper:
+class ChannelAuthenticator:
     """Tells which tenant a presented channel token belongs to. Remembers it for about a second."""
 
     def __init__(

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from clawstack.errors import ClawstackError, InvalidInputError
 from clawstack.logs import get_logger
 from services.cells.machines.errors import unknown_machine
-from services.cells.machines.schemas import BootRequest, OrderAnswer, PhoneHome, Report, Upload
+from services.cells.machines.schemas import BootRequest, MachineReport, OrderAnswer, PhoneHome, Upload
 from services.cells.machines.service import LockFiles, MachineDesk
 from services.cells.machines.uploads import ArchiveIntake
 from services.kit.http.bearer import bearer_token
@@ -84,7 +84,7 @@ class MachineEndpoints:
     async def poll(self, request: Request) -> Response:
         """A report for orders."""
         presented = _bearer(request)
-        report = Report.read(await _body(request, _JSON_BYTES))
+        report = MachineReport.read(await _body(request, _JSON_BYTES))
         return JSONResponse((await self._desk.poll(_slug(request), presented, report)).document())
 
     async def order(self, request: Request) -> Response:

@@ -12,8 +12,8 @@ from services.traffic.telegram.model.routing import (
     Decision,
     KnownCode,
     NoticeKind,
-    Outcome,
     Owner,
+    UpdateOutcome,
     decide,
     decide_start,
 )
@@ -64,7 +64,7 @@ def test_whatever_state_the_assistant_is_in_its_updates_are_kept_for_it(standing
 
 def test_nobodys_chat_gets_a_hint_once_a_day_and_no_assistant_hears_of_it() -> None:
     decision = decide(_update(), None)
-    assert (decision.deliver_to, decision.outcome) == (None, Outcome.UNBOUND)
+    assert (decision.deliver_to, decision.outcome) == (None, UpdateOutcome.UNBOUND)
     assert decision.notice is not None
     assert (decision.notice.kind, decision.notice.not_again_within) == (NoticeKind.HINT, timedelta(days=1))
 
@@ -88,7 +88,7 @@ def test_in_a_group_a_start_is_answered() -> None:
 
 def test_a_gone_assistants_chat_is_told_and_released() -> None:
     decision = decide(_update(), _owner(Standing.GONE))
-    assert (decision.deliver_to, decision.outcome, decision.release) == (None, Outcome.TENANT_GONE, True)
+    assert (decision.deliver_to, decision.outcome, decision.release) == (None, UpdateOutcome.TENANT_GONE, True)
     assert _text(decision) == texts.FAREWELL
     quiet = decide(_update("my_chat_member"), _owner(Standing.GONE))
     assert (quiet.notice, quiet.release) == (None, False)

@@ -70,7 +70,7 @@ class Chart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bundle:
+class ManifestBundle:
     """Manifests that a project publishes as one file."""
 
     name: str
@@ -84,7 +84,7 @@ class Addon:
     key: str
     before: tuple[Manifest, ...] = ()
     charts: tuple[Chart, ...] = ()
-    bundles: tuple[Bundle, ...] = ()
+    bundles: tuple[ManifestBundle, ...] = ()
     after: tuple[Manifest, ...] = ()
     needs: tuple[str, ...] = ()
     """Keys of add-ons that must be there first."""

@@ -16,11 +16,9 @@ from clawstack.k3s.release import Architecture
 
 _NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 _MOMENT: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
-_HOST: Final = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 _AUTOSCALED_SERVERS: Final = 80
 
 Name = Annotated[str, Field(pattern=_NAME)]
-Host = Annotated[str, Field(pattern=_HOST)]
 Location = Literal["fsn1", "nbg1", "hel1", "ash", "hil", "sin"]
 Day = Literal["su", "mo", "tu", "we", "th", "fr", "sa"]
 

@@ -26,7 +26,7 @@ class _Frozen(BaseModel):
     )
 
 
-class Role(StrEnum):
+class WorkloadRole(StrEnum):
     """One process: `clawstack serve --role ...`."""
 
     API = "api"
@@ -117,7 +117,12 @@ class Workloads(_Frozen):
             )
         return self
 
-    def size(self, role: Role) -> Size:
+    def size(self, role: WorkloadRole) -> Size:
         """How many and how large."""
-        sizes = {Role.API: self.api, Role.WORKER: self.worker, Role.PROXY: self.proxy, Role.ROUTER: self.router}
+        sizes = {
+            WorkloadRole.API: self.api,
+            WorkloadRole.WORKER: self.worker,
+            WorkloadRole.PROXY: self.proxy,
+            WorkloadRole.ROUTER: self.router,
+        }
         return sizes[role]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from clawstack.addons.base.model import Addon, Bundle
+from clawstack.addons.base.model import Addon, ManifestBundle
 from clawstack.addons.base.objects import Objects
 from clawstack.addons.base.pins import pin_of
 from clawstack.addons.base.settings import AddonsSettings, Ingress
@@ -47,10 +47,10 @@ def ingress(settings: AddonsSettings, own: Ingress) -> Addon:
     )
 
 
-def _gateway_kinds(settings: AddonsSettings) -> Bundle:
+def _gateway_kinds(settings: AddonsSettings) -> ManifestBundle:
     """Kinds of the Gateway API: Traefik's chart does not bring them."""
     pin = pin_of("gateway-api", settings.versions)
-    return Bundle(name="gateway-kinds", url=f"{pin.repo}/{pin.version}/standard-install.yaml")
+    return ManifestBundle(name="gateway-kinds", url=f"{pin.repo}/{pin.version}/standard-install.yaml")
 
 
 def _balancer(settings: AddonsSettings, own: Ingress) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from clawstack.addons.base.model import Addon, Bundle, Manifest, SecretName
+from clawstack.addons.base.model import Addon, Manifest, ManifestBundle, SecretName
 from clawstack.addons.base.objects import Objects
 from clawstack.addons.base.pins import pin_of
 from clawstack.addons.base.settings import AddonsSettings, Reboots, Upgrades
@@ -25,7 +25,7 @@ def upgrades(settings: AddonsSettings, own: Upgrades) -> Addon:
     pin = pin_of("system-upgrade-controller", settings.versions)
     objects = Objects(cluster=settings.cluster, app="system-upgrade")
     bundles = tuple(
-        Bundle(name=f"system-upgrade-{name}", url=f"{pin.repo}/{pin.version}/{file}.yaml")
+        ManifestBundle(name=f"system-upgrade-{name}", url=f"{pin.repo}/{pin.version}/{file}.yaml")
         for name, file in (("kinds", "crd"), ("controller", "system-upgrade-controller"))
     )
     plans = (_plan(objects, "control-planes", 1), _plan(objects, "workers", own.worker_concurrency))

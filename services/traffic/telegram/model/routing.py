@@ -15,7 +15,7 @@ from services.traffic.telegram.model.updates import Incoming
 _ONE_DAY: Final = timedelta(days=1)
 
 
-class Outcome(StrEnum):
+class UpdateOutcome(StrEnum):
     """Why nothing remains to be done with an update. Absent while it waits for its cell."""
 
     DELIVERED = "delivered"
@@ -74,7 +74,7 @@ class Decision:
     """What to do with an update. `deliver_to` and `outcome` exclude each other."""
 
     deliver_to: uuid.UUID | None = None
-    outcome: Outcome | None = None
+    outcome: UpdateOutcome | None = None
     notice: Notice | None = None
     bind_to: uuid.UUID | None = None
     """Give the chat to this tenant."""
@@ -86,13 +86,13 @@ class Decision:
 def decide(update: Incoming, owner: Owner | None) -> Decision:
     """What becomes of an update of a chat that belongs to `owner` (None: to nobody). `/start CODE` goes elsewhere."""
     if update.chat_id is None and update.poll_id is None:
-        return Decision(outcome=Outcome.UNSUPPORTED)
+        return Decision(outcome=UpdateOutcome.UNSUPPORTED)
     if owner is None:
-        return Decision(outcome=Outcome.UNBOUND, notice=_hint(update))
+        return Decision(outcome=UpdateOutcome.UNBOUND, notice=_hint(update))
     if owner.standing is Standing.GONE:
         farewell = update.kind == "message" and not update.from_bot
         notice = Notice(kind=NoticeKind.FAREWELL, text=texts.FAREWELL, not_again_within=_ONE_DAY) if farewell else None
-        return Decision(outcome=Outcome.TENANT_GONE, notice=notice, release=farewell)
+        return Decision(outcome=UpdateOutcome.TENANT_GONE, notice=notice, release=farewell)
     paused = owner.standing is Standing.PAUSED and _is_talk(update)
     notice = Notice(kind=NoticeKind.PAUSED, text=texts.PAUSED_NOTICE, not_again_within=_ONE_DAY) if paused else None
     return Decision(deliver_to=owner.tenant_id, notice=notice)
@@ -115,7 +115,7 @@ def decide_start(update: Incoming, owner: Owner | None, code: KnownCode | None, 
     moved = owner is not None and owner.standing is not Standing.GONE
     greeting = texts.greeting(target.standing, first_name=_name(update), moved=moved)
     return Decision(
-        outcome=Outcome.ANSWERED,
+        outcome=UpdateOutcome.ANSWERED,
         notice=Notice(kind=NoticeKind.LINK, text=greeting),
         bind_to=target.tenant_id,
         use_code=True,
@@ -130,7 +130,7 @@ def _may_move(owner: Owner, target: Owner) -> bool:
 
 
 def _answer(text: str) -> Decision:
-    return Decision(outcome=Outcome.ANSWERED, notice=Notice(kind=NoticeKind.LINK, text=text))
+    return Decision(outcome=UpdateOutcome.ANSWERED, notice=Notice(kind=NoticeKind.LINK, text=text))
 
 
 def _hint(update: Incoming) -> Notice | None:

@@ -42,12 +42,6 @@ async def owner_of_poll(session: AsyncSession, poll_id: str) -> Owner | None:
     return None if row is None else _owner(row)
 
 
-async def standing_of(session: AsyncSession, tenant_id: uuid.UUID) -> Standing | None:
-    """How far a tenant's assistant is; None when there is no such tenant."""
-    row = (await session.execute(select(*_OWNER).where(Tenant.id == tenant_id))).one_or_none()
-    return None if row is None else _owner(row).standing
-
-
 async def chats_of(session: AsyncSession, bot: str, tenant_id: uuid.UUID, among: Collection[int]) -> frozenset[int]:
     """Those of these chats that belong to the tenant."""
     query = select(ChatBinding.chat_id).where(

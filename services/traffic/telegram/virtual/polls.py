@@ -22,7 +22,7 @@ from services.kit.database.connection import Database
 from services.tables.telegram import VirtualBot
 from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.model.errors import BotApiError
-from services.traffic.telegram.model.routing import Outcome
+from services.traffic.telegram.model.routing import UpdateOutcome
 from services.traffic.telegram.model.schemas import Timings
 from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.model.updates import CHAT_AT, NOT_BY_DEFAULT, POLL_AT
@@ -164,10 +164,10 @@ class Polls:
         if offset < 0:  # "all previous updates will be forgotten"
             first = await updates.waiting_from_end(session, bot.tenant_id, -offset)
             if first is not None:
-                await updates.finish_up_to(session, bot.tenant_id, first - 1, Outcome.DROPPED)
+                await updates.finish_up_to(session, bot.tenant_id, first - 1, UpdateOutcome.DROPPED)
             return
         confirmed = min(offset - 1, bot.served_sequence)
-        await updates.finish_up_to(session, bot.tenant_id, confirmed, Outcome.DELIVERED)
+        await updates.finish_up_to(session, bot.tenant_id, confirmed, UpdateOutcome.DELIVERED)
 
 
 async def _take(session: AsyncSession, bot: VirtualBot, wish: PollWish) -> list[Waiting]:

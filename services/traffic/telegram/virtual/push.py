@@ -25,7 +25,7 @@ from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
 from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.model.errors import BotApiError
-from services.traffic.telegram.model.routing import Outcome
+from services.traffic.telegram.model.routing import UpdateOutcome
 from services.traffic.telegram.model.schemas import SECRET_HEADER, Timings
 from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository import bots, updates
@@ -172,7 +172,7 @@ class Pusher:
     async def _note_delivered(self, tenant_id: uuid.UUID, item: Waiting) -> bool:
         """Note it and renew the lease; False when the lease is another's by now."""
         async with self._database.transaction() as session:
-            await updates.finish_up_to(session, tenant_id, item.sequence, Outcome.DELIVERED)
+            await updates.finish_up_to(session, tenant_id, item.sequence, UpdateOutcome.DELIVERED)
             self._metrics.delivered.labels("push").inc()
             return await bots.claim_push(session, tenant_id, self._name, self._timings.push_lease)
 

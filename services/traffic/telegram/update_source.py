@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.traffic.telegram.bot import RealBot
-from services.traffic.telegram.identity import Identity
+from services.traffic.telegram.identity import BotIdentity
 from services.traffic.telegram.metrics import RouterMetrics
 from services.traffic.telegram.model.errors import BotApiError, MalformedUpdateError
 from services.traffic.telegram.model.schemas import Timings
@@ -63,7 +63,7 @@ class Poller:
         self,
         *,
         real_bot: RealBot,
-        identity: Identity,
+        identity: BotIdentity,
         receiver: Receiver,
         leadership: Leadership,
         metrics: RouterMetrics,
@@ -169,7 +169,7 @@ class WebhookKeeper:
         self,
         *,
         real_bot: RealBot,
-        identity: Identity,
+        identity: BotIdentity,
         leadership: Leadership,
         secret: Callable[[], Awaitable[str]],
         public_url: str,

@@ -12,7 +12,7 @@ from typing import Final, Self
 from clawstack.background import end
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
-from services.cells.engine.control import Control, StopReason
+from services.cells.engine.control import RunControl, StopReason
 from services.cells.engine.identity import ProcessIdentity
 from services.cells.workers import leases
 from services.cells.workers.leases import Grant, LeaseLostError
@@ -32,7 +32,7 @@ class LeaseKeeper:
         self._database = database
         self._ttl = ttl
         self._good_until = time.monotonic() + ttl.total_seconds()
-        self._control: Control | None = None
+        self._control: RunControl | None = None
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         self.lost = False
@@ -49,7 +49,7 @@ class LeaseKeeper:
                 await leases.release(session, self.grant)
 
     @contextmanager
-    def stopping(self, control: Control) -> Iterator[None]:
+    def stopping(self, control: RunControl) -> Iterator[None]:
         """Stop `control` at once if the lease is lost inside the block."""
         self._control = control
         if self.lost:

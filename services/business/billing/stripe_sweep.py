@@ -10,8 +10,8 @@ from clawstack.plans import Catalogue
 from services.business.billing import jobs, repository
 from services.business.billing.decisions import plan_of
 from services.business.billing.facts import SubscriptionFact
-from services.business.billing.intake import VerifiedEvent
 from services.business.billing.service import Billing
+from services.business.billing.stripe_events import VerifiedEvent
 from services.business.billing.stripe_reader import StripeReader
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
@@ -33,7 +33,7 @@ _PATIENCE: Final = timedelta(minutes=2)
 _LOST_AT_ONCE: Final = 500
 
 
-class Sweep:
+class StripeSweep:
     """Compares Stripe with what is stored and has every customer refetched for whom they differ."""
 
     def __init__(

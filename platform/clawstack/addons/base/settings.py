@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, field_validator, model_validator
 
 from clawstack.addons.base.pins import require_known
 from clawstack.addons.base.workloads import Workloads
 from clawstack.errors import InvalidInputError
+from clawstack.frozen import FrozenSection
 from clawstack.k3s import ClusterSettings, EtcdSnapshots, Taint
 from clawstack.k3s.release import Architecture
 
@@ -23,20 +23,7 @@ Location = Literal["fsn1", "nbg1", "hel1", "ash", "hil", "sin"]
 Day = Literal["su", "mo", "tu", "we", "th", "fr", "sa"]
 
 
-class Frozen(BaseModel):
-    """Settings are values."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        # In Pulumi's YAML keys are written `podSecurity`.
-        alias_generator=to_camel,
-        populate_by_name=True,
-    )
-
-
-class CloudController(Frozen):
+class CloudController(FrozenSection):
     """Hetzner's controller: tells nodes what they are, removes those whose server is gone, makes load balancers."""
 
     network: Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
@@ -45,7 +32,7 @@ class CloudController(Frozen):
     """Where load balancers are made."""
 
 
-class Storage(Frozen):
+class Storage(FrozenSection):
     """Hetzner's volumes as Kubernetes volumes. At most 16 on a server, 10 GB at least (Hetzner's limits)."""
 
     default_class: bool = True
@@ -53,7 +40,7 @@ class Storage(Frozen):
     """A deleted claim leaves its volume: a person decides. It costs until then; the sweep names it."""
 
 
-class Upgrades(Frozen):
+class Upgrades(FrozenSection):
     """The upgrade controller moves nodes to the pinned K3s: control planes one by one, then workers."""
 
     enabled: bool = False
@@ -61,7 +48,7 @@ class Upgrades(Frozen):
     worker_concurrency: Annotated[int, Field(ge=1, le=10)] = 1
 
 
-class Reboots(Frozen):
+class Reboots(FrozenSection):
     """kured restarts nodes that need it after updates, one at a time, in a window."""
 
     days: Annotated[tuple[Day, ...], Field(min_length=1)] = ("su", "mo", "tu", "we", "th", "fr", "sa")
@@ -70,14 +57,14 @@ class Reboots(Frozen):
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z_]+){0,2}$")] = "UTC"
 
 
-class Certificates(Frozen):
+class Certificates(FrozenSection):
     """cert-manager with Let's Encrypt: an issuer for trials and one for real."""
 
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
     """Where Let's Encrypt writes to."""
 
 
-class Ingress(Frozen):
+class Ingress(FrozenSection):
     """Traefik behind one Hetzner load balancer. It serves Ingress objects and Gateway API routes."""
 
     location: Location
@@ -87,7 +74,7 @@ class Ingress(Frozen):
     replicas: Annotated[int, Field(ge=1, le=20)] = 2
 
 
-class Monitoring(Frozen):
+class Monitoring(FrozenSection):
     """Prometheus, Alertmanager and Grafana, with this project's dashboards and alerts."""
 
     retention_days: Annotated[int, Field(ge=1, le=365)] = 15
@@ -98,11 +85,11 @@ class Monitoring(Frozen):
     """A Secret in `monitoring` with the key `url`; alerts are sent there. None: they are only shown."""
 
 
-class ExternalSecrets(Frozen):
+class ExternalSecrets(FrozenSection):
     """The External Secrets operator; stores are the operator's own to declare."""
 
 
-class AutoscaledPool(Frozen):
+class AutoscaledPool(FrozenSection):
     """Workers that come and go."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
@@ -121,7 +108,7 @@ class AutoscaledPool(Frozen):
         return self
 
 
-class Autoscaler(Frozen):
+class Autoscaler(FrozenSection):
     """Makes servers when pods find no room, and removes them again."""
 
     cluster: ClusterSettings
@@ -148,7 +135,7 @@ class Autoscaler(Frozen):
         return self
 
 
-class OwnDatabase(Frozen):
+class OwnDatabase(FrozenSection):
     """PostgreSQL in the cluster, run by CloudNativePG."""
 
     instances: Annotated[int, Field(ge=1, le=5)] = 3
@@ -158,7 +145,7 @@ class OwnDatabase(Frozen):
     """A CloudNativePG operand image, best with digest."""
 
 
-class ExternalDatabase(Frozen):
+class ExternalDatabase(FrozenSection):
     """A PostgreSQL elsewhere; its address is a secret (`AddonSecrets.database_url`)."""
 
     addresses: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -166,7 +153,7 @@ class ExternalDatabase(Frozen):
     port: Annotated[int, Field(ge=1, le=65535)] = 5432
 
 
-class AddonsSettings(Frozen):
+class AddonsSettings(FrozenSection):
     """All add-ons of one cluster."""
 
     cluster: Name

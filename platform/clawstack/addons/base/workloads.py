@@ -7,23 +7,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, model_validator
+
+from clawstack.frozen import FrozenSection
 
 _NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 #: A tag and a digest: the tag tells people what it is, the digest is what is run.
 _IMAGE: Final = r"^[a-z0-9][a-z0-9._:/-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}@sha256:[0-9a-f]{64}$"
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        # In Pulumi's YAML keys are written `podSecurity`.
-        alias_generator=to_camel,
-        populate_by_name=True,
-    )
 
 
 class WorkloadRole(StrEnum):
@@ -35,7 +25,7 @@ class WorkloadRole(StrEnum):
     ROUTER = "router"
 
 
-class Size(_Frozen):
+class Size(FrozenSection):
     """How many pods of a role, and how large."""
 
     minimum: Annotated[int, Field(ge=1, le=100)]
@@ -52,7 +42,7 @@ class Size(_Frozen):
         return self
 
 
-class Backups(_Frozen):
+class Backups(FrozenSection):
     """The volume on which verified backups of cells lie. The api deletes them, the worker makes them: both mount it."""
 
     size_gb: Annotated[int, Field(ge=10, le=10_000)] = 50
@@ -62,7 +52,7 @@ class Backups(_Frozen):
     worker, and the api runs on the worker's node."""
 
 
-class Cells(_Frozen):
+class Cells(FrozenSection):
     """What the services must know to make cells of this cluster's namespaces."""
 
     image: Annotated[str, Field(pattern=_IMAGE)]
@@ -82,7 +72,7 @@ def _address(value: str) -> str:
     return str(address)
 
 
-class Workloads(_Frozen):
+class Workloads(FrozenSection):
     """clawstack's own services."""
 
     image: Annotated[str, Field(pattern=_IMAGE)]

@@ -1,5 +1,5 @@
 """The platform stack: `pulumi preview` and `pulumi up` by an operator (docs/operators.md)."""
 
-from clawstack.platform_stack import deploy
+from clawstack.platform.stack import deploy
 
 deploy()

@@ -51,7 +51,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Resources(_Frozen):
+class PlanResources(_Frozen):
     """Limits of one cell."""
 
     memory_mb: Annotated[int, Field(ge=1024)]
@@ -79,7 +79,7 @@ class Plan(_Frozen):
     """Allowed models; the first is the default."""
     substrates: tuple[str, ...] = Field(min_length=1)
     """Where its cells may run; the first is where they do when the platform's default is none of them."""
-    resources: Resources
+    resources: PlanResources
     server_type: Annotated[str, Field(pattern=r"^[a-z]{2,4}\d{1,3}$")] | None = None
     """Hetzner's type for cells on servers; CLAWSTACK_SERVERS may name another by plan."""
     priority: Annotated[int, Field(ge=0, lt=1_000_000)] = 0

@@ -25,7 +25,7 @@ _WORKER_SILENT_AFTER: Final = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class FollowOutcome:
     """Where a tenant came to rest."""
 
     slug: str
@@ -44,7 +44,7 @@ async def require_worker(session: AsyncSession) -> None:
         )
 
 
-async def follow_tenant(platform: CellPlatform, slug: str, output: Output, *, patience: timedelta) -> Outcome:
+async def follow_tenant(platform: CellPlatform, slug: str, output: Output, *, patience: timedelta) -> FollowOutcome:
     """Show events until the tenant rests; raises NeedsAttentionError when it ends badly, TemporaryError on time-out."""
     async with platform.database.transaction() as session:
         tenant = await tenant_by_slug(session, slug)
@@ -80,11 +80,11 @@ def _rests(tenant: Tenant) -> bool:
     return tenant.state in RESTING and tenant.observed_generation == tenant.generation and backed_up
 
 
-def _outcome(tenant: Tenant) -> Outcome:
+def _outcome(tenant: Tenant) -> FollowOutcome:
     if tenant.state in STUCK:
         raise NeedsAttentionError(
             f"{tenant.slug} is {tenant.state}: {tenant.state_reason or 'no reason was recorded'}",
             code=tenant.state_code or tenant.state,
             remedy=f"Mend the cause, then `clawstack tenants up {tenant.slug}`.",
         )
-    return Outcome(slug=tenant.slug, state=tenant.state, code=tenant.state_code, reason=tenant.state_reason)
+    return FollowOutcome(slug=tenant.slug, state=tenant.state, code=tenant.state_code, reason=tenant.state_reason)

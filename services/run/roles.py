@@ -16,6 +16,3 @@ class Role(StrEnum):
     """`/llm`."""
     ROUTER = "router"
     """`/telegram` and Telegram's webhooks."""
-
-
-ALL_ROLES = frozenset(Role)

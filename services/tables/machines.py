@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.kit.database.base import Base, Now
 
 
-class ServerCell(Base):
+class MachineCell(Base):
     """What the machine of a cell is to bring about."""
 
     __tablename__ = "server_cells"

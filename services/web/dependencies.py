@@ -15,6 +15,7 @@ from services.business.access.errors import missing_scope, missing_token
 from services.business.access.schemas import Principal
 from services.business.access.service import authenticate
 from services.kit.database.connection import Database
+from services.kit.http.bearer import bearer_token
 
 #: Puts the scheme into the OpenAPI document. The header itself is read by `bearer_of`, which is stricter.
 _SCHEME = HTTPBearer(auto_error=False, description="Token made by `clawstack token create`.")
@@ -59,14 +60,8 @@ class Guard:
 
 
 def bearer_of(request: Request) -> str:
-    """The token of exactly one `Authorization: Bearer` header (RFC 6750, 2.1); raises AuthenticationError otherwise.
-
-    Tokens in queries, cookies or forms are not looked at: those end in logs and caches.
-    """
-    headers = request.headers.getlist("authorization")
-    if len(headers) != 1:
-        raise missing_token()
-    scheme, _, token = headers[0].partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    """The request's bearer token; raises AuthenticationError when there is not exactly one."""
+    token = bearer_token(request.headers.raw)
+    if token is None:
         raise missing_token()
     return token

@@ -32,7 +32,7 @@ _OUTPUT: Final = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
+class ArchiveManifest:
     """What is known of one backup. It is written last: an archive without it is not a backup."""
 
     slug: str
@@ -54,7 +54,7 @@ class Archive:
 
     folder: Path
     """Of all backups; those of one cell are in a folder named after its slug."""
-    manifest: Manifest
+    manifest: ArchiveManifest
     key: str = field(repr=False)
     """Backup key of the cell that it was taken from, 32 bytes in base64."""
 
@@ -70,7 +70,7 @@ class Archive:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class ArchiveSource:
     """The cell that is backed up, or into which an archive is unpacked."""
 
     slug: str
@@ -83,7 +83,7 @@ class Source:
     """32 bytes in base64."""
 
 
-def create(source: Source, folder: Path) -> Manifest:
+def create(source: ArchiveSource, folder: Path) -> ArchiveManifest:
     """Back the cell up into `folder`/<slug>; the archive is there, readable again and recorded, or this raises.
 
     Works with a running gateway (OpenClaw copies its databases online) and without one.
@@ -107,12 +107,12 @@ def create(source: Source, folder: Path) -> Manifest:
         shutil.rmtree(outbox, ignore_errors=True)
 
 
-def verify(source: Source, folder: Path, manifest: Manifest) -> None:
+def verify(source: ArchiveSource, folder: Path, manifest: ArchiveManifest) -> None:
     """Raises PermanentError unless the archive is complete, unchanged and opens with the tenant's key."""
     archive = folder / source.slug / manifest.archive
     if not archive.is_file():
         raise NotFoundError(f"The backup {manifest.archive} of {source.slug} is not there.", code="backup_missing")
-    sealed, plain = _Hashing(), _Hashing()
+    sealed, plain = HashingWriter(), HashingWriter()
     with archive.open("rb") as file:
         shutil.copyfileobj(file, sealed, CHUNK)
         file.seek(0)
@@ -121,7 +121,7 @@ def verify(source: Source, folder: Path, manifest: Manifest) -> None:
         raise PermanentError(f"The backup {manifest.archive} of {source.slug} was changed.", code="bad_backup")
 
 
-def restore(source: Source, folder: Path, manifest: Manifest, staging: Path) -> Path:
+def restore(source: ArchiveSource, folder: Path, manifest: ArchiveManifest, staging: Path) -> Path:
     """Unpack a backup into the new folder `staging` and have OpenClaw check it; returns the restored state directory.
 
     The running cell is not touched: activation (stop, swap, start) is the caller's.
@@ -142,13 +142,13 @@ def restore(source: Source, folder: Path, manifest: Manifest, staging: Path) -> 
     return found[0].parent.parent
 
 
-def manifests(folder: Path, slug: str) -> list[Manifest]:
+def manifests(folder: Path, slug: str) -> list[ArchiveManifest]:
     """All backups of the cell, oldest first."""
     found = (read_json(path) for path in sorted((folder / slug).glob("*.json")))
-    return [Manifest(**data) for data in found if data]
+    return [ArchiveManifest(**data) for data in found if data]
 
 
-def _archive(source: Source, outbox: Path) -> Path:
+def _archive(source: ArchiveSource, outbox: Path) -> Path:
     answer = _openclaw(source, "backup", "create", "--output", str(outbox), "--verify", "--json")
     made = list(outbox.glob("*.tar.gz"))
     if answer.get("verified") is not True or len(made) != 1:
@@ -160,7 +160,7 @@ def _archive(source: Source, outbox: Path) -> Path:
     return made[0]
 
 
-def _seal(source: Source, plain: Path, target: Path) -> Manifest:
+def _seal(source: ArchiveSource, plain: Path, target: Path) -> ArchiveManifest:
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S}.{now.microsecond:06d}Z"
     draft = target / f".{name}.{os.getpid()}"
@@ -174,7 +174,7 @@ def _seal(source: Source, plain: Path, target: Path) -> Manifest:
             plain_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         with draft.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        manifest = Manifest(
+        manifest = ArchiveManifest(
             slug=source.slug, archive=name + _SUFFIX, sha256=sha256, size=draft.stat().st_size,
             plain_sha256=plain_sha256, created_at=now.isoformat(), openclaw_version=source.version, verified=True,
         )  # fmt: skip
@@ -195,7 +195,7 @@ def _discard_old(root: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _openclaw(source: Source, *arguments: str) -> Mapping[str, Any]:
+def _openclaw(source: ArchiveSource, *arguments: str) -> Mapping[str, Any]:
     """Run an OpenClaw command as the cell's account, without any of the cell's tokens; its JSON answer, if it has one."""
     paths = source.paths
     try:
@@ -232,7 +232,7 @@ def _openclaw(source: Source, *arguments: str) -> Mapping[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _failed(source: Source, arguments: tuple[str, ...], reason: str) -> NeedsAttentionError:
+def _failed(source: ArchiveSource, arguments: tuple[str, ...], reason: str) -> NeedsAttentionError:
     return NeedsAttentionError(
         f"`openclaw {' '.join(arguments[:2])}` failed for {source.slug}: {reason}",
         code="backup_failed",
@@ -240,11 +240,11 @@ def _failed(source: Source, arguments: tuple[str, ...], reason: str) -> NeedsAtt
     )
 
 
-def _key(source: Source) -> bytes:
+def _key(source: ArchiveSource) -> bytes:
     return base64.b64decode(source.key)
 
 
-class _Hashing(io.BytesIO):
+class HashingWriter(io.BytesIO):
     """A file that only remembers its digest."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 from clawstack.errors import PermanentError, TemporaryError
-from tenants.backups.archive import Manifest
+from tenants.backups.archive import ArchiveManifest
 from tenants.backups.stream import CHUNK, Sealer, opened
 from tenants.process.files import write_json
 
@@ -52,7 +52,7 @@ class Intake:
         self._plain.update(data)
         return self._sealer.write(data)
 
-    def finish(self, *, sha256: str) -> Manifest:
+    def finish(self, *, sha256: str) -> ArchiveManifest:
         """Close, compare with the sender's digest, open it again as a trial, record it; blocks.
 
         Raises TemporaryError when not everything arrived, PermanentError when it does not open again.
@@ -75,10 +75,10 @@ class Intake:
         write_json(self._target / f"{self._name}.json", asdict(manifest))
         return manifest
 
-    def _manifest(self) -> Manifest:
+    def _manifest(self) -> ArchiveManifest:
         with self._draft.open("rb") as file:
             sealed = hashlib.file_digest(file, "sha256").hexdigest()
-        return Manifest(
+        return ArchiveManifest(
             slug=self._slug,
             archive=self._name + _SUFFIX,
             sha256=sealed,

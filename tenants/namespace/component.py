@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
 from clawstack.kubernetes_sdk import arguments, class_of
-from tenants.namespace.plan import Manifest, NamespacePlan, build_plan
+from tenants.namespace.plan import CellManifest, NamespacePlan, build_plan
 from tenants.namespace.settings import NamespaceSettings
 from tenants.spec import CellSpec, Substrate
 from tenants.substrates.protocol import Cell, SubstrateBuilder
@@ -97,7 +97,7 @@ class NamespaceCell(pulumi.ComponentResource):
             walls.append(made)
 
 
-def declare(cell: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
+def declare(cell: str, manifest: CellManifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
     """The Pulumi resource of one manifest, with its secret fields marked."""
     fields = {
         key: pulumi.Output.secret(value) if key in manifest.secret else value

@@ -24,7 +24,7 @@ _SKIP_AWAIT: Final = {"pulumi.com/skipAwait": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
+class CellManifest:
     """One Kubernetes object. `name` is what it is called within the plan and in the Pulumi stack."""
 
     name: str
@@ -51,7 +51,7 @@ class NamespacePlan:
     endpoint: str
     state_directory: str
     version: str
-    manifests: tuple[Manifest, ...]
+    manifests: tuple[CellManifest, ...]
 
     def documents(self) -> list[dict[str, Any]]:
         """All objects as plain data, in the order in which they can be applied."""
@@ -78,7 +78,7 @@ def build_plan(spec: CellSpec, settings: NamespaceSettings, *, today: date) -> N
     )
 
 
-def _manifests(spec: CellSpec, settings: NamespaceSettings, today: date) -> Iterator[Manifest]:
+def _manifests(spec: CellSpec, settings: NamespaceSettings, today: date) -> Iterator[CellManifest]:
     yield _namespace(spec)
     yield from _walls(spec, settings)
     yield from _contents(spec, settings, today)
@@ -86,7 +86,7 @@ def _manifests(spec: CellSpec, settings: NamespaceSettings, today: date) -> Iter
         yield _route(spec, settings.route)
 
 
-def _walls(spec: CellSpec, settings: NamespaceSettings) -> Iterator[Manifest]:
+def _walls(spec: CellSpec, settings: NamespaceSettings) -> Iterator[CellManifest]:
     """Before anything that runs: no pod ever lives without them."""
     net = ("networking.k8s.io/v1", "NetworkPolicy")
     yield _object(spec, isolation.DENY, *net, spec=isolation.default_deny())
@@ -96,7 +96,7 @@ def _walls(spec: CellSpec, settings: NamespaceSettings) -> Iterator[Manifest]:
     yield _object(spec, isolation.LIMITS, "v1", "LimitRange", spec=isolation.limit_range(spec.resources))
 
 
-def _contents(spec: CellSpec, settings: NamespaceSettings, today: date) -> Iterator[Manifest]:
+def _contents(spec: CellSpec, settings: NamespaceSettings, today: date) -> Iterator[CellManifest]:
     bundle = load_bundle(spec.bundle.name, spec.bundle.version)
     config = pod_config(spec, bundle, settings)
     variables, tokens = pod_environment(spec)
@@ -118,11 +118,11 @@ def keeper_labels(spec: CellSpec) -> dict[str, str]:
     return {**_APP, **spec.labels, _COMPONENT: "keeper"}
 
 
-def _namespace(spec: CellSpec) -> Manifest:
+def _namespace(spec: CellSpec) -> CellManifest:
     # Waited for when it is deleted: a cell is gone when its namespace is.
     labels = {**spec.labels, **isolation.pod_security_labels()}
     metadata = {"name": namespace_name(spec.slug), "labels": labels}
-    return Manifest(name="namespace", api_version="v1", kind="Namespace", content={"metadata": metadata})
+    return CellManifest(name="namespace", api_version="v1", kind="Namespace", content={"metadata": metadata})
 
 
 def _object(
@@ -134,14 +134,14 @@ def _object(
     *,
     secret: frozenset[str] = frozenset(),
     **content: Any,
-) -> Manifest:
+) -> CellManifest:
     metadata = {
         "name": name,
         "namespace": namespace_name(cell.slug),
         "labels": {**_APP, **cell.labels},
         "annotations": dict(_SKIP_AWAIT),
     }
-    return Manifest(
+    return CellManifest(
         name=f"{kind.lower()}-{name}",
         api_version=api_version,
         kind=kind,
@@ -150,7 +150,7 @@ def _object(
     )
 
 
-def _secret(spec: CellSpec, name: str, values: Mapping[str, str]) -> Manifest:
+def _secret(spec: CellSpec, name: str, values: Mapping[str, str]) -> CellManifest:
     # `data`, not `stringData`: only what the API server gives back can be compared with what is wanted.
     data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
     return _object(spec, name, "v1", "Secret", secret=frozenset({"data"}), type="Opaque", data=data)
@@ -170,7 +170,7 @@ def _service(spec: CellSpec) -> dict[str, Any]:
     return {"type": "ClusterIP", "clusterIP": "None", "selector": _selector(spec), "ports": [port]}
 
 
-def _route(spec: CellSpec, route: Route) -> Manifest:
+def _route(spec: CellSpec, route: Route) -> CellManifest:
     parent = {"name": route.gateway, "namespace": route.gateway_namespace}
     if route.section is not None:
         parent["sectionName"] = route.section

@@ -11,7 +11,7 @@ from typing import Final
 
 from clawstack.errors import ConflictError, PermanentError, TemporaryError
 from tenants.process.files import locked
-from tenants.process.trees import Owner, end_all
+from tenants.process.trees import TreeOwner, end_all
 
 _COMMENT: Final = "clawstack cell"
 #: Above ordinary users (1000 and up) and below systemd's dynamic users (61184): ids are found free at a glance.
@@ -68,7 +68,7 @@ def remove(name: str, slug: str) -> None:
     if ids is None:
         return
     _require_ours(name, slug)
-    end_all(Owner(root="", uid=ids.uid), grace=2.0)
+    end_all(TreeOwner(root="", uid=ids.uid), grace=2.0)
     with locked(_LOCK, seconds=60.0, what="The list of accounts"):
         _run("userdel", name, fine=(_GONE,))
 

@@ -62,8 +62,8 @@ def _ids(spec: CellSpec) -> Ids | None:
     return accounts.find(spec.account) if spec.account else None
 
 
-def _source(spec: CellSpec, *, slug: str, key: str) -> archive.Source:
-    return archive.Source(
+def _source(spec: CellSpec, *, slug: str, key: str) -> archive.ArchiveSource:
+    return archive.ArchiveSource(
         slug=slug,
         paths=CellPaths(root=spec.directories.root),
         ids=_ids(spec),

@@ -27,7 +27,7 @@ from tenants.process.files import locked, read_json, write_json
 from tenants.process.launch import Launch
 from tenants.process.limits import join_control_group, limit_cpu, process_limit, set_own_limits, set_process_limit
 from tenants.process.run_as import die_with_parent
-from tenants.process.trees import MARKER, Owner, end_all, resident_mb
+from tenants.process.trees import MARKER, TreeOwner, end_all, resident_mb
 
 #: OpenClaw's exit code for "an operator must act" (`gateway/gateway-lock.md`).
 NEEDS_OPERATOR: Final = 78
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def _run(launch: Launch, place: Place, signals: Signals) -> int:
-    owner = Owner(root=launch.root, uid=launch.uid)
+    owner = TreeOwner(root=launch.root, uid=launch.uid)
     if left := end_all(owner, grace=launch.stop_seconds):
         _say(f"ended {len(left)} processes that a predecessor left: {left}")
     failures = int(read_json(place.record).get("failures", 0))
@@ -132,7 +132,7 @@ def _run(launch: Launch, place: Place, signals: Signals) -> int:
     return 0 if wanted else (NEEDS_OPERATOR if code == NEEDS_OPERATOR else 1)
 
 
-def _one_life(launch: Launch, place: Place, owner: Owner, signals: Signals) -> tuple[str | None, int]:
+def _one_life(launch: Launch, place: Place, owner: TreeOwner, signals: Signals) -> tuple[str | None, int]:
     """From start to end of one gateway: why it was ended, if it was for its memory, and its exit code."""
     groups = join_control_group(launch.slug, launch.limits)
     set_own_limits(launch.limits)
@@ -189,7 +189,7 @@ def _in_child(count: int) -> Callable[[], None]:
 
 
 def _watch(
-    gateway: subprocess.Popen[bytes], launch: Launch, owner: Owner, signals: Signals, *, by_group: bool
+    gateway: subprocess.Popen[bytes], launch: Launch, owner: TreeOwner, signals: Signals, *, by_group: bool
 ) -> str | None:
     """Until the gateway is gone or must go; why, when it is its memory."""
     steady = time.monotonic() + _CPU_GRACE_SECONDS
@@ -205,7 +205,7 @@ def _watch(
     return None
 
 
-def _finish(gateway: subprocess.Popen[bytes], launch: Launch, owner: Owner) -> int:
+def _finish(gateway: subprocess.Popen[bytes], launch: Launch, owner: TreeOwner) -> int:
     """The gateway's exit code, after everything of the cell has ended."""
     if gateway.poll() is None:
         gateway.terminate()

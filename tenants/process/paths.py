@@ -92,10 +92,6 @@ class SupervisorPaths:
         """What the launcher writes: process ids, starts, the last exit."""
         return self.folder / "run" / f"{slug}.json"
 
-    def running_lock(self, slug: str) -> Path:
-        """Held by the launcher while a gateway of the cell may live: never two at once."""
-        return self.folder / "run" / f"{slug}.lock"
-
     def operation_lock(self, slug: str) -> Path:
         """Held while somebody changes the cell."""
         return self.folder / "locks" / f"{slug}.lock"

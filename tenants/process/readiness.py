@@ -16,7 +16,7 @@ from tenants.process.launch import Launch
 from tenants.process.launcher import NEEDS_OPERATOR
 from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.process.supervision import startup
-from tenants.process.trees import Owner, processes_of
+from tenants.process.trees import TreeOwner, processes_of
 
 _POLL: Final = 0.25
 _LOG_LINES: Final = 15
@@ -134,7 +134,7 @@ def _listener(port: int) -> psutil.Process | None:
 
 
 def _pids(launch: Launch) -> set[int]:
-    return {process.pid for process in processes_of(Owner(root=launch.root, uid=launch.uid))}
+    return {process.pid for process in processes_of(TreeOwner(root=launch.root, uid=launch.uid))}
 
 
 def _name(process: psutil.Process) -> str:

@@ -22,7 +22,7 @@ from tenants.process.limits import leave_control_groups
 from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.process.programs import program_name, render_program, slug_of
 from tenants.process.supervisord import Control, Unreachable, ensure_running
-from tenants.process.trees import MARKER, Owner, end_all, end_pids, processes_of
+from tenants.process.trees import MARKER, TreeOwner, end_all, end_pids, processes_of
 
 _BAD_NAME: Final = 10
 _NOT_RUNNING: Final = 70
@@ -67,7 +67,7 @@ class GatewayStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Orphan:
+class OrphanProcess:
     """A process or program that belongs to no known cell."""
 
     slug: str
@@ -109,7 +109,7 @@ def stop(folder: Path, launch: Launch) -> None:
         _remove_group(control, launch)
     else:
         _end_launcher(paths, launch)
-    end_all(Owner(root=launch.root, uid=launch.uid), grace=launch.stop_seconds)
+    end_all(TreeOwner(root=launch.root, uid=launch.uid), grace=launch.stop_seconds)
     leave_control_groups(launch.slug)
     for file in (paths.launch(launch.slug), paths.record(launch.slug)):
         file.unlink(missing_ok=True)
@@ -153,7 +153,7 @@ def startup(port: int | None, *, seconds: float = 3.0) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def end_orphan(folder: Path, orphan: Orphan, *, seconds: float = 30.0) -> None:
+def end_orphan(folder: Path, orphan: OrphanProcess, *, seconds: float = 30.0) -> None:
     """Nothing of the orphan runs any more and the supervisor forgot it; its files stay for an operator to look at."""
     paths = SupervisorPaths(folder=folder)
     paths.program(orphan.slug).unlink(missing_ok=True)
@@ -166,7 +166,7 @@ def end_orphan(folder: Path, orphan: Orphan, *, seconds: float = 30.0) -> None:
     paths.launch(orphan.slug).unlink(missing_ok=True)
 
 
-def orphans(folder: Path, known: Iterable[str], *, accounts: dict[str, int] | None = None) -> list[Orphan]:
+def orphans(folder: Path, known: Iterable[str], *, accounts: dict[str, int] | None = None) -> list[OrphanProcess]:
     """Programs and processes of cells that are not in `known` (slugs): what a sweep reports and `end_orphan` ends.
 
     `accounts` maps slugs of former cells to their uid, where the platform gave them one.
@@ -179,10 +179,10 @@ def orphans(folder: Path, known: Iterable[str], *, accounts: dict[str, int] | No
         programs |= {slug for info in listed if (slug := slug_of(info["name"])) and slug not in wanted}
     running = _running_by_marker(paths.folder, wanted)
     for slug, uid in (accounts or {}).items():
-        if slug not in wanted and (found := processes_of(Owner(root="", uid=uid))):
+        if slug not in wanted and (found := processes_of(TreeOwner(root="", uid=uid))):
             running.setdefault(slug, set()).update(process.pid for process in found)
     return [
-        Orphan(slug=slug, pids=tuple(sorted(running.get(slug, ()))), has_program=slug in programs)
+        OrphanProcess(slug=slug, pids=tuple(sorted(running.get(slug, ()))), has_program=slug in programs)
         for slug in sorted(programs | set(running))
     ]
 

@@ -22,7 +22,7 @@ _KILL_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Owner:
+class TreeOwner:
     """How the processes of one cell are known."""
 
     root: str
@@ -30,12 +30,12 @@ class Owner:
     """None when the cell runs as the platform's own user."""
 
 
-def processes_of(owner: Owner) -> list[psutil.Process]:
+def processes_of(owner: TreeOwner) -> list[psutil.Process]:
     """Living processes of the cell, without this one; zombies do not count."""
     return [process for process in psutil.process_iter() if process.pid != os.getpid() and _belongs(process, owner)]
 
 
-def end_all(owner: Owner, *, grace: float, limit: float = 10.0) -> list[int]:
+def end_all(owner: TreeOwner, *, grace: float, limit: float = 10.0) -> list[int]:
     """SIGTERM, after `grace` seconds SIGKILL, until none is left; the pids that were ended.
 
     Asks again after every round: a process may have forked in between. Gives up after `limit` further seconds
@@ -78,7 +78,7 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-def resident_mb(owner: Owner) -> int:
+def resident_mb(owner: TreeOwner) -> int:
     """Resident memory of the cell in MiB (shared pages count once per process)."""
     total = 0
     for process in processes_of(owner):
@@ -89,7 +89,7 @@ def resident_mb(owner: Owner) -> int:
     return total // (1024 * 1024)
 
 
-def _belongs(process: psutil.Process, owner: Owner) -> bool:
+def _belongs(process: psutil.Process, owner: TreeOwner) -> bool:
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False

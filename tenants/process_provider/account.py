@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from clawstack.plugin_server.values import reveal
 from tenants.process import accounts
-from tenants.process_provider.handler import Handler, Observed, Problem, Properties, Resource, Work
+from tenants.process_provider.handler import Handler, InputProblem, Properties, ReadResource, Resource, Work
 
 _NAME: Final = re.compile(r"claw-[a-z0-9-]{1,27}")
 
@@ -25,14 +25,18 @@ class AccountHandler(Handler):
     computed: frozenset[str] = frozenset({"uid", "gid"})
 
     @override
-    def check(self, inputs: Mapping[str, Any]) -> list[Problem]:
+    def check(self, inputs: Mapping[str, Any]) -> list[InputProblem]:
         """The name must be one of ours; making accounts takes root."""
         problems = []
         if (name := inputs.get("name")) is not None and not _NAME.fullmatch(str(name)):
-            problems.append(Problem(property="name", reason=f"{str(name)[:40]!r} is not of the form claw-<letters>"))
+            problems.append(
+                InputProblem(property="name", reason=f"{str(name)[:40]!r} is not of the form claw-<letters>")
+            )
         if os.geteuid() != 0:
             problems.append(
-                Problem(property="name", reason="only root makes accounts; leave the account out of the cell's spec")
+                InputProblem(
+                    property="name", reason="only root makes accounts; leave the account out of the cell's spec"
+                )
             )
         return problems
 
@@ -49,12 +53,12 @@ class AccountHandler(Handler):
         return Resource(id=plain["name"], properties={**inputs, "uid": ids.uid, "gid": ids.gid})
 
     @override
-    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> Observed | None:
+    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> ReadResource | None:
         """Look it up."""
         ids = accounts.find(resource_id)
         if ids is None:
             return None
-        return Observed(id=resource_id, inputs=inputs, properties={**properties, "uid": ids.uid, "gid": ids.gid})
+        return ReadResource(id=resource_id, inputs=inputs, properties={**properties, "uid": ids.uid, "gid": ids.gid})
 
     @override
     def update(self, resource: Resource, new: Properties, work: Work) -> Resource:

@@ -19,7 +19,15 @@ from tenants.process import directories, readiness, supervision
 from tenants.process.files import write_file
 from tenants.process.launch import Launch, Limits
 from tenants.process.paths import CellPaths
-from tenants.process_provider.handler import Handler, NotReadyError, Observed, Problem, Properties, Resource, Work
+from tenants.process_provider.handler import (
+    Handler,
+    InputProblem,
+    NotReadyError,
+    Properties,
+    ReadResource,
+    Resource,
+    Work,
+)
 from tenants.process_provider.state_directory import ids_of, operation_lock, root_problems
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -44,15 +52,17 @@ class GatewayHandler(Handler):
     computed: frozenset[str] = frozenset({"endpoint", "pid"})
 
     @override
-    def check(self, inputs: Mapping[str, Any]) -> list[Problem]:
+    def check(self, inputs: Mapping[str, Any]) -> list[InputProblem]:
         """Loopback only, a configuration that fits the port and holds no secret, names that are names."""
         problems = root_problems(inputs)
         if "bindHost" in inputs and inputs["bindHost"] not in _LOOPBACK:
-            problems.append(Problem(property="bindHost", reason="a process cell listens on loopback only: 127.0.0.1"))
+            problems.append(
+                InputProblem(property="bindHost", reason="a process cell listens on loopback only: 127.0.0.1")
+            )
         if "desired" in inputs and inputs["desired"] not in _DESIRED:
-            problems.append(Problem(property="desired", reason=f"choose one of: {', '.join(_DESIRED)}"))
+            problems.append(InputProblem(property="desired", reason=f"choose one of: {', '.join(_DESIRED)}"))
         problems += [
-            Problem(property="workspace", reason=f"{name[:40]!r} is not a persona file such as USER.md")
+            InputProblem(property="workspace", reason=f"{name[:40]!r} is not a persona file such as USER.md")
             for name in inputs.get("workspace", {})
             if not _FILE_NAME.fullmatch(name)
         ]
@@ -76,7 +86,7 @@ class GatewayHandler(Handler):
             return self._converge(inputs, plain, work)
 
     @override
-    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> Observed | None:
+    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> ReadResource | None:
         """Tells a stopped gateway and an edited file as changed inputs, so that the next update mends them.
 
         Never says "gone": the supervisor's program of this cell must stay known until Delete.
@@ -85,7 +95,7 @@ class GatewayHandler(Handler):
         seen = {**inputs, "desired": observed_desired(plain), "config": _config_on_disk(plain)}
         status = supervision.status(Path(plain["supervisor"]), plain["slug"])
         version = status.version or plain["version"]
-        return Observed(
+        return ReadResource(
             id=resource_id,
             inputs={**seen, "version": version},
             properties={**properties, **seen, "version": version, "pid": status.pid or 0},
@@ -192,7 +202,7 @@ def _cold(config: str) -> str:
     return hashlib.sha256(json.dumps(cold, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _config_problems(inputs: Mapping[str, Any]) -> list[Problem]:
+def _config_problems(inputs: Mapping[str, Any]) -> list[InputProblem]:
     if "config" not in inputs:
         return []
     try:
@@ -200,15 +210,15 @@ def _config_problems(inputs: Mapping[str, Any]) -> list[Problem]:
         gateway = config["gateway"]
         bind, port = gateway["bind"], gateway["port"]
     except (ValueError, KeyError, TypeError):
-        return [Problem(property="config", reason="it is no JSON object with gateway.bind and gateway.port")]
+        return [InputProblem(property="config", reason="it is no JSON object with gateway.bind and gateway.port")]
     problems = []
     if bind != "loopback":
-        problems.append(Problem(property="config", reason=f"gateway.bind is {bind!r}; it must be 'loopback'"))
+        problems.append(InputProblem(property="config", reason=f"gateway.bind is {bind!r}; it must be 'loopback'"))
     if "port" in inputs and port != inputs["port"]:
         problems.append(
-            Problem(property="config", reason=f"gateway.port is {port!r}, the input port {inputs['port']!r}")
+            InputProblem(property="config", reason=f"gateway.port is {port!r}, the input port {inputs['port']!r}")
         )
     secrets = [value for value in inputs.get("secretEnvironment", {}).values() if len(value) >= 8]  # noqa: PLR2004
     if any(secret in inputs["config"] for secret in secrets):
-        problems.append(Problem(property="config", reason="it holds a secret in the clear; use ${NAME} instead"))
+        problems.append(InputProblem(property="config", reason="it holds a secret in the clear; use ${NAME} instead"))
     return problems

@@ -15,7 +15,7 @@ Properties = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
+class InputProblem:
     """Why an input cannot be used."""
 
     property: str
@@ -31,7 +31,7 @@ class Resource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observed:
+class ReadResource:
     """A resource as Read saw it; differing inputs make the next update repair them."""
 
     id: str
@@ -71,7 +71,7 @@ class Handler(Protocol):
     computed: frozenset[str]
     """Outputs that are not inputs; unknown until created."""
 
-    def check(self, inputs: Mapping[str, Any]) -> list[Problem]:
+    def check(self, inputs: Mapping[str, Any]) -> list[InputProblem]:
         """Problems of revealed inputs; values that are still unknown are left out of `inputs`."""
         ...
 
@@ -83,7 +83,7 @@ class Handler(Protocol):
         """Make it; adopts what an earlier, killed attempt left."""
         ...
 
-    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> Observed | None:
+    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> ReadResource | None:
         """How it is now; None when it is gone."""
         ...
 

@@ -18,8 +18,8 @@ from tenants.process_provider.account import AccountHandler
 from tenants.process_provider.gateway import GatewayHandler
 from tenants.process_provider.handler import (
     Handler,
+    InputProblem,
     NotReadyError,
-    Problem,
     Properties,
     Resource,
     Work,
@@ -63,9 +63,9 @@ class ClawstackProvider(PlainProvider):
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         handler = self._handler(request.urn)
         news = to_python(request.news)
-        missing = [Problem(property=name, reason="it is required") for name in sorted(handler.inputs - set(news))]
+        missing = [InputProblem(property=name, reason="it is required") for name in sorted(handler.inputs - set(news))]
         surplus = [
-            Problem(property=name, reason="there is no such input") for name in sorted(set(news) - handler.inputs)
+            InputProblem(property=name, reason="there is no such input") for name in sorted(set(news) - handler.inputs)
         ]
         inputs = keep_secret(news, handler.secret_inputs)
         problems = missing or surplus or handler.check(known(inputs))

@@ -17,7 +17,7 @@ from tenants.process.accounts import Ids
 from tenants.process.files import locked, read_json, write_json
 from tenants.process.launch import Launch, Limits
 from tenants.process.paths import CellPaths, SupervisorPaths
-from tenants.process_provider.handler import Handler, Observed, Problem, Properties, Resource, Work
+from tenants.process_provider.handler import Handler, InputProblem, Properties, ReadResource, Resource, Work
 
 LOCK_SECONDS: Final = 600.0
 """A killed engine's plugin may still finish its call; the next one waits for it."""
@@ -36,15 +36,15 @@ class StateDirectoryHandler(Handler):
     computed: frozenset[str] = frozenset({"path"})
 
     @override
-    def check(self, inputs: Mapping[str, Any]) -> list[Problem]:
+    def check(self, inputs: Mapping[str, Any]) -> list[InputProblem]:
         """Paths must be absolute and belong to the slug; root must not be the owner."""
         problems = [
-            Problem(property=name, reason=f"{str(inputs[name])[:80]!r} is not an absolute path")
+            InputProblem(property=name, reason=f"{str(inputs[name])[:80]!r} is not an absolute path")
             for name in ("root", "backups", "supervisor", "node", "openclaw")
             if name in inputs and not Path(str(inputs[name])).is_absolute()
         ]
         if {"slug", "root"} <= set(inputs) and Path(str(inputs["root"])).name != inputs["slug"]:
-            problems.append(Problem(property="root", reason=f"it must end in the slug {inputs['slug']!r}"))
+            problems.append(InputProblem(property="root", reason=f"it must end in the slug {inputs['slug']!r}"))
         return problems + root_problems(inputs)
 
     @override
@@ -63,11 +63,11 @@ class StateDirectoryHandler(Handler):
         return Resource(id=plain["root"], properties={**inputs, "path": str(paths.state)})
 
     @override
-    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> Observed | None:
+    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> ReadResource | None:
         """Whether it is there."""
         if not directories.exists(CellPaths(root=Path(resource_id))):
             return None
-        return Observed(id=resource_id, inputs=inputs, properties=properties)
+        return ReadResource(id=resource_id, inputs=inputs, properties=properties)
 
     @override
     def update(self, resource: Resource, new: Properties, work: Work) -> Resource:
@@ -102,11 +102,11 @@ def ids_of(plain: Mapping[str, Any]) -> Ids | None:
     return Ids(uid=uid, gid=gid) if uid >= 0 else None
 
 
-def root_problems(inputs: Mapping[str, Any]) -> list[Problem]:
+def root_problems(inputs: Mapping[str, Any]) -> list[InputProblem]:
     """A gateway never runs as root: it reads what strangers write."""
     if "uid" not in inputs or int(inputs["uid"]) > 0 or (int(inputs["uid"]) < 0 and os.geteuid() != 0):
         return []
-    return [Problem(property="uid", reason="a platform that runs as root gives every cell an account of its own")]
+    return [InputProblem(property="uid", reason="a platform that runs as root gives every cell an account of its own")]
 
 
 def _back_up(plain: Mapping[str, Any], paths: CellPaths) -> None:
@@ -119,9 +119,9 @@ def _back_up(plain: Mapping[str, Any], paths: CellPaths) -> None:
         write_json(paths.erased_marker, {"archive": manifest.archive})
 
 
-def source_of(plain: Mapping[str, Any], paths: CellPaths) -> archive.Source:
+def source_of(plain: Mapping[str, Any], paths: CellPaths) -> archive.ArchiveSource:
     """The cell as the backup sees it."""
-    return archive.Source(
+    return archive.ArchiveSource(
         slug=plain["slug"],
         paths=paths,
         ids=ids_of(plain),

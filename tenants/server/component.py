@@ -13,7 +13,7 @@ import pulumi_hcloud as hcloud
 from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
-from tenants.server.plan import Machine, ServerPlan, build_plan
+from tenants.server.plan import PlannedServer, ServerPlan, build_plan
 from tenants.server.settings import DnsZone, ServerSettings
 from tenants.spec import CellSpec, Substrate
 from tenants.substrates.protocol import Cell, SubstrateBuilder
@@ -98,7 +98,7 @@ class ServerCell(pulumi.ComponentResource):
             opts=self._child(),
         )
 
-    def _server(self, name: str, plan: ServerPlan, machine: Machine, firewall: hcloud.Firewall) -> hcloud.Server:
+    def _server(self, name: str, plan: ServerPlan, machine: PlannedServer, firewall: hcloud.Firewall) -> hcloud.Server:
         networks = [hcloud.ServerNetworkArgs(network_id=machine.network_id, alias_ips=[])]
         return hcloud.Server(
             f"{name}-server",

@@ -38,7 +38,7 @@ class FirewallRule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
+class PlannedServer:
     """The server itself."""
 
     server_type: str
@@ -60,7 +60,7 @@ class ServerPlan:
     location: str
     volume_gb: int
     rules: tuple[FirewallRule, ...]
-    machine: Machine | None
+    machine: PlannedServer | None
     dns: DnsZone | None
     endpoint: str
     state_directory: str
@@ -93,14 +93,14 @@ def build_plan(spec: CellSpec, settings: ServerSettings, *, today: date) -> Serv
     )
 
 
-def _machine(spec: CellSpec, settings: ServerSettings) -> Machine:
+def _machine(spec: CellSpec, settings: ServerSettings) -> PlannedServer:
     if spec.boot is None:
         raise InvalidInputError(
             f"Cell {spec.slug} is to run on a server of its own, but no boot was prepared for it.",
             code="boot_missing",
             remedy="Let `services.cells.machines` equip the specification first.",
         )
-    return Machine(
+    return PlannedServer(
         server_type=settings.server_type(spec.plan),
         image=spec.boot.image or settings.image,
         ssh_keys=settings.ssh_keys,

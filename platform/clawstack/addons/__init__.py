@@ -1,8 +1,7 @@
 """What is installed into a cluster: typed, switchable, pinned.
 
-    settings ── which add-ons, and how
-    pins ────── in which versions
-    hetzner, certificates, ingress, monitoring ... ── one builder each: settings to data
+    base ────── settings (which add-ons, and how), pins (in which versions), the shapes that builders fill
+    charts ──── hetzner, certificates, ingress, monitoring ...: one builder each
     workloads ─ clawstack's own services
     plan ────── all of them in order
     component ─ the data becomes Pulumi resources
@@ -13,8 +12,8 @@ Here belongs what Kubernetes runs for everybody. Not here: machines (`clawstack.
 
 from __future__ import annotations
 
+from clawstack.addons.base.settings import AddonsSettings
 from clawstack.addons.plan import build_addons
-from clawstack.addons.settings import AddonsSettings
 from clawstack.addons.workloads.cells import cell_peers
 
 __all__ = ["AddonsSettings", "build_addons", "cell_peers"]

@@ -14,10 +14,10 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from clawstack.addons.autoscaler import autoscaler_config
-from clawstack.addons.model import Addon, Bundle, Chart, Manifest, SecretName
+from clawstack.addons.base.model import Addon, Chart, Manifest, ManifestBundle, SecretName
+from clawstack.addons.base.settings import AddonsSettings
+from clawstack.addons.charts.autoscaler import autoscaler_config
 from clawstack.addons.plan import build_addons
-from clawstack.addons.settings import AddonsSettings
 from clawstack.errors import InvalidInputError
 from clawstack.kubernetes_sdk import arguments, class_of, module
 
@@ -161,7 +161,7 @@ class AddonResource(pulumi.ComponentResource):
         )
         return release
 
-    def _bundle(self, bundle: Bundle, depends_on: Sequence[pulumi.Resource]) -> pulumi.Resource:
+    def _bundle(self, bundle: ManifestBundle, depends_on: Sequence[pulumi.Resource]) -> pulumi.Resource:
         yaml: Any = module("yaml.v2")
         file: pulumi.Resource = yaml.ConfigFile(
             f"{self._name}-{bundle.name}", file=bundle.url, opts=self._options(depends_on)

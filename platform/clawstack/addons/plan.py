@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clawstack.addons import autoscaler, certificates, database, hetzner, ingress, maintenance, monitoring, operators
-from clawstack.addons.model import Addon
-from clawstack.addons.settings import AddonsSettings, OwnDatabase
+from clawstack.addons.base.model import Addon
+from clawstack.addons.base.settings import AddonsSettings, OwnDatabase
+from clawstack.addons.charts import (
+    autoscaler,
+    certificates,
+    database,
+    hetzner,
+    ingress,
+    maintenance,
+    monitoring,
+    operators,
+)
 from clawstack.addons.workloads.plan import workloads
 
 

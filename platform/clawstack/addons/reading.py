@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic.alias_generators import to_snake
 
-from clawstack.addons.settings import AddonsSettings
+from clawstack.addons.base.settings import AddonsSettings
 from clawstack.errors import InvalidInputError
 from clawstack.k3s import ClusterSettings
 

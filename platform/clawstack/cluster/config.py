@@ -63,7 +63,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
-class ControlPlane(Section):
+class ControlPlaneConfig(Section):
     """The servers that hold etcd and the kube API."""
 
     count: int = 1
@@ -94,7 +94,7 @@ class ControlPlane(Section):
         raise ValueError(f"a control plane has 1 or 3 servers, not {value}; {reason}")
 
 
-class Taint(Section):
+class PoolTaint(Section):
     """Keeps pods away that do not tolerate it."""
 
     key: str = Field(pattern=r"^[A-Za-z0-9./_-]{1,317}$")
@@ -112,7 +112,7 @@ class Pool(Section):
     """Checked against the type when given; the type decides."""
     image: str = DEFAULT_IMAGE
     labels: dict[str, str] = Field(default_factory=dict)
-    taints: tuple[Taint, ...] = ()
+    taints: tuple[PoolTaint, ...] = ()
     public: bool = True
     """A public address. Without it the pool goes out through the NAT gateway."""
     slot: Annotated[int, Field(ge=FIRST_SLOT, le=LAST_SLOT)] | None = None
@@ -160,7 +160,7 @@ class DataVolume(Section):
     format: Literal["ext4", "xfs"] = "ext4"
 
 
-class Record(Section):
+class DnsRecord(Section):
     """One record set of the zone."""
 
     name: str = Field(pattern=r"^(@|\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,200}[a-z0-9_])?)$")
@@ -177,7 +177,7 @@ class Dns(Section):
     """False: the zone exists already in the same Hetzner project."""
     api_name: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
     """Name below the zone that leads to the control planes' public addresses."""
-    records: dict[Key, Record] = Field(default_factory=dict)
+    records: dict[Key, DnsRecord] = Field(default_factory=dict)
 
 
 class ClusterConfig(Section):
@@ -194,7 +194,7 @@ class ClusterConfig(Section):
     web_sources: tuple[Annotated[str, AfterValidator(any_source)], ...] = ()
     """Ranges that may reach ports 80 and 443 of workers directly; not needed behind a load balancer."""
     network_range: Annotated[str, AfterValidator(private_network)] = "10.0.0.0/16"
-    control_plane: ControlPlane = Field(default_factory=ControlPlane)
+    control_plane: ControlPlaneConfig = Field(default_factory=ControlPlaneConfig)
     pools: dict[Key, Pool] = Field(default_factory=dict)
     api_load_balancer: ApiLoadBalancer | None = None
     nat: Nat | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from clawstack.cluster import addresses
-from clawstack.cluster.config import ClusterConfig, Taint
+from clawstack.cluster.config import ClusterConfig, PoolTaint
 from clawstack.cluster.offers import Arch, shipped_offers
 from clawstack.cluster.rules import GROUP_SIZE, pool_numbers
 
@@ -47,7 +47,7 @@ class Node:
     locked: bool = False
     """Pulumi refuses to delete or replace it."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    taints: tuple[Taint, ...] = ()
+    taints: tuple[PoolTaint, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

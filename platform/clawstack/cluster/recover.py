@@ -97,14 +97,14 @@ def _kind(type_: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class UnlabelledPart:
     """Something without labels of its own that a pending creation may have made inside another object."""
 
     what: str
     undo: Callable[[], Any]
 
 
-def pending_parts(client: hcloud.Client, state: StackState) -> list[Part]:
+def pending_parts(client: hcloud.Client, state: StackState) -> list[UnlabelledPart]:
     """Parts of pending creations that are really there."""
     finders = {
         "NetworkSubnet": _subnet,
@@ -127,42 +127,42 @@ def _by_id(collection: Any, identity: Any) -> Any | None:
         raise
 
 
-def _subnet(client: hcloud.Client, inputs: Mapping[str, Any]) -> Part | None:
+def _subnet(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart | None:
     network = _by_id(client.networks, inputs["networkId"])
     if network is None or inputs["ipRange"] not in {subnet.ip_range for subnet in network.subnets or []}:
         return None
     gone = NetworkSubnet(ip_range=inputs["ipRange"])
-    return Part(what=f"subnet {gone.ip_range} of {network.name}", undo=lambda: network.delete_subnet(gone))
+    return UnlabelledPart(what=f"subnet {gone.ip_range} of {network.name}", undo=lambda: network.delete_subnet(gone))
 
 
-def _route(client: hcloud.Client, inputs: Mapping[str, Any]) -> Part | None:
+def _route(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart | None:
     network = _by_id(client.networks, inputs["networkId"])
     routes = {(route.destination, route.gateway) for route in network.routes or []} if network else set()
     if network is None or (inputs["destination"], inputs["gateway"]) not in routes:
         return None
     gone = NetworkRoute(destination=inputs["destination"], gateway=inputs["gateway"])
-    return Part(what=f"route {gone.destination} of {network.name}", undo=lambda: network.delete_route(gone))
+    return UnlabelledPart(what=f"route {gone.destination} of {network.name}", undo=lambda: network.delete_route(gone))
 
 
-def _interface(client: hcloud.Client, inputs: Mapping[str, Any]) -> Part | None:
+def _interface(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart | None:
     balancer = _by_id(client.load_balancers, inputs["loadBalancerId"])
     network = int(inputs.get("networkId") or 0)
     joined = [each.network for each in (balancer.private_net or []) if each.network.id == network] if balancer else []
     if balancer is None or not joined:
         return None
-    return Part(what=f"interface of {balancer.name}", undo=lambda: balancer.detach_from_network(joined[0]))
+    return UnlabelledPart(what=f"interface of {balancer.name}", undo=lambda: balancer.detach_from_network(joined[0]))
 
 
-def _service(client: hcloud.Client, inputs: Mapping[str, Any]) -> Part | None:
+def _service(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart | None:
     balancer = _by_id(client.load_balancers, inputs["loadBalancerId"])
     port = int(inputs.get("listenPort") or 0)
     services = [each for each in (balancer.services or []) if each.listen_port == port] if balancer else []
     if balancer is None or not services:
         return None
-    return Part(what=f"service {port} of {balancer.name}", undo=lambda: balancer.delete_service(services[0]))
+    return UnlabelledPart(what=f"service {port} of {balancer.name}", undo=lambda: balancer.delete_service(services[0]))
 
 
-def _target(client: hcloud.Client, inputs: Mapping[str, Any]) -> Part | None:
+def _target(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart | None:
     balancer = _by_id(client.load_balancers, inputs["loadBalancerId"])
     wanted = inputs.get("labelSelector")
     chosen = [
@@ -173,21 +173,21 @@ def _target(client: hcloud.Client, inputs: Mapping[str, Any]) -> Part | None:
     gone = LoadBalancerTarget(
         type="label_selector", label_selector=LoadBalancerTargetLabelSelector(selector=str(wanted))
     )
-    return Part(what=f"targets of {balancer.name}", undo=lambda: balancer.remove_target(gone))
+    return UnlabelledPart(what=f"targets of {balancer.name}", undo=lambda: balancer.remove_target(gone))
 
 
-def _attachment(client: hcloud.Client, inputs: Mapping[str, Any]) -> Part | None:
+def _attachment(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart | None:
     volume = _by_id(client.volumes, inputs["volumeId"])
     if volume is None or volume.server is None:
         return None
-    return Part(what=f"attachment of {volume.name}", undo=volume.detach)
+    return UnlabelledPart(what=f"attachment of {volume.name}", undo=volume.detach)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Undoing:
     """What an interrupted update left."""
 
-    parts: Sequence[Part]
+    parts: Sequence[UnlabelledPart]
     objects: Sequence[Leftover]
 
 

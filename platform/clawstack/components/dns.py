@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_hcloud as hcloud
 
-from clawstack.cluster.config import Record
+from clawstack.cluster.config import DnsRecord
 from clawstack.labels import platform_labels
 
 _API_TTL_SECONDS = 60  # a replaced control plane has a new public address
@@ -22,7 +22,7 @@ class DnsRecordsArgs:
     zone: str
     create_zone: bool
     protection: bool
-    records: Mapping[str, Record] = field(default_factory=dict)
+    records: Mapping[str, DnsRecord] = field(default_factory=dict)
     api_name: str | None = None
     api_addresses: Sequence[pulumi.Input[str]] = ()
     """Public IPv4 addresses of the control planes."""

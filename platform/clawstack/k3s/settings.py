@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, model_validator
 
+from clawstack.frozen import FrozenSection
 from clawstack.k3s.release import Architecture, K3sRelease, pinned_release
 
 #: RFC 1918, what Hetzner's private networks may be. Python's own `is_private` takes documentation networks for private.
@@ -29,18 +29,6 @@ _OWN_KUBERNETES_LABELS: Final = (
     "topology.kubernetes.io/region",
     "topology.kubernetes.io/zone",
 )
-
-
-class _Frozen(BaseModel):
-    # `hide_input_in_errors`: what is refused may be next to a secret.
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        # In Pulumi's YAML keys are written `podSecurity`.
-        alias_generator=to_camel,
-        populate_by_name=True,
-    )
 
 
 def _private(value: str) -> str:
@@ -76,7 +64,7 @@ class NodeRole(StrEnum):
     WORKER = "worker"
 
 
-class Taint(_Frozen):
+class Taint(FrozenSection):
     """Keeps pods off a node that do not tolerate it."""
 
     key: Annotated[str, Field(pattern=_LABEL_KEY)]
@@ -97,7 +85,7 @@ class TokenEscrow(StrEnum):
     """The operator gives the token to the stack and keeps it in a vault of their own."""
 
 
-class EtcdSnapshots(_Frozen):
+class EtcdSnapshots(FrozenSection):
     """Snapshots of etcd in an S3 bucket. The keys are in a Secret of the cluster, never in user data."""
 
     endpoint: Annotated[str, Field(pattern=_HOST)]
@@ -112,7 +100,7 @@ class EtcdSnapshots(_Frozen):
     token_escrow: TokenEscrow
 
 
-class AuditLog(_Frozen):
+class AuditLog(FrozenSection):
     """The Kubernetes API's own record of who did what, on each control plane."""
 
     max_age_days: Annotated[int, Field(ge=1, le=365)] = 30
@@ -120,7 +108,7 @@ class AuditLog(_Frozen):
     max_size_mb: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
-class ClusterSettings(_Frozen):
+class ClusterSettings(FrozenSection):
     """What all nodes of one cluster share."""
 
     name: Name
@@ -174,7 +162,7 @@ class ClusterSettings(_Frozen):
         return str(ipaddress.IPv4Network(self.service_network)[10])
 
 
-class NodeSettings(_Frozen):
+class NodeSettings(FrozenSection):
     """One machine of the cluster."""
 
     name: Name | None

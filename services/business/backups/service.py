@@ -16,7 +16,7 @@ from services.business.backups.fetching import bring_here
 from services.kit.context import Platform
 from services.tables.backups import Backup
 from tenants.backups import archive
-from tenants.backups.archive import Archive, Manifest
+from tenants.backups.archive import Archive, ArchiveManifest
 
 
 async def register_backups(session: AsyncSession, tenant_id: uuid.UUID, *, slug: str, folder: Path, reason: str) -> int:
@@ -55,7 +55,7 @@ async def find_archive(platform: Platform, location: str) -> Archive:
     raise NotFoundError(f"The backup at {location} is not there any more.", code="backup_missing")
 
 
-def _row(manifest: Manifest, tenant_id: uuid.UUID, folder: Path, reason: str) -> dict[str, Any]:
+def _row(manifest: ArchiveManifest, tenant_id: uuid.UUID, folder: Path, reason: str) -> dict[str, Any]:
     made = datetime.fromisoformat(manifest.created_at)
     return {
         "tenant_id": tenant_id,

@@ -7,17 +7,9 @@ from collections.abc import Callable
 import procrastinate
 
 from services.business.backups.uploading import Uploader
-from services.kit.jobs.queue import DEFAULT_QUEUE
+from services.kit.jobs.periodic import EVERY_MINUTE, periodic
 
 
 def register(uploader: Uploader) -> Callable[[procrastinate.App], None]:
     """Declares `backups.upload`, once a minute, one at a time: an upload that lasts longer keeps the next one waiting."""
-
-    def declare(app: procrastinate.App) -> None:
-        @app.periodic(cron="* * * * *")
-        @app.task(name="backups.upload", queue=DEFAULT_QUEUE, lock="backups.upload", queueing_lock="backups.upload")
-        async def upload(timestamp: int) -> None:
-            del timestamp
-            await uploader.run()
-
-    return declare
+    return periodic("backups.upload", cron=EVERY_MINUTE, work=uploader.run, one_at_a_time=True)

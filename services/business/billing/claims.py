@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from services.business.billing.decisions import Attention, Verdict, stored_wish, wish_of
+from services.business.billing.decisions import Attention, SubscriptionVerdict, stored_wish, wish_of
 from services.business.billing.facts import CustomerFacts, PriceFact, SubscriptionFact
 from services.tables.billing import Signup, Subscription
 
@@ -18,18 +18,18 @@ class Claim:
     """A subscription as fetched, what it wants, and what was known of it before."""
 
     fact: SubscriptionFact
-    verdict: Verdict
+    verdict: SubscriptionVerdict
     stored: Subscription | None
     signup_id: str | None = None
     signup: Signup | None = None
     tenant_id: uuid.UUID | None = None
 
     @property
-    def before(self) -> Verdict | None:
+    def before(self) -> SubscriptionVerdict | None:
         """What it wanted when it was last applied."""
         if self.stored is None:
             return None
-        return Verdict(
+        return SubscriptionVerdict(
             wanted=wish_of(self.stored.wanted),
             created=self.stored.stripe_created_at,
             plan=self.stored.plan,

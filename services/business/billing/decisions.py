@@ -30,7 +30,7 @@ class Attention(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class SubscriptionVerdict:
     """What one subscription, or all of one tenant together, wants. `reason` is a sentence for the customer."""
 
     wanted: Desired | None
@@ -82,7 +82,7 @@ _HARMLESS_DISPUTES: Final = frozenset({"won", "warning_closed", "prevented"})
 _RANK: Final[dict[Desired | None, int]] = {Desired.RUNNING: 3, Desired.SUSPENDED: 2, None: 1, Desired.ABSENT: 0}
 
 
-def judge(subscription: SubscriptionFact, facts: CustomerFacts, catalogue: Catalogue) -> Verdict:
+def judge(subscription: SubscriptionFact, facts: CustomerFacts, catalogue: Catalogue) -> SubscriptionVerdict:
     """What this subscription wants, whatever was known before.
 
     An unknown price never gives anything (law 4: fail closed on money), but does not keep a cancellation from taking.
@@ -98,7 +98,7 @@ def judge(subscription: SubscriptionFact, facts: CustomerFacts, catalogue: Catal
     if bought is None and wanted is Desired.RUNNING:
         wanted, reason, attention = None, None, Attention.UNKNOWN_PRICE
     plan, period = bought or (None, None)
-    return Verdict(
+    return SubscriptionVerdict(
         wanted=wanted,
         created=subscription.created,
         plan=plan.key if plan else None,
@@ -109,7 +109,7 @@ def judge(subscription: SubscriptionFact, facts: CustomerFacts, catalogue: Catal
     )
 
 
-def combine(verdicts: Iterable[Verdict]) -> Verdict | None:
+def combine(verdicts: Iterable[SubscriptionVerdict]) -> SubscriptionVerdict | None:
     """What all subscriptions of one tenant want together, None when there are none.
 
     The most alive one decides, so that ending one of two subscriptions destroys nothing that the other still pays for;
@@ -118,7 +118,7 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict | None:
     return max(verdicts, key=_precedence, default=None)
 
 
-def _precedence(verdict: Verdict) -> tuple[int, datetime, str, str]:
+def _precedence(verdict: SubscriptionVerdict) -> tuple[int, datetime, str, str]:
     # Plan and reason only make the choice the same whatever order equals arrive in.
     return _RANK[verdict.wanted], verdict.created, verdict.plan or "", verdict.reason or ""
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.vocabulary import Desired
 from services.business.billing import repository
-from services.business.billing.decisions import Verdict, combine, wish_of
+from services.business.billing.decisions import SubscriptionVerdict, combine, wish_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +24,9 @@ async def entitlement_of(session: AsyncSession, tenant_id: uuid.UUID) -> Entitle
     """What was last fetched from Stripe says about a tenant. One without any subscription was made by an operator."""
     rows = await repository.latest_for_tenant(session, tenant_id)
     verdict = combine(
-        Verdict(wanted=wish_of(row.wanted), created=row.stripe_created_at, plan=row.plan, reason=row.wanted_reason)
+        SubscriptionVerdict(
+            wanted=wish_of(row.wanted), created=row.stripe_created_at, plan=row.plan, reason=row.wanted_reason
+        )
         for row in rows
     )
     if verdict is None or verdict.wanted in {Desired.RUNNING, None}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from services.business.billing.intake import VerifiedEvent, parse
+from services.business.billing.stripe_events import VerifiedEvent, parse
 from services.kit.jobs.queue import Job
 from services.tables.billing import StripeEvent
 

@@ -13,14 +13,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.business.billing.facts import CustomerFacts
-from services.business.billing.intake import VerifiedEvent
+from services.business.billing.stripe_events import VerifiedEvent
 from services.business.notifications.outbox import owe
 from services.business.notifications.schemas import Audience
 from services.tables.billing import Customer, CustomerFetch, Signup, StripeEvent, Subscription, SweepMark
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
+class CustomerTurn:
     """One refetch of one customer: its number, and when it began by the database's clock."""
 
     stripe_customer_id: str
@@ -73,7 +73,7 @@ async def finish_event(session: AsyncSession, event_id: str, outcome: str) -> No
     await _finish(session, StripeEvent.id == event_id, outcome)
 
 
-async def finish_events_of(session: AsyncSession, turn: Turn, outcome: str) -> None:
+async def finish_events_of(session: AsyncSession, turn: CustomerTurn, outcome: str) -> None:
     """Record that every event about this customer that came before the refetch began is done with.
 
     A later one has a job of its own waiting; what it announces may not be in these facts.
@@ -93,7 +93,7 @@ async def unhandled_events(session: AsyncSession, *, before: datetime, limit: in
     return (await session.scalars(query.order_by(StripeEvent.received_at).limit(limit))).all()
 
 
-async def begin_turn(session: AsyncSession, stripe_customer_id: str) -> Turn:
+async def begin_turn(session: AsyncSession, stripe_customer_id: str) -> CustomerTurn:
     """The next turn of refetching this customer. Take it before asking Stripe anything."""
     statement = (
         insert(CustomerFetch)
@@ -102,10 +102,10 @@ async def begin_turn(session: AsyncSession, stripe_customer_id: str) -> Turn:
         .returning(CustomerFetch.begun, func.now())
     )
     number, begun_at = (await session.execute(statement)).one()
-    return Turn(stripe_customer_id=stripe_customer_id, number=number, begun_at=begun_at)
+    return CustomerTurn(stripe_customer_id=stripe_customer_id, number=number, begun_at=begun_at)
 
 
-async def take_turn(session: AsyncSession, turn: Turn) -> bool:
+async def take_turn(session: AsyncSession, turn: CustomerTurn) -> bool:
     """Lock the customer for writing; False when a refetch that began later has written already."""
     statement = (
         update(CustomerFetch)

@@ -18,10 +18,10 @@ from clawstack.plans import Catalogue
 from clawstack.vocabulary import Desired
 from services.business.billing import jobs, repository
 from services.business.billing.claims import Claim, group_by_tenant, with_ended
-from services.business.billing.decisions import EXPLAINED, Attention, Verdict, combine, judge
+from services.business.billing.decisions import EXPLAINED, Attention, SubscriptionVerdict, combine, judge
 from services.business.billing.facts import CustomerFacts
-from services.business.billing.intake import VerifiedEvent
-from services.business.billing.repository import Turn
+from services.business.billing.repository import CustomerTurn
+from services.business.billing.stripe_events import VerifiedEvent
 from services.business.tenants.desired import NewTenant, create_tenant, set_desired
 from services.business.tenants.places import usual_place
 from services.kit.database.base import utcnow
@@ -55,7 +55,7 @@ class Billing:
             await defer(session, job)
         return True
 
-    async def apply(self, session: AsyncSession, turn: Turn, facts: CustomerFacts) -> str:
+    async def apply(self, session: AsyncSession, turn: CustomerTurn, facts: CustomerFacts) -> str:
         """Write what `facts` mean; returns the outcome recorded on the events that this refetch answers."""
         if not await repository.take_turn(session, turn):
             return SUPERSEDED
@@ -63,7 +63,7 @@ class Billing:
         await repository.finish_events_of(session, turn, outcome)
         return outcome
 
-    async def _converge(self, session: AsyncSession, turn: Turn, facts: CustomerFacts) -> str:
+    async def _converge(self, session: AsyncSession, turn: CustomerTurn, facts: CustomerFacts) -> str:
         customer = await repository.customer_of(session, facts.stripe_customer_id)
         stored = await repository.subscriptions_of(session, customer.id) if customer is not None else {}
         facts = with_ended(facts, stored)
@@ -130,7 +130,12 @@ class Billing:
             claim.tenant_id = tenant_id
 
     async def _create(
-        self, session: AsyncSession, customer: Customer, now: Verdict, signup: Signup | None, group: list[Claim]
+        self,
+        session: AsyncSession,
+        customer: Customer,
+        now: SubscriptionVerdict,
+        signup: Signup | None,
+        group: list[Claim],
     ) -> uuid.UUID | None:
         if signup is None or now.plan is None:
             group[-1].need(Attention.NO_SIGNUP)
@@ -148,7 +153,9 @@ class Billing:
         log.info("tenant_paid", tenant=str(signup.tenant_id), plan=now.plan, bundle=signup.bundle)
         return signup.tenant_id
 
-    async def _change(self, session: AsyncSession, tenant_id: uuid.UUID, now: Verdict, group: list[Claim]) -> None:
+    async def _change(
+        self, session: AsyncSession, tenant_id: uuid.UUID, now: SubscriptionVerdict, group: list[Claim]
+    ) -> None:
         before = combine(claim.before for claim in group if claim.before is not None)
         change = change_of(now, before)
         if change is None:
@@ -167,7 +174,7 @@ class Change:
     plan: str | None = None
 
 
-def change_of(now: Verdict, before: Verdict | None) -> Change | None:
+def change_of(now: SubscriptionVerdict, before: SubscriptionVerdict | None) -> Change | None:
     """What to ask of an existing tenant.
 
     Taking away is asked for again at every refetch: nobody may keep running what is not paid. Giving is asked for once,

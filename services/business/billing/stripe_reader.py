@@ -10,7 +10,6 @@ import stripe
 
 from services.business.billing.errors import StripeNotFoundError
 from services.business.billing.facts import CustomerFacts, DisputeFact, SessionFact, SubscriptionFact
-from services.business.billing.intake import ACTED_UPON, VerifiedEvent, parse
 from services.business.billing.schemas import (
     ChargeAnswer,
     CustomerAnswer,
@@ -20,6 +19,7 @@ from services.business.billing.schemas import (
     SubscriptionAnswer,
 )
 from services.business.billing.stripe_access import StripeAccess
+from services.business.billing.stripe_events import ACTED_UPON, VerifiedEvent, parse
 
 _PAGE: Final = 100
 #: Newest charges of one customer that are looked at for disputes: more than eight years of monthly payments.

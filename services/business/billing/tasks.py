@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from datetime import timedelta
 from typing import Final
 
@@ -11,12 +10,14 @@ import procrastinate
 from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.logs import get_logger
 from services.business.billing import jobs, repository
-from services.business.billing.intake import parse
 from services.business.billing.service import IGNORED, SUPERSEDED, Billing
+from services.business.billing.stripe_events import parse
 from services.business.billing.stripe_reader import StripeReader
-from services.business.billing.sweep import Sweep
+from services.business.billing.stripe_sweep import StripeSweep
+from services.kit.backoff import Backoff
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
+from services.kit.jobs.periodic import periodic
 from services.kit.jobs.queue import DEFAULT_QUEUE, Job, defer
 
 log = get_logger(__name__)
@@ -29,7 +30,7 @@ _SHARP: Final = 3
 class BillingTasks:
     """What the worker runs for billing."""
 
-    def __init__(self, *, database: Database, reader: StripeReader, billing: Billing, sweep: Sweep) -> None:
+    def __init__(self, *, database: Database, reader: StripeReader, billing: Billing, sweep: StripeSweep) -> None:
         self._database = database
         self._reader = reader
         self._billing = billing
@@ -37,15 +38,13 @@ class BillingTasks:
 
     def register(self, app: procrastinate.App) -> None:
         """Declare the jobs on the worker's app."""
-        # The queue is named for the periodic job's sake: Procrastinate defers that one itself.
         for name, work in (
             (jobs.REFETCH, self.refetch_customer),
             (jobs.RESOLVE, self.resolve_event),
             (jobs.CHECK_SIGNUP, self.check_signup),
         ):
             app.task(name=name, queue=DEFAULT_QUEUE)(work)
-        sweep = app.task(name=jobs.SWEEP, queue=DEFAULT_QUEUE, queueing_lock=jobs.SWEEP, lock=jobs.SWEEP)(self.sweep)
-        app.periodic(cron=self._sweep.cron)(sweep)
+        periodic(jobs.SWEEP, cron=self._sweep.cron, work=self.sweep, one_at_a_time=True)(app)
 
     async def refetch_customer(self, stripe_customer_id: str, attempt: int = 0) -> str:
         """Fetch one customer and apply what is found; returns the outcome."""
@@ -104,9 +103,8 @@ class BillingTasks:
             return IGNORED
         return await self.refetch_customer(checkout.customer_id)
 
-    async def sweep(self, timestamp: int = 0) -> str:
-        """List recent events and living subscriptions again. `timestamp` is what periodic jobs are given."""
-        del timestamp
+    async def sweep(self) -> str:
+        """List recent events and living subscriptions again."""
         try:
             return await self._sweep.run()
         except ClawstackError as error:
@@ -133,5 +131,4 @@ class BillingTasks:
 
 def wait_of(error: TemporaryError, attempt: int) -> timedelta:
     """How long to wait after this many failures: doubling, at most ten minutes, spread so that jobs do not march in step."""
-    seconds = min(_LONGEST_WAIT, max(error.retry_after, 1.0) * 2.0 ** min(attempt, 16))
-    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreading, not secrecy
+    return Backoff(first=max(error.retry_after, 1.0), longest=_LONGEST_WAIT).span(attempt + 1)

@@ -12,6 +12,7 @@ from services.business.notifications import repository
 from services.business.notifications.schemas import Audience, Message
 from services.business.notifications.senders import Sender
 from services.business.notifications.texts import text_of
+from services.kit.backoff import Backoff
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.tables.notifications import OutboxMessage
@@ -19,15 +20,13 @@ from services.tables.notifications import OutboxMessage
 log = get_logger(__name__)
 
 _SEND_SECONDS: Final = 20.0
-_FIRST_PAUSE: Final = timedelta(seconds=30)
-_LONGEST_PAUSE: Final = timedelta(hours=1)
+_BACKOFF: Final = Backoff(first=30.0, longest=3600.0, spread=0.0)
 _LONGEST_ERROR: Final = 300
 
 
 def pause_after(attempts: int) -> timedelta:
     """How long to wait after so many failed attempts: half a minute, doubled each time, at most an hour."""
-    doublings: int = 2 ** min(attempts - 1, 12)
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * doublings)
+    return _BACKOFF.span(attempts)
 
 
 class Deliverer:

@@ -41,7 +41,7 @@ class Happening:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Situation:
+class SignupSituation:
     """What is known of one sign-up."""
 
     paid: bool
@@ -60,7 +60,7 @@ class Situation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class SignupStep:
     """One line of the list."""
 
     label: str
@@ -69,7 +69,7 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class SignupProgress:
     """What the page and the API say. `state` is the tenant's state, or `awaiting_payment`, `expired`,
     `ended` or `needs_attention`.
     """
@@ -78,7 +78,7 @@ class Progress:
     state: str
     title: str
     message: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[SignupStep, ...] = ()
     final: bool = False
     """True when asking again soon is pointless."""
 
@@ -96,7 +96,7 @@ _PIECES: Final = {
 }
 
 
-def progress_of(situation: Situation) -> Progress:
+def progress_of(situation: SignupSituation) -> SignupProgress:
     """What to tell the customer now."""
     state = situation.tenant_state
     if state is None:
@@ -129,7 +129,7 @@ def _line(happening: Happening) -> str | None:
     return happening.message if happening.kind == "health" else None
 
 
-def _before_tenant(situation: Situation) -> Progress:
+def _before_tenant(situation: SignupSituation) -> SignupProgress:
     if situation.attention is not None:
         return _attention(TenantState.NEEDS_ATTENTION)
     if situation.wanted is Desired.ABSENT:
@@ -139,7 +139,7 @@ def _before_tenant(situation: Situation) -> Progress:
     confirming = situation.subscription_status == "incomplete"
     if situation.expired and not confirming:
         return _expired()
-    return Progress(
+    return SignupProgress(
         stage=Stage.UNPAID,
         state="awaiting_payment",
         title="Waiting for your payment",
@@ -149,15 +149,15 @@ def _before_tenant(situation: Situation) -> Progress:
             else "As soon as it arrives, we start building your assistant. You can leave this page open."
         ),
         steps=(
-            Step(label="Payment", state=StepState.ACTIVE),
-            Step(label="Building your assistant", state=StepState.TODO),
-            Step(label="Ready to chat", state=StepState.TODO),
+            SignupStep(label="Payment", state=StepState.ACTIVE),
+            SignupStep(label="Building your assistant", state=StepState.TODO),
+            SignupStep(label="Ready to chat", state=StepState.TODO),
         ),
     )
 
 
-def _expired() -> Progress:
-    return Progress(
+def _expired() -> SignupProgress:
+    return SignupProgress(
         stage=Stage.ENDED,
         state="expired",
         title="The payment page has expired",
@@ -166,9 +166,9 @@ def _expired() -> Progress:
     )
 
 
-def _building(state: str, situation: Situation) -> Progress:
+def _building(state: str, situation: SignupSituation) -> SignupProgress:
     slow = state == TenantState.FAILED
-    return Progress(
+    return SignupProgress(
         stage=Stage.BUILDING,
         state=state,
         title="Your assistant is being built",
@@ -178,52 +178,54 @@ def _building(state: str, situation: Situation) -> Progress:
             else "Thank you, your payment arrived. This usually takes less than a minute."
         ),
         steps=(
-            Step(label="Payment received", state=StepState.DONE),
-            Step(
+            SignupStep(label="Payment received", state=StepState.DONE),
+            SignupStep(
                 label="Building your assistant",
                 state=StepState.ACTIVE,
                 details=details_of(situation.happenings),
             ),
-            Step(label="Ready to chat", state=StepState.TODO),
+            SignupStep(label="Ready to chat", state=StepState.TODO),
         ),
     )
 
 
-def _live(state: str) -> Progress:
-    return Progress(
+def _live(state: str) -> SignupProgress:
+    return SignupProgress(
         stage=Stage.LIVE,
         state=state,
         title="Your assistant is ready",
         message="Open the chat, press Start and say hi. It already knows what you told us.",
         steps=(
-            Step(label="Payment received", state=StepState.DONE),
-            Step(label="Assistant built", state=StepState.DONE),
-            Step(label="Ready to chat", state=StepState.DONE),
+            SignupStep(label="Payment received", state=StepState.DONE),
+            SignupStep(label="Assistant built", state=StepState.DONE),
+            SignupStep(label="Ready to chat", state=StepState.DONE),
         ),
         final=True,
     )
 
 
-def _paused(state: str, reason: str | None) -> Progress:
+def _paused(state: str, reason: str | None) -> SignupProgress:
     message = reason or "The assistant is paused. Everything it remembers is kept."
-    return Progress(stage=Stage.PAUSED, state=state, title="Your assistant is paused", message=message)
+    return SignupProgress(stage=Stage.PAUSED, state=state, title="Your assistant is paused", message=message)
 
 
-def _ended(state: str, reason: str | None) -> Progress:
+def _ended(state: str, reason: str | None) -> SignupProgress:
     message = f"{reason or 'The subscription has ended.'} You can sign up again whenever you like."
-    return Progress(stage=Stage.ENDED, state=state, title="This subscription has ended", message=message, final=True)
+    return SignupProgress(
+        stage=Stage.ENDED, state=state, title="This subscription has ended", message=message, final=True
+    )
 
 
-def _attention(state: str) -> Progress:
-    return Progress(
+def _attention(state: str) -> SignupProgress:
+    return SignupProgress(
         stage=Stage.ATTENTION,
         state=state,
         title="Somebody is looking into it",
         message="Something did not go as it should, and a person has to look at it. You need not do anything: "
         "what you told us and what you paid are safe, and this page will show when it goes on.",
         steps=(
-            Step(label="Payment received", state=StepState.DONE),
-            Step(label="Building your assistant", state=StepState.STUCK),
-            Step(label="Ready to chat", state=StepState.TODO),
+            SignupStep(label="Payment received", state=StepState.DONE),
+            SignupStep(label="Building your assistant", state=StepState.STUCK),
+            SignupStep(label="Ready to chat", state=StepState.TODO),
         ),
     )

@@ -14,12 +14,12 @@ from clawstack.errors import ClawstackError, NotFoundError, PermanentError
 from clawstack.logs import get_logger
 from services.business.billing import jobs
 from services.business.billing.decisions import wish_of
-from services.business.billing.stripe_writer import Checkout, CheckoutRequest
+from services.business.billing.stripe_writer import Checkout, CheckoutRequest, StripeWriter
 from services.business.signups import repository
+from services.business.signups.adapters import PriceBook, TelegramLinks
 from services.business.signups.errors import CheckoutUnavailableError
 from services.business.signups.forms import Order
-from services.business.signups.ports import ChatLinks, Checkouts, Prices
-from services.business.signups.progress import Happening, Progress, Situation, Stage, progress_of
+from services.business.signups.progress import Happening, SignupProgress, SignupSituation, Stage, progress_of
 from services.business.signups.repository import SignupState
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
@@ -47,7 +47,7 @@ class Status:
     """What became of a sign-up. `chat_url` only when live, `checkout_url` only when unpaid."""
 
     signup_id: str
-    progress: Progress
+    progress: SignupProgress
     chat_url: str | None
     checkout_url: str | None
 
@@ -56,7 +56,7 @@ class Onboarding:
     """Sells, and tells what became of it."""
 
     def __init__(
-        self, *, database: Database, prices: Prices, checkouts: Checkouts, links: ChatLinks, base_url: str
+        self, *, database: Database, prices: PriceBook, checkouts: StripeWriter, links: TelegramLinks, base_url: str
     ) -> None:
         """`base_url`: public root of the pages, where Stripe sends the customer back to."""
         self._database = database
@@ -131,7 +131,7 @@ class Onboarding:
                 await defer(session, jobs.check_signup(signup_id))
             return await self._status(session, known, progress)
 
-    async def _status(self, session: AsyncSession, known: SignupState, progress: Progress) -> Status:
+    async def _status(self, session: AsyncSession, known: SignupState, progress: SignupProgress) -> Status:
         live = progress.stage is Stage.LIVE and known.tenant is not None
         return Status(
             signup_id=known.signup.id,
@@ -149,10 +149,10 @@ class Onboarding:
         return signup if signup is not None and signup.paid_at is None and signup.customer_id is None else None
 
 
-def situation_of(known: SignupState) -> Situation:
+def situation_of(known: SignupState) -> SignupSituation:
     """The rows as facts."""
     subscription, tenant = known.subscription, known.tenant
-    return Situation(
+    return SignupSituation(
         paid=known.signup.paid_at is not None,
         expired=known.signup.created_at < utcnow() - _CHECKOUT_LIFETIME,
         subscription_status=subscription.status if subscription else None,

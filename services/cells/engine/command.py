@@ -17,7 +17,7 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 from typing_extensions import override
 
-from services.cells.engine.control import Control, OperationStoppedError
+from services.cells.engine.control import OperationStoppedError, RunControl
 from services.cells.engine.identity import ProcessIdentity
 from services.cells.engine.process import OwnedProcess
 
@@ -31,7 +31,7 @@ OnProcess = Callable[[ProcessIdentity], None]
 class Ownership:
     """What one operation wants to know and decide about its processes."""
 
-    control: Control
+    control: RunControl
     on_process: OnProcess
     """Called before a process starts its work; it must write the identity down, or raise to keep it from starting."""
 
@@ -78,7 +78,7 @@ class OwnedCommand(PulumiCommand):
         return [self.command, "--non-interactive", *(word for word in args if word != "--non-interactive")]
 
 
-def _supervise(process: OwnedProcess, control: Control) -> None:
+def _supervise(process: OwnedProcess, control: RunControl) -> None:
     """Wait for the leader's end; ask it to stop when ordered, give up on it when its grace is over."""
     changed = threading.Event()
     control.listen(changed)

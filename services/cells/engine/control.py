@@ -32,7 +32,7 @@ class OperationStoppedError(ClawstackError):
         self.reason = reason
 
 
-class Control:
+class RunControl:
     """Safe to use from several threads. The first reason to stop stays; a later order can only take the grace away."""
 
     def __init__(self, *, budget: float, grace: float) -> None:

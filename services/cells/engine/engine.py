@@ -14,8 +14,8 @@ from clawstack.vocabulary import EventKind
 from services.cells.engine.command import OwnedCommand, Ownership
 from services.cells.engine.environment import cli_environment
 from services.cells.engine.inline import Program
-from services.cells.engine.narration import Step
-from services.cells.engine.run import OnStep, Outcome, Run, StackPlace, is_there
+from services.cells.engine.narration import NarratedStep
+from services.cells.engine.run import OnStep, Run, RunOutcome, StackPlace, is_there
 from services.cells.engine.stack import LeanStack, PolicyPack
 
 _PACK_FILE: Final = "PulumiPolicy.yaml"
@@ -48,7 +48,7 @@ class Engine:
 
     def up(
         self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep, refresh: bool = False
-    ) -> Outcome:
+    ) -> RunOutcome:
         """Bring the stack to what `program` declares. One CLI process; one more for a new stack whose state is elsewhere.
 
         Raises TemporaryError, PermanentError, NeedsAttentionError or OperationStoppedError, nothing else.
@@ -56,7 +56,7 @@ class Engine:
         run = self._run(place, ownership, on_step)
         return run.guarded(lambda: run.up(program, packs=self._packs(place, on_step), refresh=refresh))
 
-    def destroy(self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep) -> Outcome:
+    def destroy(self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep) -> RunOutcome:
         """Destroy everything and remove the stack; a stack that is not there is fine. One CLI process.
 
         `program` is only run where a crash left resources that the state does not know: it finds them again.
@@ -65,7 +65,7 @@ class Engine:
         run = self._run(place, ownership, on_step)
         return run.guarded(lambda: run.destroy(program))
 
-    def preview(self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep) -> Outcome:
+    def preview(self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep) -> RunOutcome:
         """What `up` would change, and whether policies allow it. Changes nothing, not even for a stack still to come."""
         with tempfile.TemporaryDirectory(prefix="clawstack-preview-") as folder:
             # A folder of its own: an operation may be at work in the cell's.
@@ -98,7 +98,7 @@ class Engine:
             config.write_text(json.dumps(self._pack_config()), encoding="utf-8")
             return [PolicyPack(path=self._prepare_pack(self._policy_pack), config=config)]
         on_step(
-            Step(
+            NarratedStep(
                 kind=EventKind.POLICY,
                 message=f"No policy judges this run: {self._policy_pack} holds no {_PACK_FILE}.",
                 data={"skipped": True},

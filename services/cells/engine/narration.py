@@ -41,7 +41,7 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class NarratedStep:
     """One thing that happened, as a person may read it; not redacted yet."""
 
     kind: EventKind
@@ -86,7 +86,7 @@ class Narrator:
         self._preview = preview
         self._begun: dict[str, float] = {}
 
-    def read(self, event: EngineEvent) -> Step | None:
+    def read(self, event: EngineEvent) -> NarratedStep | None:
         """The step that this event tells of, None for noise."""
         if event.resource_pre_event is not None:
             return self._begin(event.resource_pre_event.metadata)
@@ -106,17 +106,17 @@ class Narrator:
             self.findings.complete = True
         return None
 
-    def _begin(self, step: StepEventMetadata) -> Step | None:
+    def _begin(self, step: StepEventMetadata) -> NarratedStep | None:
         self._begun[step.urn] = time.monotonic()
         if step.op not in _VERBS or _is_machinery(step):
             return None
-        return Step(
+        return NarratedStep(
             kind=EventKind.RESOURCE,
             message=f"{_VERBS[step.op][2 if self._preview else 0]} {describe(step.urn)}.",
             data=_data(step, phase="foreseen" if self._preview else "begun"),
         )
 
-    def _done(self, step: StepEventMetadata) -> Step | None:
+    def _done(self, step: StepEventMetadata) -> NarratedStep | None:
         if step.type == STACK_TYPE:
             if step.new is not None:
                 self.findings.outputs = public_outputs(step.new.outputs or {})
@@ -124,33 +124,33 @@ class Narrator:
         if step.op not in _VERBS or self._preview or _is_machinery(step):
             return None
         seconds = round(time.monotonic() - self._begun.get(step.urn, time.monotonic()), 2)
-        return Step(
+        return NarratedStep(
             kind=EventKind.RESOURCE,
             message=f"{_VERBS[step.op][1]} {describe(step.urn)}.",
             data={**_data(step, phase="done"), "seconds": seconds},
         )
 
-    def _failed(self, step: StepEventMetadata) -> Step:
+    def _failed(self, step: StepEventMetadata) -> NarratedStep:
         verb = _VERBS[step.op][0] if step.op in _VERBS else "Changing"
         self.findings.failed.append(step.urn)
-        return Step(
+        return NarratedStep(
             kind=EventKind.RESOURCE,
             message=f"{verb} {describe(step.urn)} failed.",
             data=_data(step, phase="failed"),
         )
 
-    def _diagnose(self, event: DiagnosticEvent) -> Step | None:
+    def _diagnose(self, event: DiagnosticEvent) -> NarratedStep | None:
         message = _FRAME.sub("", clean(event.message))
         if event.severity not in {"error", "warning"} or not message or _EXPECTED.search(message):
             return None
         if event.severity == "error":
             self.findings.errors.append(message)
             self.findings.marked = self.findings.marked or marked_error(event.message)
-        return Step(
+        return NarratedStep(
             kind=EventKind.DIAGNOSTIC, message=message, data={"severity": event.severity, "resource": event.urn or None}
         )
 
-    def _judge(self, event: PolicyEvent) -> Step:
+    def _judge(self, event: PolicyEvent) -> NarratedStep:
         resource = event.resource_urn or ""
         violation = Violation(
             rule=event.policy_name,
@@ -162,7 +162,7 @@ class Narrator:
         mandatory = event.enforcement_level == "mandatory"
         if mandatory:
             self.findings.violations.append(violation)
-        return Step(
+        return NarratedStep(
             kind=EventKind.POLICY,
             message=f"Rule {violation.rule} {'refuses' if mandatory else 'warns about'} {violation.resource}: {violation.message}",
             data={

@@ -13,14 +13,14 @@ from pydantic import SecretStr
 
 from clawstack.vocabulary import EventKind
 from services.cells.engine import remote_state, state_files
-from services.cells.engine.control import Control
+from services.cells.engine.control import RunControl
 from services.cells.engine.failures import classify
 from services.cells.engine.inline import InlineProgram, Program
-from services.cells.engine.narration import Findings, Narrator, Step
+from services.cells.engine.narration import Findings, NarratedStep, Narrator
 from services.cells.engine.stack import LeanStack, PolicyPack
 from services.cells.engine.state_files import StackFiles
 
-OnStep = Callable[[Step], None]
+OnStep = Callable[[NarratedStep], None]
 #: Seconds by which the clocks of two workers may differ.
 _CLOCKS_APART: Final = 60.0
 
@@ -41,7 +41,7 @@ class StackPlace:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class RunOutcome:
     """What a run that succeeded brought about."""
 
     outputs: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Outcome:
 class Run:
     """One operation on one stack."""
 
-    def __init__(self, *, place: StackPlace, stack: LeanStack, on_step: OnStep, control: Control) -> None:
+    def __init__(self, *, place: StackPlace, stack: LeanStack, on_step: OnStep, control: RunControl) -> None:
         self._place = place
         self._control = control
         self._stack = stack
@@ -62,12 +62,12 @@ class Run:
         self._inline_program: InlineProgram | None = None
         self._files: StackFiles | None = files_of(place)
 
-    def guarded(self, work: Callable[[], Findings]) -> Outcome:
+    def guarded(self, work: Callable[[], Findings]) -> RunOutcome:
         try:
             findings = work()
         except Exception as error:
             raise classify(error, self._narrator.findings, raised_by_program=self._raised()) from error
-        return Outcome(outputs=findings.outputs, changes=findings.changes)
+        return RunOutcome(outputs=findings.outputs, changes=findings.changes)
 
     def up(self, program: Program, *, packs: Sequence[PolicyPack], refresh: bool) -> Findings:
         if not self._is_there():
@@ -179,7 +179,9 @@ class Run:
         return on_event
 
     def _tell(self, message: str) -> None:
-        self._on_step(Step(kind=EventKind.DIAGNOSTIC, message=message, data={"severity": "info", "recovery": True}))
+        self._on_step(
+            NarratedStep(kind=EventKind.DIAGNOSTIC, message=message, data={"severity": "info", "recovery": True})
+        )
 
 
 def files_of(place: StackPlace) -> StackFiles | None:

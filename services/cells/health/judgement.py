@@ -15,7 +15,7 @@ from services.cells.substrates.protocol import Sighting
 PATIENCE: Final = timedelta(minutes=3)
 
 
-class Verdict(StrEnum):
+class HealthVerdict(StrEnum):
     """What to write down."""
 
     FINE = "fine"
@@ -53,13 +53,13 @@ def with_drift(sighting: Sighting, left: Mapping[str, str]) -> Sighting:
     return replace(sighting, observed=Observed.BROKEN, reason=reason)
 
 
-def judge(look: Look, *, now: datetime) -> Verdict:
+def judge(look: Look, *, now: datetime) -> HealthVerdict:
     """Whether the cell is as it should be."""
     expected = Observed.RUNNING if look.desired is Desired.RUNNING else Observed.SUSPENDED
     seen = look.sighting.observed
     if seen is expected:
-        return Verdict.FINE
+        return HealthVerdict.FINE
     if seen is not Observed.UNKNOWN:
-        return Verdict.REPAIR
+        return HealthVerdict.REPAIR
     since = look.unwell_since or now
-    return Verdict.REPAIR if now - since >= PATIENCE else Verdict.WATCH
+    return HealthVerdict.REPAIR if now - since >= PATIENCE else HealthVerdict.WATCH

@@ -16,7 +16,7 @@ from clawstack.vocabulary import Desired, Observed, TenantState
 from services.business.tenants import desired
 from services.business.tenants import repository as tenants
 from services.cells.health import repository
-from services.cells.health.judgement import Look, Verdict, judge, with_drift
+from services.cells.health.judgement import HealthVerdict, Look, judge, with_drift
 from services.cells.health.repository import Candidate
 from services.cells.provisioner import bookkeeping
 from services.cells.provisioner.decide import Pause, Rest, decide
@@ -50,7 +50,7 @@ _LOOKED_AT: Final = (_Outcome.UNCHANGED, _Outcome.NOTED, _Outcome.REPAIR)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class SweepReport:
     """What one sweep did."""
 
     looked_at: int
@@ -60,7 +60,7 @@ class Report:
     orphans: tuple[str, ...]
 
 
-class Sweep:
+class HealthSweep:
     """One pass over all cells; passes may overlap without harm."""
 
     def __init__(self, *, database: Database, probes: Mapping[str, CellProbe]) -> None:
@@ -68,7 +68,7 @@ class Sweep:
         self._database = database
         self._probes = probes
 
-    async def run(self) -> Report:
+    async def run(self) -> SweepReport:
         """Look at everything once. Raises TemporaryError when the database does not answer."""
         began = utcnow()
         async with self._database.transaction() as session:
@@ -128,10 +128,10 @@ class Sweep:
                 return _Outcome.NOTED
             verdict = judge(_look(tenant, sighting), now=now)
             _note(tenant, verdict, sighting, now=now)
-            if verdict is Verdict.REPAIR:
+            if verdict is HealthVerdict.REPAIR:
                 await desired.request_reconcile(session, tenant.id)
                 log.warning("cell_needs_repair", tenant=tenant.slug, reason=sighting.reason)
-            return _Outcome.REPAIR if verdict is Verdict.REPAIR else _Outcome.NOTED
+            return _Outcome.REPAIR if verdict is HealthVerdict.REPAIR else _Outcome.NOTED
 
     async def _report_orphans(self) -> tuple[str, ...]:
         async with self._database.transaction() as session:
@@ -147,9 +147,9 @@ class Sweep:
         return tuple(orphan.slug for orphan in found)
 
 
-def _report(outcomes: list[_Outcome], *, orphans: tuple[str, ...]) -> Report:
+def _report(outcomes: list[_Outcome], *, orphans: tuple[str, ...]) -> SweepReport:
     of = Counter(outcomes)
-    return Report(
+    return SweepReport(
         looked_at=sum(of[outcome] for outcome in _LOOKED_AT),
         repairs=of[_Outcome.REPAIR],
         resumed=of[_Outcome.RESUMED],
@@ -169,7 +169,7 @@ def _is_settled(tenant: Tenant) -> bool:
 def _is_unchanged(tenant: Tenant, sighting: Sighting) -> bool:
     """Whether the row says already all that the sighting does."""
     return (
-        judge(_look(tenant, sighting), now=utcnow()) is Verdict.FINE
+        judge(_look(tenant, sighting), now=utcnow()) is HealthVerdict.FINE
         and tenant.observed_state == sighting.observed.value
         and tenant.state != TenantState.DEGRADED
         and _unwell_since(tenant) is None
@@ -192,10 +192,10 @@ def _unwell_since(tenant: Tenant) -> datetime | None:
     return datetime.fromisoformat(since) if since else None
 
 
-def _note(tenant: Tenant, verdict: Verdict, sighting: Sighting, *, now: datetime) -> None:
+def _note(tenant: Tenant, verdict: HealthVerdict, sighting: Sighting, *, now: datetime) -> None:
     tenant.observed_at = now
     observed = {key: value for key, value in tenant.observed.items() if key != "unwell_since"}
-    if verdict is Verdict.FINE:
+    if verdict is HealthVerdict.FINE:
         tenant.observed_state = sighting.observed.value
         if tenant.state == TenantState.DEGRADED:
             bookkeeping.settle(tenant)
@@ -203,13 +203,13 @@ def _note(tenant: Tenant, verdict: Verdict, sighting: Sighting, *, now: datetime
         observed["unwell_since"] = (_unwell_since(tenant) or now).isoformat()
         tenant.state_code, tenant.state_reason = bookkeeping.CELL_UNHEALTHY, sighting.reason
         bookkeeping.show(tenant, TenantState.DEGRADED, keep_reason=True)
-        if verdict is Verdict.REPAIR:
+        if verdict is HealthVerdict.REPAIR:
             tenant.observed_state = Observed.BROKEN.value
     if observed != tenant.observed:
         tenant.observed = observed
 
 
-async def run_quietly(sweep: Sweep) -> None:
+async def run_quietly(sweep: HealthSweep) -> None:
     """One pass for the periodic job: an absent database is no failure, the next pass comes soon."""
     try:
         report = await sweep.run()

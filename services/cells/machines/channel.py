@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from clawstack.errors import NotFoundError
 from services.cells.machines import repository
-from services.cells.machines.schemas import Machine, OrderKind, OrderState, Phase
+from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind, OrderState
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.tables.machines import ServerBoot, ServerOrder
@@ -18,7 +18,7 @@ class MachineChannel:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def machines(self, slug: str) -> list[Machine]:
+    async def machines(self, slug: str) -> list[MachineState]:
         """The cell's last machines, newest first; none when it never had one."""
         async with self._database.transaction() as session:
             cell = await repository.cell(session, slug)
@@ -75,15 +75,15 @@ class MachineChannel:
             await repository.forget(session, slug)
 
 
-def serving(machines: Sequence[Machine]) -> Machine | None:
+def serving(machines: Sequence[MachineState]) -> MachineState | None:
     """The machine that holds the cell's volume, None when there is none."""
     return next((machine for machine in machines if machine.used_at is not None and machine.closed_at is None), None)
 
 
-def _machine(boot: ServerBoot, *, wanted: str) -> Machine:
-    return Machine(
+def _machine(boot: ServerBoot, *, wanted: str) -> MachineState:
+    return MachineState(
         key=boot.key,
-        phase=Phase(boot.phase),
+        phase=MachinePhase(boot.phase),
         code=boot.code,
         reason=boot.reason,
         created_at=boot.created_at,

@@ -11,15 +11,15 @@ from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.tables.machines import ServerBoot, ServerCell, ServerLog, ServerOrder
+from services.tables.machines import MachineCell, ServerBoot, ServerLog, ServerOrder
 
 _LOGS_KEPT: Final = 64
 """Pieces per cell, each of at most 128 KiB."""
 
 
-async def cell(session: AsyncSession, slug: str) -> ServerCell | None:
+async def cell(session: AsyncSession, slug: str) -> MachineCell | None:
     """What the cell's machine is to bring about."""
-    query = select(ServerCell).where(ServerCell.slug == slug)
+    query = select(MachineCell).where(MachineCell.slug == slug)
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
@@ -27,13 +27,13 @@ async def put_cell(session: AsyncSession, tenant_id: uuid.UUID, slug: str, *, ve
     """Store what the machine is to bring about."""
     values = {"tenant_id": tenant_id, "slug": slug, "bundle_version": version, "bundle": bundle}
     fresh = {"bundle_version": version, "bundle": bundle, "updated_at": func.now()}
-    statement = insert(ServerCell).values(**values)
-    await session.execute(statement.on_conflict_do_update(index_elements=[ServerCell.tenant_id], set_=fresh))
+    statement = insert(MachineCell).values(**values)
+    await session.execute(statement.on_conflict_do_update(index_elements=[MachineCell.tenant_id], set_=fresh))
 
 
 async def set_cell(session: AsyncSession, slug: str, **values: Any) -> None:
     """Change single columns of a cell."""
-    await session.execute(update(ServerCell).where(ServerCell.slug == slug).values(**values))
+    await session.execute(update(MachineCell).where(MachineCell.slug == slug).values(**values))
 
 
 async def boot(session: AsyncSession, key: str) -> ServerBoot | None:
@@ -142,7 +142,7 @@ async def forget(session: AsyncSession, slug: str) -> None:
     await session.execute(delete(ServerOrder).where(ServerOrder.boot_key.in_(keys)))
     await session.execute(delete(ServerBoot).where(ServerBoot.slug == slug))
     await session.execute(delete(ServerLog).where(ServerLog.slug == slug))
-    await session.execute(delete(ServerCell).where(ServerCell.slug == slug))
+    await session.execute(delete(MachineCell).where(MachineCell.slug == slug))
 
 
 async def _count(session: AsyncSession, statement: Any) -> int:

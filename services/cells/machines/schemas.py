@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from clawstack.errors import InvalidInputError
 
 
-class Phase(StrEnum):
+class MachinePhase(StrEnum):
     """How far a machine is. Stored; never change one."""
 
     WAITING = "waiting"
@@ -36,7 +36,9 @@ class OrderKind(StrEnum):
     """Stop, back up, close the volume: the machine will be deleted."""
 
 
-_Reported = Literal[Phase.BOOTING, Phase.STARTING, Phase.READY, Phase.FAILED, Phase.STOPPED]
+_Reported = Literal[
+    MachinePhase.BOOTING, MachinePhase.STARTING, MachinePhase.READY, MachinePhase.FAILED, MachinePhase.STOPPED
+]
 _Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 _Reason = Annotated[str, Field(max_length=2000)]
 _Version = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -68,7 +70,7 @@ class BootRequest(_Body):
 class PhoneHome(_Body):
     """A machine is ready, or is not and says why."""
 
-    phase: Literal[Phase.READY, Phase.FAILED]
+    phase: Literal[MachinePhase.READY, MachinePhase.FAILED]
     code: _Code | None = None
     reason: _Reason | None = None
     version: _Version | None = None
@@ -77,7 +79,7 @@ class PhoneHome(_Body):
     """The bundle that was tried last."""
 
 
-class Report(_Body):
+class MachineReport(_Body):
     """What a machine tells every few seconds."""
 
     phase: _Reported
@@ -105,7 +107,7 @@ class OrderAnswer(_Body):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class MachineOrders:
     """What a machine is answered."""
 
     version: str
@@ -132,11 +134,11 @@ class Upload:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Machine:
+class MachineState:
     """A boot as a driver sees it."""
 
     key: str
-    phase: Phase
+    phase: MachinePhase
     code: str | None
     reason: str | None
     created_at: datetime

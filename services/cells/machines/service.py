@@ -7,26 +7,32 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import NotFoundError
 from clawstack.logs import get_logger
 from clawstack.redaction import Redactor
-from clawstack.tokens import Token, TokenKind, parse
+from clawstack.tokens import TokenKind, parse
 from services.cells.machines import errors, repository
+from services.cells.machines.authenticator import MachineAuthenticator
 from services.cells.machines.equipping import bundle_context, sealing_key
 from services.cells.machines.places import waiting_restore
-from services.cells.machines.schemas import BootRequest, OrderAnswer, OrderKind, Phase, PhoneHome, Report, Wanted
+from services.cells.machines.schemas import (
+    BootRequest,
+    MachineOrders,
+    MachinePhase,
+    MachineReport,
+    OrderAnswer,
+    OrderKind,
+    PhoneHome,
+)
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.tables.machines import ServerBoot
 
 log = get_logger(__name__)
-
-_MAX_PRESENTED: Final = 128
-"""Tokens have 63 characters; no pattern is run over a header of kilobytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,7 @@ class MachineDesk:
         self._platform = platform
         self._archives = archives
         self._redactor: Redactor = platform.redactor
+        self._authenticator = MachineAuthenticator()
 
     async def exchange(self, slug: str, presented: str, request: BootRequest, *, address: str) -> dict[str, Any]:
         """The bundle for a boot token, exactly once; machines that this one replaces are shut out.
@@ -56,7 +63,7 @@ class MachineDesk:
         Raises AuthenticationError for a token that is not this cell's, ConflictError for one that is used or expired.
         """
         async with self._platform.database.transaction() as session:
-            boot = await self._boot(session, slug, presented)
+            boot = await self._authenticator.boot(session, slug, presented)
             used = await repository.use_boot(
                 session, boot.key, now=utcnow(), agent_hash=request.agent_hash, machine=request.machine
             )
@@ -69,32 +76,34 @@ class MachineDesk:
     async def bundle(self, slug: str, presented: str) -> dict[str, Any]:
         """Everything of the cell, for the machine that serves it: after a restart, or when something changed."""
         async with self._platform.database.transaction() as session:
-            return self._with_restore(slug, await self._bundle(session, await self._agent(session, slug, presented)))
+            return self._with_restore(
+                slug, await self._bundle(session, await self._authenticator.agent(session, slug, presented))
+            )
 
     async def admit(self, slug: str, presented: str) -> ServerBoot:
         """The machine; raises AuthenticationError for everybody else."""
         async with self._platform.database.transaction() as session:
-            return await self._agent(session, slug, presented)
+            return await self._authenticator.agent(session, slug, presented)
 
     async def phone_home(self, slug: str, presented: str, message: PhoneHome) -> None:
         """A machine says that it is ready or why not. With its boot token it can only say that it failed."""
         async with self._platform.database.transaction() as session:
-            if parse(presented[:_MAX_PRESENTED], kind=TokenKind.BOOT) is not None and message.phase is Phase.FAILED:
-                boot = await self._boot(session, slug, presented)
+            if parse(presented, kind=TokenKind.BOOT) is not None and message.phase is MachinePhase.FAILED:
+                boot = await self._authenticator.boot(session, slug, presented)
                 if boot.used_at is not None or boot.expires_at <= utcnow():
                     raise errors.unknown_machine()
             else:
-                boot = await self._agent(session, slug, presented)
+                boot = await self._authenticator.agent(session, slug, presented)
             await self._note(session, boot, message)
-        if message.phase is Phase.READY:  # what was to be filled in was filled in
+        if message.phase is MachinePhase.READY:  # what was to be filled in was filled in
             await asyncio.to_thread(waiting_restore(self._archives, slug).unlink, missing_ok=True)
         log.info("machine phoned home", slug=slug, boot=boot.key, phase=message.phase, code=message.code)
 
-    async def poll(self, slug: str, presented: str, report: Report) -> Wanted:
+    async def poll(self, slug: str, presented: str, report: MachineReport) -> MachineOrders:
         """Take a machine's report and tell it what to do."""
         started = datetime.fromtimestamp(report.started_at, UTC) if report.started_at else None
         async with self._platform.database.transaction() as session:
-            boot = await self._agent(session, slug, presented)
+            boot = await self._authenticator.agent(session, slug, presented)
             await self._note(
                 session,
                 boot,
@@ -107,7 +116,7 @@ class MachineDesk:
             orders = await repository.open_orders(session, boot.key)
         if cell is None:
             raise errors.unknown_machine()
-        return Wanted(
+        return MachineOrders(
             version=cell.bundle_version,
             hold=boot.retired_at is not None,
             orders=tuple((order.id, order.kind) for order in orders),
@@ -116,7 +125,7 @@ class MachineDesk:
     async def finish(self, slug: str, presented: str, number: int, answer: OrderAnswer) -> None:
         """Note how an order ended; saying it again is fine. Raises NotFoundError for an order of another machine."""
         async with self._platform.database.transaction() as session:
-            boot = await self._agent(session, slug, presented)
+            boot = await self._authenticator.agent(session, slug, presented)
             order = await repository.order(session, number)
             if order is None or order.boot_key != boot.key:
                 raise errors.no_such_order()
@@ -144,36 +153,11 @@ class MachineDesk:
     async def add_log(self, slug: str, presented: str, text: str) -> None:
         """Keep a piece of the gateway's log, without the secrets that this process knows."""
         async with self._platform.database.transaction() as session:
-            await self._agent(session, slug, presented)
+            await self._authenticator.agent(session, slug, presented)
             await repository.add_log(session, slug, self._redactor.text(text).replace("\x00", ""))
 
     def _with_restore(self, slug: str, bundle: dict[str, Any]) -> dict[str, Any]:
         return {**bundle, "restore": waiting_restore(self._archives, slug).is_file()}
-
-    async def _boot(self, session: AsyncSession, slug: str, presented: str) -> ServerBoot:
-        boot, token = await self._presented(session, slug, presented, TokenKind.BOOT)
-        if not token.matches(boot.secret_hash):
-            raise self._stranger(slug)
-        return boot
-
-    async def _agent(self, session: AsyncSession, slug: str, presented: str) -> ServerBoot:
-        boot, token = await self._presented(session, slug, presented, TokenKind.AGENT)
-        if boot.agent_hash is None or not token.matches(boot.agent_hash):
-            raise self._stranger(slug)
-        return boot
-
-    async def _presented(
-        self, session: AsyncSession, slug: str, presented: str, kind: TokenKind
-    ) -> tuple[ServerBoot, Token]:
-        token = parse(presented[:_MAX_PRESENTED], kind=kind)
-        boot = await repository.boot(session, token.key) if token else None
-        if token is None or boot is None or boot.slug != slug or boot.closed_at is not None:
-            raise self._stranger(slug)
-        return boot, token
-
-    def _stranger(self, slug: str) -> Exception:
-        log.warning("machine refused", slug=slug[:60], reason="no token of a machine of this cell")
-        return errors.unknown_machine()
 
     async def _refuse(self, slug: str, key: str, *, address: str) -> dict[str, Any]:
         async with self._platform.database.transaction() as session:
@@ -195,7 +179,9 @@ class MachineDesk:
         bundle: dict[str, Any] = json.loads(key.open(cell.bundle, context=bundle_context(boot.slug)))
         return bundle
 
-    async def _note(self, session: AsyncSession, boot: ServerBoot, said: PhoneHome | Report, **facts: Any) -> None:
+    async def _note(
+        self, session: AsyncSession, boot: ServerBoot, said: PhoneHome | MachineReport, **facts: Any
+    ) -> None:
         values = {"phase": said.phase.value, "code": said.code, "reason": self._clean(said.reason), "seen_at": utcnow()}
         versions = {"applied_version": said.version, "tried_version": said.tried}
         values |= {name: version for name, version in versions.items() if version is not None}

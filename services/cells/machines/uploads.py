@@ -14,9 +14,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
-
-from typing_extensions import override
+from typing import Final
 
 from clawstack.errors import InvalidInputError, PayloadTooLargeError, PermanentError, TemporaryError
 from services.business.backups.service import register_backups
@@ -25,7 +23,7 @@ from services.cells.machines.schemas import Upload
 from services.kit.context import Platform
 from services.kit.database.base import utcnow
 from services.tables.machines import ServerBoot
-from tenants.backups.archive import Manifest
+from tenants.backups.archive import ArchiveManifest, HashingWriter
 from tenants.backups.stream import decrypt
 from tenants.process.files import write_json
 
@@ -45,7 +43,7 @@ class ArchiveIntake:
         self._folder = folder
         self._max_bytes = max_bytes
 
-    async def receive(self, boot: ServerBoot, upload: Upload, body: AsyncIterator[bytes]) -> Manifest:
+    async def receive(self, boot: ServerBoot, upload: Upload, body: AsyncIterator[bytes]) -> ArchiveManifest:
         """The manifest of the archive, once it is complete, opened with the tenant's key and noted.
 
         Raises InvalidInputError for one that is not what the machine says, PayloadTooLargeError, TemporaryError when
@@ -93,11 +91,11 @@ def _check(upload: Upload) -> None:
         raise InvalidInputError("X-Openclaw-Version is not a version.")
 
 
-def _keep(draft: Path, target: Path, slug: str, upload: Upload, key: bytes, size: int) -> Manifest:
+def _keep(draft: Path, target: Path, slug: str, upload: Upload, key: bytes, size: int) -> ArchiveManifest:
     with draft.open("rb") as file:
         sealed = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
-        plain = _Hashing()
+        plain = HashingWriter()
         try:
             decrypt(file, plain, key=key, slug=slug)
         except PermanentError as error:  # the sender's mistake, not the platform's
@@ -106,7 +104,7 @@ def _keep(draft: Path, target: Path, slug: str, upload: Upload, key: bytes, size
         raise InvalidInputError("The archive is not the one that was announced.", code="bad_backup")
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S}.{now.microsecond:06d}Z"
-    manifest = Manifest(
+    manifest = ArchiveManifest(
         slug=slug,
         archive=name + _SUFFIX,
         sha256=sealed,
@@ -127,19 +125,3 @@ def _create(path: Path) -> io.FileIO:
 
 def _sync(file: io.FileIO) -> None:
     os.fsync(file.fileno())
-
-
-class _Hashing(io.BytesIO):
-    """A file that only remembers its digest."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._hash = hashlib.sha256()
-
-    @override
-    def write(self, data: Any) -> int:
-        self._hash.update(data)
-        return len(data)
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()

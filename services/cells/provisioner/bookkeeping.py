@@ -19,9 +19,10 @@ from clawstack.vocabulary import Desired, EventKind, Observed, OperationKind, Op
 from services.business.notifications.outbox import owe
 from services.business.tenants import desired, operations
 from services.business.tenants.operations import EventRow
-from services.cells.engine.run import Outcome
-from services.cells.provisioner import backoff, repository
+from services.cells.engine.run import RunOutcome
+from services.cells.provisioner import repository
 from services.cells.provisioner.decide import Situation
+from services.kit.backoff import Backoff
 from services.kit.database.base import utcnow
 from services.tables.states import AT_REST, DURING, may_follow
 from services.tables.tenants import Cell, Operation, Tenant
@@ -29,6 +30,10 @@ from tenants.spec import CellSpec
 
 #: Code of a state that a look at the cell gave the reason for.
 CELL_UNHEALTHY: Final = "cell_unhealthy"
+#: Between tries of a failed operation; `retry_after` of the failure counts where it is longer.
+BACKOFF: Final = Backoff(first=2.0, longest=300.0)
+#: After this many temporary failures in a row people are told; the tries go on.
+_TELL_AFTER: Final = 6
 #: Kept in `Tenant.observed` beside the stack's outputs: under what the cell was last brought about.
 _APPLIED: Final = ("restart_nonce", "substrate", "plan", "skip_backup")
 
@@ -37,7 +42,7 @@ _APPLIED: Final = ("restart_nonce", "substrate", "plan", "skip_backup")
 class Built:
     """What an update came to."""
 
-    outcome: Outcome
+    outcome: RunOutcome
     spec: CellSpec
     objects: Mapping[str, str]
     """Fingerprints of what the cell consists of, where the substrate has such."""
@@ -114,7 +119,7 @@ async def record_departure(session: AsyncSession, tenant: Tenant, *, restore_fro
 
 
 async def succeed_destroy(
-    session: AsyncSession, tenant: Tenant, operation: Operation, outcome: Outcome, *, event: EventRow
+    session: AsyncSession, tenant: Tenant, operation: Operation, outcome: RunOutcome, *, event: EventRow
 ) -> None:
     """Record a stack that is gone."""
     await repository.remove(session, tenant.id)
@@ -212,11 +217,11 @@ async def notify(
 
 
 async def _try_again(session: AsyncSession, tenant: Tenant, error: TemporaryError) -> None:
-    wait = backoff.delay(tenant.failures, at_least=error.retry_after)
+    wait = BACKOFF.seconds(tenant.failures, at_least=error.retry_after)
     tenant.retry_at = utcnow() + timedelta(seconds=wait)
     tenant.updated_at = utcnow()
     await desired.request_reconcile(session, tenant.id, at=tenant.retry_at)
-    if tenant.failures >= backoff.TELL_AFTER:
+    if tenant.failures >= _TELL_AFTER:
         await _raise_hand(session, tenant, TenantState.NEEDS_ATTENTION)
 
 

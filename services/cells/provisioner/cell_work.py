@@ -18,10 +18,10 @@ from clawstack.vocabulary import Desired, EventKind, Observed
 from services.business.tenants import repository as tenants
 from services.cells.context import CellPlatform
 from services.cells.engine.command import Ownership
-from services.cells.engine.control import Control, OperationStoppedError, StopReason
+from services.cells.engine.control import OperationStoppedError, RunControl, StopReason
 from services.cells.engine.engine import Engine
-from services.cells.engine.narration import Step
-from services.cells.engine.run import Outcome, StackPlace
+from services.cells.engine.narration import NarratedStep
+from services.cells.engine.run import RunOutcome, StackPlace
 from services.cells.provisioner import cells
 from services.cells.provisioner.assembly import AssembledCell, CellAssembler
 from services.cells.provisioner.bookkeeping import Built
@@ -29,7 +29,7 @@ from services.cells.provisioner.borders import FindArchive, MakeProgram, Program
 from services.cells.provisioner.live_work import LiveWork
 from services.cells.provisioner.recorder import EventRecorder
 from services.cells.workers import leases
-from services.cells.workers.keeper import LeaseKeeper
+from services.cells.workers.lease_keeper import LeaseKeeper
 from services.cells.workers.leases import LeaseLostError
 from services.tables.tenants import Tenant
 from tenants.backups.archive import Archive
@@ -43,7 +43,7 @@ class Shift:
     """What one operation works with."""
 
     keeper: LeaseKeeper
-    control: Control
+    control: RunControl
     recorder: EventRecorder
     attempt: int
     """Above 1 something ended short before."""
@@ -99,7 +99,7 @@ class CellWork:
         await live.settle(cell.spec)
         endpoint = outcome.outputs.get("endpoint")
         if endpoint and cell.spec.desired is Desired.RUNNING:
-            shift.recorder.tell(Step(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
+            shift.recorder.tell(NarratedStep(kind=EventKind.HEALTH, message=f"The assistant answers at {endpoint}."))
         return Built(outcome=outcome, spec=cell.spec, objects=await live.fingerprints(cell.spec.slug))
 
     async def back_up(self, shift: Shift) -> None:
@@ -120,7 +120,7 @@ class CellWork:
         await self._destroy(shift, _Ready(place=cell.place, program=self._make_program(spec), spec=spec))
         await live.confirm_gone(spec.slug)
 
-    async def destroy(self, shift: Shift) -> Outcome:
+    async def destroy(self, shift: Shift) -> RunOutcome:
         """Destroy the stack and erase what Pulumi leaves of it."""
         tools = await asyncio.to_thread(self._find_tools)
         async with self._platform.database.transaction() as session:
@@ -135,7 +135,7 @@ class CellWork:
         await asyncio.to_thread(cells.remove_traces, self._platform.settings, tenant.slug)
         return outcome
 
-    async def _destroy(self, shift: Shift, ready: _Ready) -> Outcome:
+    async def _destroy(self, shift: Shift, ready: _Ready) -> RunOutcome:
         work = partial(
             self._engine.destroy,
             _looked_at(ready.place, shift),
@@ -196,9 +196,9 @@ class CellWork:
             raise
         except ClawstackError as error:
             message = f"That no backup is needed could not be passed on completely: {error.message}"
-            shift.recorder.tell(Step(kind=EventKind.DIAGNOSTIC, message=message, data={"severity": "warning"}))
+            shift.recorder.tell(NarratedStep(kind=EventKind.DIAGNOSTIC, message=message, data={"severity": "warning"}))
 
-    async def _up(self, shift: Shift, place: StackPlace, program: Program, *, refresh: bool) -> Outcome:
+    async def _up(self, shift: Shift, place: StackPlace, program: Program, *, refresh: bool) -> RunOutcome:
         work = partial(
             self._engine.up,
             _looked_at(place, shift),
@@ -209,7 +209,7 @@ class CellWork:
         )
         return await self._in_thread(shift.control, work)
 
-    async def _in_thread(self, control: Control, work: Callable[[], T]) -> T:
+    async def _in_thread(self, control: RunControl, work: Callable[[], T]) -> T:
         """Run blocking work; when this task is cancelled, stop it and wait until all of its processes are dead."""
         future = asyncio.get_running_loop().run_in_executor(self._executor, work)
         try:

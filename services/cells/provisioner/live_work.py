@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from clawstack.vocabulary import EventKind
-from services.cells.engine.control import Control
-from services.cells.engine.narration import Step
+from services.cells.engine.control import RunControl
+from services.cells.engine.narration import NarratedStep
 from services.cells.provisioner.recorder import EventRecorder
 from services.cells.substrates.protocol import SubstrateDriver
 from tenants.backups.archive import Archive
@@ -24,7 +24,7 @@ class LiveWork:
     """One operation's use of one driver. Every method raises OperationStoppedError once the operation is to stop."""
 
     driver: SubstrateDriver
-    control: Control
+    control: RunControl
     recorder: EventRecorder
 
     async def prepare(self, spec: CellSpec) -> None:
@@ -56,7 +56,7 @@ class LiveWork:
         return dict(await self.driver.fingerprints(slug))
 
     def _tell(self, sentence: str) -> None:
-        self.recorder.tell(Step(kind=EventKind.HEALTH, message=sentence))
+        self.recorder.tell(NarratedStep(kind=EventKind.HEALTH, message=sentence))
 
     async def _while_wanted(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -14,10 +14,10 @@ from clawstack.vocabulary import EventKind
 from services.business.tenants import repository
 from services.cells.context import CellPlatform
 from services.cells.engine.command import Ownership
-from services.cells.engine.control import Control, StopReason
+from services.cells.engine.control import RunControl, StopReason
 from services.cells.engine.engine import Engine
 from services.cells.engine.identity import ProcessIdentity
-from services.cells.engine.narration import Step
+from services.cells.engine.narration import NarratedStep
 from services.cells.provisioner.assembly import AssembledCell, CellAssembler
 from services.cells.provisioner.borders import MakeProgram
 from services.tables.tenants import Tenant
@@ -38,8 +38,10 @@ async def preview(
     """
     cell = await _assembled(platform, assembler, tenant_id, tools)
     settings = platform.settings
-    control = Control(budget=settings.operation_timeout.total_seconds(), grace=settings.operation_grace.total_seconds())
-    steps: list[Step] = []
+    control = RunControl(
+        budget=settings.operation_timeout.total_seconds(), grace=settings.operation_grace.total_seconds()
+    )
+    steps: list[NarratedStep] = []
     work = asyncio.to_thread(
         engine.preview,
         cell.place,
@@ -80,7 +82,7 @@ def _unrecorded(_: ProcessIdentity) -> None:
     """A preview takes no lock and changes nothing: nobody needs to find its process again."""
 
 
-def _shown(step: Step) -> dict[str, Any]:
+def _shown(step: NarratedStep) -> dict[str, Any]:
     resource = str(step.data["resource"])
     return {
         "action": step.data["op"],

@@ -21,7 +21,7 @@ from services.cells.provisioner import bookkeeping, repository
 from services.cells.provisioner.decide import Pause, Rest, decide
 from services.cells.provisioner.runner import OperationRunner
 from services.cells.workers import leases
-from services.cells.workers.keeper import LeaseKeeper
+from services.cells.workers.lease_keeper import LeaseKeeper
 from services.cells.workers.leases import Grant, LeaseLostError
 from services.cells.workers.turns import Turns
 from services.kit.database.base import utcnow

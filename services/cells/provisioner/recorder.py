@@ -15,7 +15,7 @@ from clawstack.errors import TemporaryError
 from clawstack.redaction import Redactor
 from services.business.tenants import operations
 from services.business.tenants.operations import EventRow
-from services.cells.engine.narration import Step
+from services.cells.engine.narration import NarratedStep
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 
@@ -32,7 +32,7 @@ class EventRecorder:
         self._redactor = redactor
         self._operation_id = operation_id
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[tuple[Step, datetime] | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[NarratedStep, datetime] | None] = asyncio.Queue()
         self._sequence = 0
         self._writer: asyncio.Task[None] | None = None
 
@@ -48,7 +48,7 @@ class EventRecorder:
         """Number of the last event written; final once the recorder is closed."""
         return self._sequence
 
-    def tell(self, step: Step) -> None:
+    def tell(self, step: NarratedStep) -> None:
         """Take a step; callable from any thread, never blocks."""
         self._loop.call_soon_threadsafe(self._queue.put_nowait, (step, utcnow()))
 
@@ -72,7 +72,7 @@ class EventRecorder:
             if rows:
                 await self._store(rows)
 
-    def _row(self, step: Step, at: datetime) -> EventRow:
+    def _row(self, step: NarratedStep, at: datetime) -> EventRow:
         self._sequence += 1
         return EventRow(
             sequence=self._sequence,

@@ -19,9 +19,9 @@ from services.business.tenants import operations
 from services.business.tenants import repository as tenants
 from services.business.tenants.operations import EventRow
 from services.cells.context import CellPlatform
-from services.cells.engine.control import Control, OperationStoppedError, StopReason
-from services.cells.engine.narration import Step
-from services.cells.engine.run import Outcome
+from services.cells.engine.control import OperationStoppedError, RunControl, StopReason
+from services.cells.engine.narration import NarratedStep
+from services.cells.engine.run import RunOutcome
 from services.cells.provisioner import bookkeeping
 from services.cells.provisioner.assembly import CELL_SECRETS
 from services.cells.provisioner.bookkeeping import Built
@@ -29,9 +29,9 @@ from services.cells.provisioner.borders import Neighbours
 from services.cells.provisioner.cell_work import CellWork, Shift
 from services.cells.provisioner.recorder import EventRecorder
 from services.cells.workers import leases
-from services.cells.workers.keeper import LeaseKeeper
+from services.cells.workers.lease_keeper import LeaseKeeper
 from services.cells.workers.leases import LeaseLostError
-from services.cells.workers.metrics import Metrics
+from services.cells.workers.metrics import OperationMetrics
 from services.kit.database.base import utcnow
 from services.tables.tenants import Operation, Tenant
 
@@ -69,7 +69,9 @@ class Ending:
 class OperationRunner:
     """Everything between "this operation starts" and "this operation ended" for one cell."""
 
-    def __init__(self, *, platform: CellPlatform, work: CellWork, neighbours: Neighbours, metrics: Metrics) -> None:
+    def __init__(
+        self, *, platform: CellPlatform, work: CellWork, neighbours: Neighbours, metrics: OperationMetrics
+    ) -> None:
         self._platform = platform
         self._database = platform.database
         self._work = work
@@ -82,7 +84,7 @@ class OperationRunner:
         Raises LeaseLostError when another worker took over: then nothing was recorded.
         """
         settings = self._platform.settings
-        control = Control(
+        control = RunControl(
             budget=settings.operation_timeout.total_seconds(), grace=settings.operation_grace.total_seconds()
         )
         stopped_from_outside = False
@@ -115,7 +117,7 @@ class OperationRunner:
 
     async def _ending(self, shift: Shift, operation: Operation) -> Ending:
         kind = OperationKind(operation.kind)
-        started = Step(kind=EventKind.STARTED, message=SENTENCES[kind][0], data={"attempt": operation.attempt})
+        started = NarratedStep(kind=EventKind.STARTED, message=SENTENCES[kind][0], data={"attempt": operation.attempt})
         shift.recorder.tell(started)
         try:
             match kind:
@@ -142,7 +144,7 @@ class OperationRunner:
                 PermanentError(f"A defect in the platform: {type(error).__name__}.", code="internal_error")
             )
 
-    def _destroyed(self, outcome: Outcome) -> Ending:
+    def _destroyed(self, outcome: RunOutcome) -> Ending:
         async def record(session: AsyncSession, tenant: Tenant, operation: Operation, event: EventRow) -> None:
             await self.farewell(session, tenant)
             await bookkeeping.succeed_destroy(session, tenant, operation, outcome, event=event)
@@ -224,12 +226,12 @@ class OperationRunner:
                 return
 
     @asynccontextmanager
-    async def _cancellable(self, operation_id: uuid.UUID, control: Control) -> AsyncIterator[None]:
+    async def _cancellable(self, operation_id: uuid.UUID, control: RunControl) -> AsyncIterator[None]:
         """Stop `control` once somebody asks for the operation's end."""
         async with background(self._watch(operation_id, control), name=f"cancel-{operation_id}"):
             yield
 
-    async def _watch(self, operation_id: uuid.UUID, control: Control) -> None:
+    async def _watch(self, operation_id: uuid.UUID, control: RunControl) -> None:
         while True:
             await asyncio.sleep(_CANCEL_POLL)
             with suppress(TemporaryError):

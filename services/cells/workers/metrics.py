@@ -20,7 +20,7 @@ class Timed:
     status: str = "lost"
 
 
-class Metrics:
+class OperationMetrics:
     """Counters of one process; `registry` None keeps them to themselves."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:

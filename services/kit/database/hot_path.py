@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, LiteralString, Self
 
 import psycopg
 from psycopg.pq import TransactionStatus
+
+from clawstack.errors import TemporaryError
 
 _WAIT_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 5
@@ -43,10 +45,36 @@ class Connections:
             self._free.release()
             await self._keep(connection)
 
+    async def row(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """First row of a statement; raises TemporaryError when the server does not answer.
+
+        A statement whose connection broke is tried once more on a new one: give only those that may be repeated.
+        """
+        try:
+            try:
+                return await self._executed(statement, values)
+            except psycopg.OperationalError:
+                return await self._executed(statement, values)
+        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:
+            raise TemporaryError(
+                "The database does not answer.", code="database_unavailable", retry_after=1.0
+            ) from error
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def close(self) -> None:
         """Close those that nobody uses."""
         while self._idle:
             await self._idle.pop().close()
+
+    async def _executed(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        async with self.one() as connection:
+            cursor = await connection.execute(statement, values)
+            return await cursor.fetchone()
 
     async def _connect(self) -> Connection:
         return await psycopg.AsyncConnection.connect(

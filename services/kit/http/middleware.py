@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from contextlib import suppress
 from datetime import timedelta
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clawstack.errors import PayloadTooLargeError
+from services.kit.http.bodies import drain, read_body
 from services.kit.http.errors import error_body
 
 _DRAIN_FACTOR = 32
@@ -35,48 +37,19 @@ class BodyLimit:
             return
         try:
             async with asyncio.timeout(self._seconds):
-                body = await self._read(scope, receive)
+                body = await read_body(scope, receive, limit=self._max)
+        except ClientDisconnect:
+            return  # nobody is left to be answered
         except TimeoutError:
             answer = error_body("request_timeout", "The request body did not arrive in time.", "Send it again.")
             await JSONResponse(answer, 408, headers={"Connection": "close"})(scope, receive, send)
             return
-        if body is None:
-            await self._drain(receive)
-            answer = error_body(
-                "payload_too_large", f"The body is larger than {self._max} bytes.", "Send a smaller request."
-            )
+        except PayloadTooLargeError as error:
+            await drain(receive, at_most=self._max * _DRAIN_FACTOR, seconds=_DRAIN_SECONDS)
+            answer = error_body(error.code, error.message, "Send a smaller request.")
             await JSONResponse(answer, 413, headers={"Connection": "close"})(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
-
-    async def _drain(self, receive: Receive) -> None:
-        """Read on for a while: a client that is still sending does not see an answer, only a broken connection."""
-        left = self._max * _DRAIN_FACTOR
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_SECONDS):
-                while left > 0:
-                    message = await receive()
-                    left -= len(message.get("body", b""))
-                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                        return
-
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > self._max:
-            return None
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return b"".join(chunks)
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._max:
-                return None
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
 
 
 class SecurityHeaders:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from services.business.billing.service import Billing
 from services.business.billing.stripe_access import StripeAccess
 from services.business.billing.stripe_reader import StripeReader
-from services.business.billing.sweep import Sweep
+from services.business.billing.stripe_sweep import StripeSweep
 from services.business.billing.tasks import BillingTasks
 from services.kit.context import Platform
 from services.kit.parts import Part
@@ -21,7 +21,7 @@ def create_part(platform: Platform) -> Part:
     access = StripeAccess(settings)
     reader = StripeReader(access)
     billing = create_billing(platform)
-    sweep = Sweep(
+    sweep = StripeSweep(
         database=platform.database,
         reader=reader,
         billing=billing,

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.kit.context import Platform
+from services.kit.database.hot_path import Connections
+from services.kit.metrics import registered
 from services.kit.parts import Part
+from services.traffic.ledger.metrics import LedgerMetrics
 from services.traffic.ledger.service import Ledger
-from services.traffic.ledger.store import Store
+from services.traffic.ledger.store import LedgerStore
 from services.traffic.ledger.tasks import register
-from services.traffic.llm_proxy.authenticator import Authenticator
+from services.traffic.llm_proxy.authenticator import ProxyAuthenticator
 from services.traffic.llm_proxy.endpoints import AsgiClient, LlmProxy
 from services.traffic.llm_proxy.errors import unavailable
 from services.traffic.llm_proxy.exchange import Exchange
 from services.traffic.llm_proxy.limits import InFlight, OutputSizes, RateLimit
-from services.traffic.llm_proxy.metrics import Metrics
+from services.traffic.llm_proxy.metrics import ProxyMetrics
 from services.traffic.llm_proxy.upstream import Vendors
 
 #: An answer may take this part of a reservation's life, so that nothing under way is taken for lost.
 _LONGEST_ANSWER: Final = 0.8
+_CONNECTIONS: Final = 10
 
 
 def create_part(platform: Platform, *, rate_limit: RateLimit | None = None, in_flight: InFlight | None = None) -> Part:
@@ -31,12 +35,12 @@ def create_part(platform: Platform, *, rate_limit: RateLimit | None = None, in_f
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with (
-            Metrics(platform.metrics) as metrics,
-            Store(platform.database.url) as store,
-            _ledger(platform, store, metrics) as ledger,
-            _vendors(platform) as vendors,
-        ):
+        charged, metrics = LedgerMetrics(), ProxyMetrics()
+        async with AsyncExitStack() as stack:
+            stack.enter_context(registered(platform.metrics, charged, metrics))
+            connections = await stack.enter_async_context(Connections(platform.database.url, size=_CONNECTIONS))
+            ledger = await stack.enter_async_context(_ledger(platform, connections, charged))
+            vendors = await stack.enter_async_context(_vendors(platform))
             exchange = Exchange(
                 catalogue=platform.catalogue,
                 vendors=vendors,
@@ -47,7 +51,7 @@ def create_part(platform: Platform, *, rate_limit: RateLimit | None = None, in_f
             )
             door.app = LlmProxy(
                 database=platform.database,
-                authenticator=Authenticator(store=store, catalogue=platform.catalogue),
+                authenticator=ProxyAuthenticator(connections=connections, catalogue=platform.catalogue),
                 rate_limit=rate_limit or RateLimit(),
                 exchange=exchange,
                 metrics=metrics,
@@ -86,10 +90,10 @@ def _vendors(platform: Platform) -> Vendors:
     )
 
 
-def _ledger(platform: Platform, store: Store, metrics: Metrics) -> Ledger:
+def _ledger(platform: Platform, connections: Connections, metrics: LedgerMetrics) -> Ledger:
     return Ledger(
         database=platform.database,
-        store=store,
+        store=LedgerStore(connections),
         metrics=metrics,
         price_version=platform.catalogue.version,
         reservation_ttl=platform.settings.llm_reservation_ttl,

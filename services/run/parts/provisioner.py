@@ -28,7 +28,7 @@ from services.cells.provisioner.preview import preview
 from services.cells.provisioner.reconcile import Reconciler
 from services.cells.provisioner.runner import OperationRunner
 from services.cells.substrates.grounds import namespace_settings, server_settings
-from services.cells.workers.metrics import Metrics
+from services.cells.workers.metrics import OperationMetrics
 from services.kit.parts import Part
 from services.tables.tenants import Tenant
 from services.web.api.operations import create_router as create_operation_router
@@ -73,7 +73,7 @@ def create_reconciler(
     make_program: MakeProgram,
     machine: Machine,
     worker: str | None = None,
-    metrics: Metrics | None = None,
+    metrics: OperationMetrics | None = None,
 ) -> Reconciler:
     """The worker's half: engine, threads and everything around them. Call it inside the process that works."""
     concurrency = platform.settings.worker_concurrency
@@ -87,7 +87,7 @@ def create_reconciler(
         executor=ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="engine"),
     )
     runner = OperationRunner(
-        platform=platform, work=work, neighbours=neighbours, metrics=metrics or Metrics(platform.metrics)
+        platform=platform, work=work, neighbours=neighbours, metrics=metrics or OperationMetrics(platform.metrics)
     )
     return Reconciler(platform=platform, runner=runner, worker=worker or worker_name(), concurrency=concurrency)
 

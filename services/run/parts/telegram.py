@@ -11,23 +11,24 @@ from typing import Any, Final
 from clawstack.background import background
 from clawstack.logs import get_logger
 from services.kit.context import Platform
+from services.kit.metrics import registered
 from services.kit.parts import Part
 from services.traffic.telegram import tasks
 from services.traffic.telegram.bot import RealBot
 from services.traffic.telegram.endpoints import WebhookIntake
-from services.traffic.telegram.identity import Identity
-from services.traffic.telegram.intake import Leadership, Poller, WebhookKeeper
-from services.traffic.telegram.metrics import Metrics
-from services.traffic.telegram.push import Pusher
+from services.traffic.telegram.identity import BotIdentity
+from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.schemas import MAX_UPLOAD_BYTES, Retention, Timings
 from services.traffic.telegram.replies import Speaker
-from services.traffic.telegram.schemas import MAX_UPLOAD_BYTES, Retention, Timings
 from services.traffic.telegram.secret import IntakeSecret
 from services.traffic.telegram.service import Receiver
-from services.traffic.telegram.tokens import Doorkeeper
+from services.traffic.telegram.tokens import ChannelAuthenticator
+from services.traffic.telegram.update_source import Leadership, Poller, WebhookKeeper
 from services.traffic.telegram.virtual.api import VirtualBotApi
 from services.traffic.telegram.virtual.forwarding import Forwarder
 from services.traffic.telegram.virtual.local import VirtualWebhooks
 from services.traffic.telegram.virtual.polls import Polls
+from services.traffic.telegram.virtual.push import Pusher
 from services.traffic.telegram.wakeups import Wakeups
 
 log = get_logger(__name__)
@@ -55,14 +56,14 @@ class _Router:
 
     def __post_init__(self) -> None:
         settings, database = self.platform.settings, self.platform.database
-        self.metrics = Metrics()
+        self.metrics = RouterMetrics()
         self.wakeups = Wakeups(database_url=database.url)
         self.real_bot = RealBot(
             api_root=settings.telegram_api_root,
             token=settings.telegram_bot_token,
             timeout=self.timings.upstream_timeout.total_seconds(),
         )
-        self.identity = Identity(
+        self.identity = BotIdentity(
             database=database,
             real_bot=self.real_bot,
             username=settings.telegram_bot_username,
@@ -76,14 +77,14 @@ class _Router:
             identity=self.identity,
         )
         self.receiver = Receiver(database=database)
-        self.doorkeeper = Doorkeeper(database=database, wakeups=self.wakeups, ttl=self.timings.token_ttl)
+        self.authenticator = ChannelAuthenticator(database=database, wakeups=self.wakeups, ttl=self.timings.token_ttl)
         self.platform_ports = frozenset({settings.port} - {0})
 
     def virtual_api(self) -> VirtualBotApi:
         """What cells talk to."""
         database = self.platform.database
         return VirtualBotApi(
-            doorkeeper=self.doorkeeper,
+            authenticator=self.authenticator,
             identity=self.identity,
             real_bot=self.real_bot,
             forwarder=Forwarder(
@@ -109,10 +110,10 @@ class _Router:
     async def running(self) -> AsyncIterator[None]:
         """Everything that goes on in the background."""
         async with AsyncExitStack() as stack:
-            stack.enter_context(self.metrics.registered(self.platform.metrics))
+            stack.enter_context(registered(self.platform.metrics, self.metrics))
             await stack.enter_async_context(self.real_bot.opened())
             await stack.enter_async_context(self.wakeups.running())
-            stack.enter_context(self.doorkeeper.listening())
+            stack.enter_context(self.authenticator.listening())
             for work in (self.identity.keep_fresh, self._speaker().run, self._pusher().run, self._intake):
                 await stack.enter_async_context(_kept_going(work))
             yield

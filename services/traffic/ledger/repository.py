@@ -1,14 +1,13 @@
-"""SQL of the LLM proxy outside the path of a request (which is in `store`): tokens, usage, expiry."""
+"""SQL of the ledger outside the path of a request (which is in `store`): usage and expiry."""
 
 from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.tables.ledger import LedgerEntry, ProxyToken, UsagePeriod
+from services.tables.ledger import LedgerEntry, UsagePeriod
 from services.traffic.ledger.schemas import ModelUsage
 
 _EXPIRE = text(
@@ -76,20 +75,3 @@ async def usage_by_model(session: AsyncSession, tenant_id: uuid.UUID, period: st
         )
         for model, requests, given, cached, output, cost in rows
     ]
-
-
-async def upsert_token(session: AsyncSession, *, key: str, secret_hash: str, tenant_id: uuid.UUID) -> uuid.UUID | None:
-    """Store a token or lift its revocation; the tenant it belongs to, None when the key has another hash or tenant."""
-    statement = insert(ProxyToken).values(key=key, secret_hash=secret_hash, tenant_id=tenant_id)
-    same = (ProxyToken.tenant_id == tenant_id) & (ProxyToken.secret_hash == secret_hash)
-    statement = statement.on_conflict_do_update(index_elements=[ProxyToken.key], set_={"revoked_at": None}, where=same)
-    return await session.scalar(statement.returning(ProxyToken.tenant_id))
-
-
-async def revoke_tokens(session: AsyncSession, tenant_id: uuid.UUID, *, keep: str | None) -> int:
-    """Revoke a tenant's tokens but the one with the key `keep`; how many were open."""
-    mine = (ProxyToken.tenant_id == tenant_id) & ProxyToken.revoked_at.is_(None)
-    statement = update(ProxyToken).where(mine).values(revoked_at=func.now())
-    if keep is not None:
-        statement = statement.where(ProxyToken.key != keep)
-    return len((await session.execute(statement.returning(ProxyToken.key))).all())

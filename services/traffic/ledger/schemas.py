@@ -1,4 +1,4 @@
-"""Borders of the LLM proxy: who asks, what a request counts, how it ended."""
+"""Borders of the ledger: what a request counts, and how it ended."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from clawstack.plans import Plan
 
-
-class Outcome(StrEnum):
+class RequestOutcome(StrEnum):
     """How a request ended in the ledger; every request ends in exactly one."""
 
     SETTLED = "settled"
@@ -20,15 +18,6 @@ class Outcome(StrEnum):
     """The vendor worked and reported nothing, or the platform crashed: charged by a careful estimate."""
     RELEASED = "released"
     """Nothing was used, nothing is charged."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Caller:
-    """The cell that asks."""
-
-    token_key: str
-    tenant_id: uuid.UUID
-    plan: Plan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +34,7 @@ class TokenCount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reservation:
+class Reserved:
     """Tokens and money set aside for one request. `id` is also the request's id towards the client."""
 
     id: uuid.UUID
@@ -64,8 +53,8 @@ class Reservation:
 class Settlement:
     """The end of one reservation."""
 
-    reservation: Reservation
-    outcome: Outcome
+    reservation: Reserved
+    outcome: RequestOutcome
     tokens: TokenCount
     cost: int
     raw_usage: dict[str, Any] | None = None

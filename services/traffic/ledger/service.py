@@ -14,14 +14,14 @@ from typing import Final, Self
 
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
-from clawstack.plans import ModelPrice
+from clawstack.plans import ModelPrice, Plan
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.traffic.ledger import repository
-from services.traffic.ledger.schemas import Caller, Outcome, Reservation, Settlement, TokenCount, period_of
-from services.traffic.ledger.store import Store
-from services.traffic.llm_proxy.errors import monthly_limit, under_way
-from services.traffic.llm_proxy.metrics import Metrics
+from services.traffic.ledger.errors import AllowanceSetAsideError, AllowanceUsedUpError
+from services.traffic.ledger.metrics import LedgerMetrics
+from services.traffic.ledger.schemas import RequestOutcome, Reserved, Settlement, TokenCount, period_of
+from services.traffic.ledger.store import LedgerStore
 
 log = get_logger(__name__)
 
@@ -33,7 +33,13 @@ class Ledger:
     """Reserves and settles. One per process; as a context manager it finishes what is unsettled when it ends."""
 
     def __init__(
-        self, *, database: Database, store: Store, metrics: Metrics, price_version: str, reservation_ttl: timedelta
+        self,
+        *,
+        database: Database,
+        store: LedgerStore,
+        metrics: LedgerMetrics,
+        price_version: str,
+        reservation_ttl: timedelta,
     ) -> None:
         self._database = database
         self._store = store
@@ -43,17 +49,24 @@ class Ledger:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def reserve(
-        self, caller: Caller, *, model: str, price: ModelPrice, tokens: TokenCount, request_id: uuid.UUID
-    ) -> Reservation:
+        self,
+        tenant_id: uuid.UUID,
+        plan: Plan,
+        *,
+        model: str,
+        price: ModelPrice,
+        tokens: TokenCount,
+        request_id: uuid.UUID,
+    ) -> Reserved:
         """Set tokens and their cost aside, atomically against the plan's limits.
 
-        Raises RefusedError (429) when they do not fit, TemporaryError when the database is away. A caller that is
-        cancelled meanwhile leaves nothing behind.
+        Raises AllowanceUsedUpError or AllowanceSetAsideError when they do not fit, TemporaryError when the database is
+        away. A caller that is cancelled meanwhile leaves nothing behind.
         """
         now = utcnow()
-        reservation = Reservation(
+        reservation = Reserved(
             id=request_id,
-            tenant_id=caller.tenant_id,
+            tenant_id=tenant_id,
             period=period_of(now),
             model=model,
             upstream=price.upstream,
@@ -62,14 +75,14 @@ class Ledger:
             cost=cost_of(price, tokens),
             expires_at=now + self._ttl,
         )
-        inserting = asyncio.create_task(self._insert(caller, reservation))
+        inserting = asyncio.create_task(self._insert(plan, reservation))
         try:
             fits = await asyncio.shield(inserting)
         except asyncio.CancelledError:
             self._start(self._release_after(inserting, reservation))
             raise
         if not fits:
-            await self._refuse(caller, reservation)
+            await self._refuse(plan, reservation)
         return reservation
 
     async def settle(self, settlement: Settlement) -> None:
@@ -91,27 +104,26 @@ class Ledger:
         for task in self._tasks:
             task.cancel()
 
-    async def _insert(self, caller: Caller, reservation: Reservation) -> bool:
-        plan = caller.plan
+    async def _insert(self, plan: Plan, reservation: Reserved) -> bool:
         return await self._store.reserve(
             reservation, tokens_limit=plan.monthly_tokens, cost_limit=plan.budget_micro_usd()
         )
 
-    async def _release_after(self, inserting: asyncio.Task[bool], reservation: Reservation) -> None:
+    async def _release_after(self, inserting: asyncio.Task[bool], reservation: Reserved) -> None:
         await asyncio.wait([inserting])
         if inserting.exception() is not None or inserting.result():
-            released = Settlement(reservation=reservation, outcome=Outcome.RELEASED, tokens=TokenCount(), cost=0)
+            released = Settlement(reservation=reservation, outcome=RequestOutcome.RELEASED, tokens=TokenCount(), cost=0)
             await self._settle_until_done(released, asyncio.Event())
 
-    async def _refuse(self, caller: Caller, reservation: Reservation) -> None:
+    async def _refuse(self, plan: Plan, reservation: Reserved) -> None:
         async with self._database.transaction() as session:
-            used = await repository.period_of_tenant(session, caller.tenant_id, reservation.period)
+            used = await repository.period_of_tenant(session, reservation.tenant_id, reservation.period)
         tokens, cost = (used.tokens_used, used.cost_used) if used else (0, 0)
         fits_alone = (
-            tokens + reservation.tokens.total() <= caller.plan.monthly_tokens
-            and cost + reservation.cost <= caller.plan.budget_micro_usd()
+            tokens + reservation.tokens.total() <= plan.monthly_tokens
+            and cost + reservation.cost <= plan.budget_micro_usd()
         )
-        raise under_way() if fits_alone else monthly_limit(caller.plan.title, reservation.period)
+        raise AllowanceSetAsideError(reservation.period) if fits_alone else AllowanceUsedUpError(reservation.period)
 
     async def _settle_until_done(self, settlement: Settlement, first_try: asyncio.Event) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The three statements in the path of every request: who asks, set aside, settle.
+"""The two statements of the ledger in the path of every request: set aside, settle.
 
 Straight psycopg on connections of its own, because this is a hot path: a third of the CPU of the same statements through
 SQLAlchemy (measured). Each statement is its own transaction: money moves in one piece, so that no crash and no
@@ -7,19 +7,15 @@ concurrency can tear it. Order of locks everywhere: reservation before usage per
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
-from typing import Any, Final, LiteralString, Self
+from typing import Final
 
 import psycopg
 from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
-from clawstack.errors import TemporaryError
 from services.kit.database.hot_path import Connections
-from services.traffic.ledger.schemas import Reservation, Settlement
+from services.traffic.ledger.schemas import Reserved, Settlement
 
-_CONNECTIONS: Final = 10
 # Int8 below: psycopg would otherwise choose a type by each number's size, and prepare every mixture anew.
 
 # The period's row appears with the month's first request. ON CONFLICT locks the row even where its WHERE then refuses,
@@ -66,32 +62,14 @@ _SETTLE: Final = """
     RETURNING u.period
     """
 
-_CALLER: Final = """
-    SELECT token.tenant_id, token.secret_hash, tenant.plan, tenant.desired_state
-    FROM proxy_tokens AS token JOIN tenants AS tenant ON tenant.id = token.tenant_id
-    WHERE token.key = %(key)s AND token.revoked_at IS NULL
-    """
 
+class LedgerStore:
+    """PostgreSQL as a request needs it, over connections that others may use, too. It begins without a server."""
 
-class Store:
-    """PostgreSQL as a request needs it. Use it as a context manager; it begins without a server, too."""
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
-    def __init__(self, url: str) -> None:
-        """`url` as libpq takes it."""
-        self._connections = Connections(url, size=_CONNECTIONS)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._connections.close()
-
-    async def caller(self, key: str) -> tuple[uuid.UUID, str, str, str] | None:
-        """Tenant, secret's hash, plan and desired state behind a proxy token that is not revoked."""
-        row = await self._row(_CALLER, {"key": key})
-        return None if row is None else (row[0], row[1], row[2], row[3])
-
-    async def reserve(self, reservation: Reservation, *, tokens_limit: int, cost_limit: int) -> bool:
+    async def reserve(self, reservation: Reserved, *, tokens_limit: int, cost_limit: int) -> bool:
         """Set tokens and money aside; False, and nothing changed, when a limit forbids it."""
         values = {
             "id": reservation.id,
@@ -109,7 +87,7 @@ class Store:
             "cost_limit": Int8(cost_limit),
         }
         try:
-            return await self._row(_RESERVE, values) is not None
+            return await self._connections.row(_RESERVE, values) is not None
         except psycopg.errors.UniqueViolation:
             return True  # the first of two tries was written although its connection broke
 
@@ -126,25 +104,4 @@ class Store:
             "status": settlement.status,
             "duration_ms": settlement.duration_ms,
         }
-        return await self._row(_SETTLE, values) is not None
-
-    async def _row(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """First row of a statement; raises TemporaryError when the server does not answer.
-
-        A statement whose connection broke is tried once more on a new one: all of them may be repeated (`reserve` and
-        `settle` because of the reservation's id).
-        """
-        try:
-            try:
-                return await self._executed(statement, values)
-            except psycopg.OperationalError:
-                return await self._executed(statement, values)
-        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:
-            raise TemporaryError(
-                "The database does not answer.", code="database_unavailable", retry_after=1.0
-            ) from error
-
-    async def _executed(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        async with self._connections.one() as connection:
-            cursor = await connection.execute(statement, values)
-            return await cursor.fetchone()
+        return await self._connections.row(_SETTLE, values) is not None

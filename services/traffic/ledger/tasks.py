@@ -1,15 +1,16 @@
-"""Periodic work of the LLM proxy."""
+"""Periodic work of the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import procrastinate
 
 from clawstack.logs import get_logger
 from services.kit.database.connection import Database
-from services.kit.jobs.queue import DEFAULT_QUEUE
+from services.kit.jobs.periodic import EVERY_MINUTE, periodic
 from services.traffic.ledger import repository
 
 log = get_logger(__name__)
@@ -33,16 +34,4 @@ async def expire_reservations(database: Database) -> int:
 
 def register(database: Database) -> Callable[[procrastinate.App], None]:
     """Declares `llm_proxy.expire_reservations`, once a minute."""
-
-    def declare(app: procrastinate.App) -> None:
-        @app.periodic(cron="* * * * *")
-        @app.task(
-            name="llm_proxy.expire_reservations",
-            queue=DEFAULT_QUEUE,
-            queueing_lock="llm_proxy.expire_reservations",
-        )
-        async def expire(timestamp: int) -> None:
-            del timestamp
-            await expire_reservations(database)
-
-    return declare
+    return periodic("llm_proxy.expire_reservations", cron=EVERY_MINUTE, work=partial(expire_reservations, database))

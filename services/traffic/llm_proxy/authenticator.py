@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,16 +11,15 @@ from typing import Final
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Catalogue
 from clawstack.tokens import Token, TokenKind, parse
+from services.kit.database.hot_path import Connections
 from services.tables.states import may_be_used
-from services.traffic.ledger.schemas import Caller
-from services.traffic.ledger.store import Store
 from services.traffic.llm_proxy.errors import not_authenticated, not_running
+from services.traffic.llm_proxy.repository import caller_of
+from services.traffic.llm_proxy.schemas import Caller
 
 #: A revoked token, a suspended tenant or another plan counts after this many seconds at the latest.
 CACHE_SECONDS: Final = 1.0
 _CACHE_SIZE: Final = 4096
-_LONGEST_TOKEN: Final = 128
-_NOBODY: Final = hashlib.sha256(b"no token has this secret").hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,24 +30,26 @@ class _Known:
     until: float
 
 
-class Authenticator:
+class ProxyAuthenticator:
     """Judges proxy tokens. Only tokens that exist are remembered, so that guesses cannot fill the memory."""
 
-    def __init__(self, *, store: Store, catalogue: Catalogue, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store = store
+    def __init__(
+        self, *, connections: Connections, catalogue: Catalogue, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._connections = connections
         self._catalogue = catalogue
         self._clock = clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def caller(self, presented: str | None) -> Caller:
         """The cell behind a token; raises RefusedError (401, 403), TemporaryError when the database is away."""
-        token = parse(presented, kind=TokenKind.PROXY) if presented and len(presented) <= _LONGEST_TOKEN else None
+        token = parse(presented, kind=TokenKind.PROXY) if presented else None
         if token is None:
             raise not_authenticated()
         known = self._known.get(token.key)
         if known is None or known.until <= self._clock():
             known = await self._look_up(token)
-        if not token.matches(known.secret_hash if known is not None else _NOBODY) or known is None:
+        if not token.matches(known.secret_hash if known is not None else None) or known is None:
             raise not_authenticated()
         if not known.running:
             raise not_running()
@@ -58,7 +58,7 @@ class Authenticator:
     async def _look_up(self, token: Token) -> _Known | None:
         asked_at = self._clock()
         self._known.pop(token.key, None)
-        row = await self._store.caller(token.key)
+        row = await caller_of(self._connections, token.key)
         if row is None:
             return None
         tenant_id, secret_hash, plan, desired_state = row

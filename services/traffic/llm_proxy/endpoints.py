@@ -9,27 +9,30 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from clawstack.errors import TemporaryError
+from clawstack.errors import PayloadTooLargeError, TemporaryError
 from clawstack.logs import get_logger
 from services.kit.database.connection import Database
-from services.traffic.ledger.schemas import Caller
+from services.kit.http.bearer import bearer_token
+from services.kit.http.bodies import drain, read_body
 from services.traffic.ledger.usage import usage_of
 from services.traffic.llm_proxy import documents, errors
-from services.traffic.llm_proxy.authenticator import Authenticator
+from services.traffic.llm_proxy.authenticator import ProxyAuthenticator
 from services.traffic.llm_proxy.errors import RefusedError
 from services.traffic.llm_proxy.exchange import Exchange
 from services.traffic.llm_proxy.limits import RateLimit
-from services.traffic.llm_proxy.metrics import Metrics
+from services.traffic.llm_proxy.metrics import ProxyMetrics
 from services.traffic.llm_proxy.request import read_chat_request
+from services.traffic.llm_proxy.schemas import Caller
 
 log = get_logger(__name__)
 
 #: A conversation that fills a context window has about 2 MB; the rest is for images.
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 _BODY_SECONDS: Final = 30.0
-_DRAINED: Final = 4  # times the limit: a client that is still sending would not read the answer
+_DRAINED: Final = 3  # times the limit: a client that is still sending would not read the answer
 
 _Handler = Callable[["_Call"], Awaitable[None]]
 
@@ -38,6 +41,7 @@ _Handler = Callable[["_Call"], Awaitable[None]]
 class _Call:
     caller: Caller
     path: str
+    scope: Scope
     receive: Receive
     client: AsgiClient
 
@@ -49,10 +53,10 @@ class LlmProxy:
         self,
         *,
         database: Database,
-        authenticator: Authenticator,
+        authenticator: ProxyAuthenticator,
         rate_limit: RateLimit,
         exchange: Exchange,
-        metrics: Metrics,
+        metrics: ProxyMetrics,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._database = database
@@ -95,10 +99,10 @@ class LlmProxy:
         method, handler = self._routes.get(path, (scope["method"], self._elsewhere))
         if scope["method"] != method:
             raise errors.wrong_method(method)
-        await handler(_Call(caller=caller, path=path, receive=receive, client=client))
+        await handler(_Call(caller=caller, path=path, scope=scope, receive=receive, client=client))
 
     async def _chat(self, call: _Call) -> None:
-        request = read_chat_request(await self._body(call.receive))
+        request = read_chat_request(await self._body(call))
         await _while_connected(self._exchange.serve(call.caller, request, call.client), call.receive)
 
     async def _models(self, call: _Call) -> None:
@@ -122,10 +126,15 @@ class LlmProxy:
     async def _elsewhere(self, call: _Call) -> None:
         raise errors.not_offered(call.path)
 
-    async def _body(self, receive: Receive) -> bytes:
+    async def _body(self, call: _Call) -> bytes:
         try:
             async with asyncio.timeout(_BODY_SECONDS):
-                return await _read_body(receive, self._max_body)
+                return await read_body(call.scope, call.receive, limit=self._max_body)
+        except PayloadTooLargeError:
+            await drain(call.receive, at_most=self._max_body * _DRAINED, seconds=_BODY_SECONDS)
+            raise errors.too_large(self._max_body) from None
+        except ClientDisconnect:
+            raise errors.bad_request("The request broke off.") from None
         except TimeoutError:
             raise errors.too_slow_body() from None
 
@@ -184,32 +193,9 @@ class AsgiClient:
 def _presented(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The token of exactly one `Authorization: Bearer` or `x-api-key` header, None otherwise."""
     found = [(name, value) for name, value in headers if name in {b"authorization", b"x-api-key"}]
-    if len(found) != 1:
-        return None
-    name, value = found[0]
-    text = value.decode("latin-1")
-    if name == b"x-api-key":
-        return text
-    scheme, _, token = text.partition(" ")
-    return token if scheme.lower() == "bearer" else None
-
-
-async def _read_body(receive: Receive, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise errors.bad_request("The request broke off.")
-        part = message.get("body", b"")
-        size += len(part)
-        if size <= limit:
-            parts.append(part)
-        if not message.get("more_body", False) or size > limit * _DRAINED:
-            break
-    if size > limit:
-        raise errors.too_large(limit)
-    return b"".join(parts)
+    if len(found) == 1 and found[0][0] == b"x-api-key":
+        return found[0][1].decode("latin-1")
+    return bearer_token(found) if len(found) == 1 else None
 
 
 async def _while_connected(work: Awaitable[None], receive: Receive) -> None:

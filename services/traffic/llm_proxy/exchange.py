@@ -5,7 +5,7 @@ use at most its model's context window and largest answer more than that. With `
 in flight per process the bound is that many times (context window + largest answer) tokens; in practice it is the
 amount by which the answers under way are longer than recent ones. The excess is the platform's cost, not the customer's.
 
-How requests end (`schemas.Outcome`): usage reported by a complete answer is charged as reported; an answer that broke
+How requests end (`ledger.schemas.Outcome`): usage reported by a complete answer is charged as reported; an answer that broke
 off, or that its client left, is charged by estimate on the high side, because vendors charge for it too; a request that
 the vendor never got or refused is not charged.
 """
@@ -22,13 +22,15 @@ import aiohttp
 
 from clawstack.logs import get_logger
 from clawstack.plans import Catalogue, ModelPrice
-from services.traffic.ledger.schemas import Caller, Outcome, Reservation, Settlement, TokenCount
+from services.traffic.ledger.errors import AllowanceSetAsideError, AllowanceUsedUpError
+from services.traffic.ledger.schemas import RequestOutcome, Reserved, Settlement, TokenCount
 from services.traffic.ledger.service import Ledger, cost_of
-from services.traffic.llm_proxy.errors import RefusedError, not_configured, unknown_model
+from services.traffic.llm_proxy.errors import RefusedError, monthly_limit, not_configured, under_way, unknown_model
 from services.traffic.llm_proxy.limits import InFlight, OutputSizes
-from services.traffic.llm_proxy.metrics import Metrics
+from services.traffic.llm_proxy.metrics import ProxyMetrics
 from services.traffic.llm_proxy.reported import ReportedUsage
 from services.traffic.llm_proxy.request import BYTES_PER_TOKEN, ChatRequest
+from services.traffic.llm_proxy.schemas import Caller
 from services.traffic.llm_proxy.sse import EventSplitter, OversizedEventError, StreamFilter, framed
 from services.traffic.llm_proxy.upstream import NoAnswerError, UnreachableError, Vendors, read_at_most
 
@@ -59,7 +61,7 @@ class Client(Protocol):
 class _Meter:
     """What is known of a request under way; turned into its settlement at the end."""
 
-    reservation: Reservation
+    reservation: Reserved
     price: ModelPrice
     usage: ReportedUsage = field(default_factory=ReportedUsage)
     charged: bool = False
@@ -83,17 +85,17 @@ class _Meter:
             duration_ms=int((time.monotonic() - self.started) * 1000),
         )
 
-    def _judged(self) -> tuple[Outcome, TokenCount]:
+    def _judged(self) -> tuple[RequestOutcome, TokenCount]:
         reported = self.usage.count()
         if reported is not None and self.complete:
-            return Outcome.SETTLED, reported
+            return RequestOutcome.SETTLED, reported
         if reported is not None:
             output = max(reported.output, self.seen_output)
-            return Outcome.ESTIMATED, TokenCount(input=reported.input, cached=reported.cached, output=output)
+            return RequestOutcome.ESTIMATED, TokenCount(input=reported.input, cached=reported.cached, output=output)
         if not self.charged:
-            return Outcome.RELEASED, TokenCount()
+            return RequestOutcome.RELEASED, TokenCount()
         reserved = self.reservation.tokens
-        return Outcome.ESTIMATED, TokenCount(input=reserved.input, output=max(reserved.output, self.seen_output))
+        return RequestOutcome.ESTIMATED, TokenCount(input=reserved.input, output=max(reserved.output, self.seen_output))
 
 
 class Exchange:
@@ -105,7 +107,7 @@ class Exchange:
         catalogue: Catalogue,
         vendors: Vendors,
         ledger: Ledger,
-        metrics: Metrics,
+        metrics: ProxyMetrics,
         in_flight: InFlight,
         output_sizes: OutputSizes,
     ) -> None:
@@ -128,22 +130,35 @@ class Exchange:
         """
         price = self._price(caller, request.model)
         with self._in_flight.counted(caller.tenant_id), self._metrics.in_flight.track_inprogress():
-            reservation = await self._ledger.reserve(
-                caller, model=request.model, price=price, tokens=self._expected(request, price), request_id=uuid.uuid4()
-            )
+            reservation = await self._reserved(caller, request, price)
             meter = _Meter(reservation=reservation, price=price)
             try:
                 whole = await self._forward(request, meter, client)
             finally:
                 settlement = meter.settlement()
                 await self._ledger.settle(settlement)
-            if settlement.outcome is Outcome.SETTLED:
+            if settlement.outcome is RequestOutcome.SETTLED:
                 self._output_sizes.observe(request.model, settlement.tokens.output // request.answers)
             # Only now: whoever has read the end of an answer finds it in the ledger.
             if whole is None:
                 await client.finish()
             else:
                 await client.whole(whole, request_id=reservation.id)
+
+    async def _reserved(self, caller: Caller, request: ChatRequest, price: ModelPrice) -> Reserved:
+        try:
+            return await self._ledger.reserve(
+                caller.tenant_id,
+                caller.plan,
+                model=request.model,
+                price=price,
+                tokens=self._expected(request, price),
+                request_id=uuid.uuid4(),
+            )
+        except AllowanceUsedUpError as error:
+            raise monthly_limit(caller.plan.title, error.period) from None
+        except AllowanceSetAsideError:
+            raise under_way() from None
 
     def _price(self, caller: Caller, model: str) -> ModelPrice:
         if model not in caller.plan.models:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.errors import InvalidInputError, PermanentError
 from clawstack.tokens import Token, TokenKind
-from services.traffic.ledger import repository
+from services.traffic.llm_proxy import repository
 
 
 async def register_proxy_token(session: AsyncSession, tenant_id: uuid.UUID, token: Token) -> None:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 from yarl import URL
 
-from services.traffic.telegram.errors import BotApiError, TelegramUnavailableError
+from services.traffic.telegram.model.errors import BotApiError, TelegramUnavailableError
 
 _MOST_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _MOST_CONNECTIONS: Final = 256

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -12,18 +11,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from clawstack.errors import TemporaryError
+from clawstack.errors import PayloadTooLargeError, TemporaryError
 from clawstack.logs import get_logger
+from services.kit.http.bodies import read_body
 from services.kit.http.errors import error_body
-from services.traffic.telegram.errors import MalformedUpdateError
-from services.traffic.telegram.identity import Identity
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.identity import BotIdentity
+from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import MalformedUpdateError
+from services.traffic.telegram.model.schemas import SECRET_HEADER
+from services.traffic.telegram.model.updates import parse_update
 from services.traffic.telegram.service import Receiver
-from services.traffic.telegram.updates import parse_update
 
 log = get_logger(__name__)
-
-SECRET_HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 
 
 class WebhookIntake:
@@ -33,10 +32,10 @@ class WebhookIntake:
         self,
         *,
         receiver: Receiver,
-        identity: Identity,
+        identity: BotIdentity,
         secret: Callable[[], Awaitable[str]],
         max_bytes: int,
-        metrics: Metrics,
+        metrics: RouterMetrics,
     ) -> None:
         """`secret`: what Telegram must repeat in its header; `max_bytes`: of one body."""
         self._receiver = receiver
@@ -72,30 +71,18 @@ class WebhookIntake:
 
     async def _store(self, bot: str, request: Request) -> Response:
         try:
-            raw = await self._body(request)
-            if raw is None:
-                return _refuse(413, "payload_too_large", f"The body is larger than {self._max_bytes} bytes.")
+            raw = await read_body(request.scope, request.receive, limit=self._max_bytes)
             update = parse_update(raw, bot=bot)
         except MalformedUpdateError as error:
             self._metrics.intake_errors.labels("malformed").inc()
             return _refuse(400, error.code, error.message)
+        except PayloadTooLargeError as error:
+            return _refuse(413, error.code, error.message)
         except ClientDisconnect:
             return _refuse(400, "bad_request", "The body broke off.")
         outcome = await self._receiver.receive(bot, update)
         self._metrics.updates.labels(outcome).inc()
         return Response(status_code=200)
-
-    async def _body(self, request: Request) -> bytes | None:
-        declared = request.headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            return None
-        chunks, size = [], 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > self._max_bytes:
-                return None
-            chunks.append(chunk)
-        return b"".join(chunks)
 
 
 def _same(presented: str | None, secret: str) -> bool:

@@ -9,18 +9,18 @@ from typing import Any, Final
 
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
+from services.kit.backoff import Backoff
 from services.kit.database.connection import Database
 from services.traffic.telegram.bot import RealBot
-from services.traffic.telegram.errors import BotApiError, TelegramUnavailableError
+from services.traffic.telegram.model.errors import BotApiError, TelegramUnavailableError
 from services.traffic.telegram.repository import bots
 
 log = get_logger(__name__)
 
-_FIRST_RETRY: Final = 0.5
-_LONGEST_RETRY: Final = 30.0
+_BACKOFF: Final = Backoff(first=0.5, longest=30.0, spread=0.0)
 
 
-class Identity:
+class BotIdentity:
     """The bot's name and description, kept fresh in the background and in the database for other processes."""
 
     def __init__(self, *, database: Database, real_bot: RealBot, username: str | None, ttl: timedelta) -> None:
@@ -59,7 +59,7 @@ class Identity:
         """Ask again and again, for ever."""
         if not self._real_bot.is_configured:
             return
-        delay = _FIRST_RETRY
+        failures = 0
         while True:
             try:
                 await self._ask()
@@ -67,10 +67,10 @@ class Identity:
                 log.warning("telegram_bot_unreachable", problem=error.message)
                 with contextlib.suppress(TemporaryError):
                     await self._recall()
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, _LONGEST_RETRY)
+                failures += 1
+                await asyncio.sleep(_BACKOFF.seconds(failures))
             else:
-                delay = _FIRST_RETRY
+                failures = 0
                 await asyncio.sleep(self._ttl)
 
     async def _ask(self) -> None:

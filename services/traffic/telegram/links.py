@@ -13,11 +13,11 @@ from clawstack.errors import TemporaryError
 from clawstack.settings import Settings
 from services.kit.database.base import utcnow
 from services.tables.telegram import LinkCode
-from services.traffic.telegram import texts
+from services.traffic.telegram.model import texts
+from services.traffic.telegram.model.routing import Notice, NoticeKind, UpdateOutcome
+from services.traffic.telegram.model.schemas import Link
+from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository import bots, chats, seen, signals, updates
-from services.traffic.telegram.routing import Notice, NoticeKind, Outcome
-from services.traffic.telegram.schemas import Link
-from services.traffic.telegram.wakeups import Topic
 
 LIFETIME: Final = timedelta(days=7)
 _STILL_USEFUL: Final = timedelta(days=1)  # a link that is shown now should not expire while it is being read
@@ -59,7 +59,7 @@ async def unbind_all(session: AsyncSession, tenant_id: uuid.UUID, *, farewell: b
     released = await chats.release_all(session, tenant_id)
     for bot, chat_id in released if farewell else ():
         await chats.say(session, bot, chat_id, Notice(kind=NoticeKind.FAREWELL, text=texts.FAREWELL))
-    await updates.finish_all(session, tenant_id, Outcome.TENANT_GONE)
+    await updates.finish_all(session, tenant_id, UpdateOutcome.TENANT_GONE)
     await seen.forget_tenant(session, tenant_id)
     await bots.forget_virtual_bot(session, tenant_id)
     await signals.wake(session, Topic.UPDATE, str(tenant_id))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 _LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
 
-class Metrics:
-    """Counters of one process. They count from the start and are shown while `registered`."""
+class RouterMetrics:
+    """Counters of one process."""
 
     def __init__(self) -> None:
         self.updates = Counter(
@@ -39,15 +37,3 @@ class Metrics:
             buckets=_LAG_BUCKETS,
             registry=None,
         )
-
-    @contextmanager
-    def registered(self, registry: CollectorRegistry) -> Iterator[None]:
-        """Show the counters in `registry` while the context lasts."""
-        collectors = list(vars(self).values())
-        for collector in collectors:
-            registry.register(collector)
-        try:
-            yield
-        finally:
-            for collector in collectors:
-                registry.unregister(collector)

@@ -10,14 +10,14 @@ from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.kit.database.connection import Database
 from services.traffic.telegram.bot import RealBot
-from services.traffic.telegram.errors import BotApiError
-from services.traffic.telegram.identity import Identity
-from services.traffic.telegram.intake import backoff_delta
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.identity import BotIdentity
+from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import BotApiError
+from services.traffic.telegram.model.schemas import Timings
+from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository import replies
 from services.traffic.telegram.repository.replies import Reply
-from services.traffic.telegram.schemas import Timings
-from services.traffic.telegram.wakeups import Topic, Wakeups
+from services.traffic.telegram.wakeups import Wakeups
 
 log = get_logger(__name__)
 
@@ -36,9 +36,9 @@ class Speaker:
         *,
         database: Database,
         real_bot: RealBot,
-        identity: Identity,
+        identity: BotIdentity,
         wakeups: Wakeups,
-        metrics: Metrics,
+        metrics: RouterMetrics,
         timings: Timings,
     ) -> None:
         self._database = database
@@ -82,7 +82,7 @@ class Speaker:
                 delay = timedelta(seconds=error.retry_after or 1)
             outcome = f"refused: {error.message}"[:300]  # blocked by the user, chat gone: nothing to be done
         except TemporaryError:
-            outcome, delay = "given up", backoff_delta(reply.attempts, self._timings)
+            outcome, delay = "given up", self._timings.backoff().span(reply.attempts)
         async with self._database.transaction() as session:
             if delay is not None and reply.attempts < _MOST_ATTEMPTS:
                 await replies.postpone(session, reply.id, delay)

@@ -7,8 +7,8 @@ from typing import Final
 from clawstack.logs import get_logger
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
+from services.traffic.telegram.model.schemas import Retention, SeenKind
 from services.traffic.telegram.repository import bots, replies, seen, updates
-from services.traffic.telegram.schemas import Retention, SeenKind
 
 log = get_logger(__name__)
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from clawstack.crypto import MasterKey
 from clawstack.redaction import Redactor
 from services.kit.database.connection import Database
-from services.traffic.telegram.identity import Identity
+from services.traffic.telegram.identity import BotIdentity
 from services.traffic.telegram.repository import bots
 
 _BYTES: Final = 32
@@ -26,7 +26,7 @@ class IntakeSecret:
         database: Database,
         master_key: MasterKey,
         redactor: Redactor,
-        identity: Identity,
+        identity: BotIdentity,
     ) -> None:
         self._value = configured.get_secret_value() if configured is not None else None
         self._database = database

@@ -6,11 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
+from services.traffic.telegram.model.routing import Decision, Owner, UpdateOutcome, decide, decide_start
+from services.traffic.telegram.model.schemas import SeenKind
+from services.traffic.telegram.model.topics import Topic
+from services.traffic.telegram.model.updates import Incoming
 from services.traffic.telegram.repository import chats, seen, signals, updates
-from services.traffic.telegram.routing import Decision, Outcome, Owner, decide, decide_start
-from services.traffic.telegram.schemas import SeenKind
-from services.traffic.telegram.updates import Incoming
-from services.traffic.telegram.wakeups import Topic
 
 
 class Receiver:
@@ -64,7 +64,7 @@ class Receiver:
             if decision.notice is not None:
                 await chats.say(session, bot, update.chat_id, decision.notice)
         if decision.deliver_to is None:
-            await updates.finish(session, row_id, decision.outcome or Outcome.UNSUPPORTED)
+            await updates.finish(session, row_id, decision.outcome or UpdateOutcome.UNSUPPORTED)
             return
         tenant_id = decision.deliver_to
         await seen.note(session, tenant_id, SeenKind.FILE, update.files)

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import procrastinate
 
 from services.kit.database.connection import Database
-from services.kit.jobs.queue import DEFAULT_QUEUE
+from services.kit.jobs.periodic import periodic
+from services.traffic.telegram.model.schemas import Retention
 from services.traffic.telegram.retention import prune
-from services.traffic.telegram.schemas import Retention
 
 
 def register(database: Database, retention: Retention) -> Callable[[procrastinate.App], None]:
     """Declares `telegram.prune`, twice an hour."""
-
-    def declare(app: procrastinate.App) -> None:
-        @app.periodic(cron="13,43 * * * *")
-        @app.task(name="telegram.prune", queue=DEFAULT_QUEUE, queueing_lock="telegram.prune")
-        async def prune_task(timestamp: int) -> None:
-            del timestamp
-            await prune(database, retention)
-
-    return declare
+    return periodic("telegram.prune", cron="13,43 * * * *", work=partial(prune, database, retention))

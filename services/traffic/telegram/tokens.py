@@ -17,8 +17,9 @@ from clawstack.errors import ConflictError, InvalidInputError
 from clawstack.tokens import Token, TokenKind, parse
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
+from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository import bots, signals
-from services.traffic.telegram.wakeups import Topic, Wakeups
+from services.traffic.telegram.wakeups import Wakeups
 
 _MOST_CACHED: Final = 10_000
 
@@ -51,7 +52,7 @@ class _Known:
     good_until: float
 
 
-class Doorkeeper:
+class ChannelAuthenticator:
     """Tells which tenant a presented channel token belongs to. Remembers it for about a second."""
 
     def __init__(

@@ -10,34 +10,20 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from enum import StrEnum
 from typing import Final
 
 import psycopg
 
 from clawstack.background import background
 from clawstack.logs import get_logger
+from services.traffic.telegram.model.topics import CHANNEL, Topic
 
 log = get_logger(__name__)
 
-CHANNEL: Final = "clawstack_telegram"
 _ALIVE_CHECK_SECONDS: Final = 15.0
 _RETRY_SECONDS: Final = 1.0
 
 Handler = Callable[[str], None]
-
-
-class Topic(StrEnum):
-    """What a call is about; its subject is a tenant, a token's key or a bot."""
-
-    UPDATE = "update"
-    """A tenant's queue grew, or its bot was changed."""
-    POLL = "poll"
-    """A tenant's cell began a poll; the detail is its number, and earlier ones end."""
-    TOKEN = "token"  # noqa: S105 - a topic, not a token
-    """A channel token was revoked."""
-    REPLY = "reply"
-    """The router has something to say."""
 
 
 class Wakeups:

@@ -11,12 +11,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from clawstack.errors import ClawstackError, InvalidInputError, PayloadTooLargeError
+from clawstack.errors import ClawstackError, InvalidInputError
 from clawstack.logs import get_logger
 from services.cells.machines.errors import unknown_machine
-from services.cells.machines.schemas import BootRequest, OrderAnswer, PhoneHome, Report, Upload
+from services.cells.machines.schemas import BootRequest, MachineReport, OrderAnswer, PhoneHome, Upload
 from services.cells.machines.service import LockFiles, MachineDesk
 from services.cells.machines.uploads import ArchiveIntake
+from services.kit.http.bearer import bearer_token
+from services.kit.http.bodies import read_body
 from services.kit.http.errors import error_body, response_of
 
 log = get_logger(__name__)
@@ -82,7 +84,7 @@ class MachineEndpoints:
     async def poll(self, request: Request) -> Response:
         """A report for orders."""
         presented = _bearer(request)
-        report = Report.read(await _body(request, _JSON_BYTES))
+        report = MachineReport.read(await _body(request, _JSON_BYTES))
         return JSONResponse((await self._desk.poll(_slug(request), presented, report)).document())
 
     async def order(self, request: Request) -> Response:
@@ -134,28 +136,18 @@ def _slug(request: Request) -> str:
 
 
 def _bearer(request: Request) -> str:
-    headers = request.headers.getlist("authorization")
-    scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
-    if scheme.lower() != "bearer" or not token:
+    token = bearer_token(request.headers.raw)
+    if token is None:
         raise unknown_machine()
     return token
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
-        raise PayloadTooLargeError(f"The body is larger than {limit} bytes.")
-    chunks: list[bytes] = []
-    size = 0
     async with asyncio.timeout(_SLOWEST_BODY_SECONDS):
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise PayloadTooLargeError(f"The body is larger than {limit} bytes.")
-            chunks.append(chunk)
-    if not chunks:
+        body = await read_body(request.scope, request.receive, limit=limit)
+    if not body:
         raise InvalidInputError("The body is empty.")
-    return b"".join(chunks)
+    return body
 
 
 async def _steadily(request: Request) -> AsyncIterator[bytes]:

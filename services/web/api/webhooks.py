@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from clawstack.errors import RequestError
 from clawstack.logs import get_logger
 from clawstack.settings import Settings
-from services.business.billing import intake
+from services.business.billing import stripe_events
 from services.business.billing.service import Billing
 from services.kit.database.connection import Database
 
@@ -23,7 +23,7 @@ def create_router(*, settings: Settings, database: Database, billing: Billing) -
         """Receive an event that Stripe signed. Answered with 200 once it is stored, also when it was stored before."""
         secret = settings.stripe_webhook_secret
         try:
-            event = intake.verify(
+            event = stripe_events.verify(
                 await request.body(),
                 request.headers.get("stripe-signature"),
                 secret.get_secret_value() if secret is not None else None,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clawstack.addons.model import Manifest
+from clawstack.addons.base.model import Manifest
 from clawstack.addons.workloads.access import CELL_OBJECTS
 from tenants.namespace.plan import NamespacePlan
 from tests.e2e.control_plane.api_server import ApiServer

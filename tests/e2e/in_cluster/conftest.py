@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from clawstack.addons.workloads.settings import Role
+from clawstack.addons.base.workloads import WorkloadRole
 from services.cli.demonstration.observe import Observer
 from services.cli.demonstration.world import World
 from services.kit.database.embedded import EmbeddedPostgres
@@ -24,7 +24,7 @@ from tests.integration.platform_cluster.operating import PACK
 from tests.integration.toolchain.engine import Project
 from toolchain.cluster.running import TestCluster
 
-ROLES = [role.value for role in Role]
+ROLES = [role.value for role in WorkloadRole]
 _BESIDE = ("CLAWSTACK_DATA_DIR", "CLAWSTACK_HOST", "CLAWSTACK_PORT", "CLAWSTACK_DATABASE_URL")
 
 

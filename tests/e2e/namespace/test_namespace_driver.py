@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(900)
 MARK = "memory of its own"
 
 
-def contents(cells: Cells, spec: CellSpec, manifest: archive.Manifest) -> dict[str, bytes]:
+def contents(cells: Cells, spec: CellSpec, manifest: archive.ArchiveManifest) -> dict[str, bytes]:
     """Files of a sealed backup."""
     plain = io.BytesIO()
     with (cells.backups / spec.slug / manifest.archive).open("rb") as file:

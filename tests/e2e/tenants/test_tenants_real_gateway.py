@@ -118,9 +118,9 @@ def test_the_life_of_a_real_cell(place: Place, outside: Outside) -> None:
     assert len(archive.manifests(place.folder / "backups", spec.slug)) == 2
 
 
-def _source(cell: Cell) -> archive.Source:
+def _source(cell: Cell) -> archive.ArchiveSource:
     spec = cell.spec
-    return archive.Source(
+    return archive.ArchiveSource(
         slug=spec.slug,
         paths=cell.paths,
         ids=accounts.find(spec.account) if spec.account else None,

@@ -21,7 +21,7 @@ import pytest
 
 from services.business.backups.service import register_backups
 from services.tables.tenants import Tenant
-from tenants.backups.archive import Manifest
+from tenants.backups.archive import ArchiveManifest
 from tenants.backups.stream import encrypt
 
 MADE = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -127,7 +127,7 @@ def seal(folder: Path, slug: str, *, key: str, content: bytes, made: datetime) -
     plain.seek(0)
     with archive.open("wb") as target:
         encrypt(plain, target, key=base64.b64decode(key), slug=slug)
-    manifest = Manifest(
+    manifest = ArchiveManifest(
         slug=slug, archive=archive.name, sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
         size=archive.stat().st_size, plain_sha256=hashlib.sha256(plain.getvalue()).hexdigest(),
         created_at=made.isoformat(), openclaw_version="2026.9.6", verified=True,

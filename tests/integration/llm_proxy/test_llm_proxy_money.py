@@ -20,13 +20,13 @@ from clawstack.errors import ClawstackError, InvalidInputError, PermanentError
 from clawstack.tokens import TokenKind, issue
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database, libpq_url
+from services.kit.database.hot_path import Connections
 from services.run.factory import create_app
 from services.run.parts.llm_proxy import create_part
 from services.tables.ledger import LedgerEntry, Reservation, UsagePeriod
 from services.tables.tenants import Tenant
-from services.traffic.ledger.schemas import Outcome, Settlement, TokenCount, period_of
-from services.traffic.ledger.schemas import Reservation as Reserved
-from services.traffic.ledger.store import Store
+from services.traffic.ledger.schemas import RequestOutcome, Reserved, Settlement, TokenCount, period_of
+from services.traffic.ledger.store import LedgerStore
 from services.traffic.ledger.tasks import expire_reservations
 from services.traffic.ledger.usage import usage_of
 from services.traffic.llm_proxy.tokens import register_proxy_token
@@ -158,19 +158,21 @@ def reservation(tenant_id: uuid.UUID, *, expires_in: timedelta = timedelta(minut
     )
 
 
-async def reserve(store: Store, *reservations: Reserved, limit: int = 10**6) -> list[bool]:
+async def reserve(store: LedgerStore, *reservations: Reserved, limit: int = 10**6) -> list[bool]:
     return await asyncio.gather(
         *(store.reserve(wanted, tokens_limit=limit, cost_limit=10**9) for wanted in reservations)
     )
 
 
 @pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[Store]:
-    async with Store(libpq_url(postgres_url)) as store:
-        yield store
+async def store(postgres_url: str) -> AsyncIterator[LedgerStore]:
+    async with Connections(libpq_url(postgres_url), size=10) as connections:
+        yield LedgerStore(connections)
 
 
-async def test_the_limit_is_exact_when_many_reserve_at_once(database: Database, store: Store, proxy: Proxy) -> None:
+async def test_the_limit_is_exact_when_many_reserve_at_once(
+    database: Database, store: LedgerStore, proxy: Proxy
+) -> None:
     cell = await proxy.add_cell()
     fits = await reserve(store, *(reservation(cell.tenant_id) for _ in range(50)), limit=330)
     assert fits.count(True) == 11
@@ -180,7 +182,9 @@ async def test_the_limit_is_exact_when_many_reserve_at_once(database: Database, 
         assert await session.scalar(select(func.count()).select_from(Reservation)) == 11
 
 
-async def test_a_reservation_that_is_written_twice_counts_once(store: Store, database: Database, proxy: Proxy) -> None:
+async def test_a_reservation_that_is_written_twice_counts_once(
+    store: LedgerStore, database: Database, proxy: Proxy
+) -> None:
     """The second try of a statement whose connection broke after it was committed."""
     cell = await proxy.add_cell()
     wanted = reservation(cell.tenant_id)
@@ -190,7 +194,9 @@ async def test_a_reservation_that_is_written_twice_counts_once(store: Store, dat
     assert (period.tokens_reserved, period.cost_reserved) == (30, 7)
 
 
-async def test_a_reservation_is_settled_once_whoever_comes(database: Database, store: Store, proxy: Proxy) -> None:
+async def test_a_reservation_is_settled_once_whoever_comes(
+    database: Database, store: LedgerStore, proxy: Proxy
+) -> None:
     cell = await proxy.add_cell()
     wanted = reservation(cell.tenant_id, expires_in=-timedelta(seconds=1))
     assert await reserve(store, wanted) == [True]
@@ -198,7 +204,9 @@ async def test_a_reservation_is_settled_once_whoever_comes(database: Database, s
     async def settle(output: int) -> bool:
         tokens = TokenCount(input=10, cached=4, output=output)
         return await store.settle(
-            Settlement(reservation=wanted, outcome=Outcome.SETTLED, tokens=tokens, cost=output, raw_usage={"a": [1]})
+            Settlement(
+                reservation=wanted, outcome=RequestOutcome.SETTLED, tokens=tokens, cost=output, raw_usage={"a": [1]}
+            )
         )
 
     results = await asyncio.gather(*(settle(output) for output in range(20)), expire_reservations(database))
@@ -212,7 +220,7 @@ async def test_a_reservation_is_settled_once_whoever_comes(database: Database, s
 
 
 async def test_what_a_crash_left_reserved_is_charged_as_an_estimate(
-    database: Database, store: Store, proxy: Proxy
+    database: Database, store: LedgerStore, proxy: Proxy
 ) -> None:
     cells = [await proxy.add_cell() for _ in range(3)]
     lost = [reservation(cell.tenant_id, expires_in=-timedelta(seconds=1)) for cell in cells for _ in range(4)]
@@ -345,7 +353,7 @@ async def test_metrics_count_and_name_nobody(proxy: Proxy, cell: Cell, vendor: V
         assert secret not in text_
 
 
-async def test_the_job_charges_what_was_left(database: Database, store: Store, proxy: Proxy, cell: Cell) -> None:
+async def test_the_job_charges_what_was_left(database: Database, store: LedgerStore, proxy: Proxy, cell: Cell) -> None:
     app = App(connector=InMemoryConnector())
     part = create_part(proxy.platform)
     assert part.register_tasks is not None

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from clawstack.errors import ClawstackError, NeedsAttentionError
 from clawstack.labels import cell_labels
 from services.cells.engine.command import Ownership
-from services.cells.engine.control import Control
+from services.cells.engine.control import RunControl
 from services.cells.engine.engine import Engine, StackPlace
 from services.cells.provisioner.machine import Machine
 from tenants.process.resources import Gateway, ProcessProvider
@@ -46,11 +46,11 @@ class Judged:
         )
 
     def up(self, program):
-        ownership = Ownership(control=Control(budget=90, grace=5), on_process=lambda _: None)
+        ownership = Ownership(control=RunControl(budget=90, grace=5), on_process=lambda _: None)
         return self._engine.up(self._place, program, ownership=ownership, on_step=self.steps.append)
 
     def preview(self, program):
-        ownership = Ownership(control=Control(budget=90, grace=5), on_process=lambda _: None)
+        ownership = Ownership(control=RunControl(budget=90, grace=5), on_process=lambda _: None)
         return self._engine.preview(self._place, program, ownership=ownership, on_step=self.steps.append)
 
 

@@ -25,7 +25,7 @@ from services.cells.context import CellPlatform
 from services.cells.provisioner.borders import Neighbours
 from services.cells.provisioner.machine import Machine
 from services.cells.provisioner.reconcile import Reconciler
-from services.cells.workers.metrics import Metrics
+from services.cells.workers.metrics import OperationMetrics
 from services.run.parts.provisioner import create_reconciler
 from services.tables.tenants import Operation, OperationEvent, Tenant
 from tenants.backups.archive import Archive
@@ -150,7 +150,7 @@ class Rig:
             make_program=probe_program(self.probe.folder),
             machine=Machine(self.probe.tools()),
             worker=worker,
-            metrics=Metrics(),
+            metrics=OperationMetrics(),
         )
 
     async def create(self, **changes: Any) -> Tenant:

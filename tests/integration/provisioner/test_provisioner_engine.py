@@ -20,11 +20,11 @@ from pydantic import SecretStr
 from clawstack.errors import ClawstackError, InvalidInputError, NeedsAttentionError, PermanentError, TemporaryError
 from services.cells.engine import state_files
 from services.cells.engine.command import Ownership
-from services.cells.engine.control import Control, OperationStoppedError, StopReason
+from services.cells.engine.control import OperationStoppedError, RunControl, StopReason
 from services.cells.engine.engine import Engine
 from services.cells.engine.identity import ProcessIdentity
 from services.cells.engine.inline import Program
-from services.cells.engine.narration import Step
+from services.cells.engine.narration import NarratedStep
 from services.cells.engine.remote_state import pending_creates_of
 from services.cells.engine.run import StackPlace
 from services.cells.provisioner.machine import Machine
@@ -42,7 +42,7 @@ class Bench:
     def __init__(self, data: Path, probe: Probe) -> None:
         self.data = data
         self.probe = probe
-        self.steps: list[Step] = []
+        self.steps: list[NarratedStep] = []
         self.processes: list[ProcessIdentity] = []
         machine = Machine(probe.tools())
         environment = {**os.environ, "CLAWSTACK_MASTER_KEY": "planted-master-key", "PLANTED": "planted-parent-secret"}
@@ -64,10 +64,10 @@ class Bench:
         assert files is not None
         return files
 
-    def control(self, *, budget: float = 60, grace: float = 5) -> Control:
-        return Control(budget=budget, grace=grace)
+    def control(self, *, budget: float = 60, grace: float = 5) -> RunControl:
+        return RunControl(budget=budget, grace=grace)
 
-    def ownership(self, control: Control | None = None) -> Ownership:
+    def ownership(self, control: RunControl | None = None) -> Ownership:
         return Ownership(control=control or self.control(), on_process=self.processes.append)
 
     def program(self, nonce: str = "") -> Program:
@@ -87,16 +87,16 @@ class Bench:
 
         return run
 
-    def up(self, nonce: str = "", control: Control | None = None) -> dict[str, object]:
+    def up(self, nonce: str = "", control: RunControl | None = None) -> dict[str, object]:
         outcome = self.engine.up(
             self.place, self.program(nonce), ownership=self.ownership(control), on_step=self.steps.append
         )
         return dict(outcome.outputs)
 
-    def destroy(self, control: Control | None = None) -> None:
+    def destroy(self, control: RunControl | None = None) -> None:
         self.engine.destroy(self.place, self.program(), ownership=self.ownership(control), on_step=self.steps.append)
 
-    def in_background(self, work: str, control: Control) -> tuple[threading.Thread, list[BaseException]]:
+    def in_background(self, work: str, control: RunControl) -> tuple[threading.Thread, list[BaseException]]:
         raised: list[BaseException] = []
 
         def run() -> None:

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from clawstack.vocabulary import Desired, Observed
 from services.business.tenants import desired, operations
-from services.cells.health.sweep import Sweep
+from services.cells.health.sweep import HealthSweep
 from services.cells.provisioner.borders import Neighbours
 from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.tables.tenants import Cell, Tenant
-from tenants.backups.archive import Archive, Manifest
+from tenants.backups.archive import Archive, ArchiveManifest
 from tenants.spec import CellSpec
 from tests.integration.provisioner.rig import Rig, until
 
@@ -254,7 +254,7 @@ async def test_what_somebody_changed_is_repaired_and_the_operation_says_so(rig: 
     driver.objects = {"NetworkPolicy/default-deny": "a", "StatefulSet/gateway": "b"}
     tenant = await healthy(rig, drivers)
     await rig.fetch_jobs()
-    sweep = Sweep(database=rig.platform.database, probes={"process": driver})
+    sweep = HealthSweep(database=rig.platform.database, probes={"process": driver})
     assert (await sweep.run()).repairs == 0
     driver.objects = {"StatefulSet/gateway": "b"}
     assert (await sweep.run()).repairs == 1
@@ -278,10 +278,10 @@ async def test_what_was_never_built_cannot_be_backed_up(rig: Rig, drivers: ToldD
 
 
 def _keep_backups(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    manifest: dict[str, Any] = dict.fromkeys(Manifest.__dataclass_fields__, "")
+    manifest: dict[str, Any] = dict.fromkeys(ArchiveManifest.__dataclass_fields__, "")
 
     async def find(location: str) -> Archive:
-        return Archive(folder=Path(location), manifest=Manifest(**manifest), key="")
+        return Archive(folder=Path(location), manifest=ArchiveManifest(**manifest), key="")
 
     async def latest(_: AsyncSession, tenant_id: uuid.UUID) -> str | None:
         return "the-backup"

@@ -15,7 +15,7 @@ from services.business.tenants import desired, operations, service
 from services.cells.provisioner import cells
 from services.cells.provisioner.borders import Program
 from services.cells.provisioner.machine import Machine
-from services.cells.workers.metrics import Metrics
+from services.cells.workers.metrics import OperationMetrics
 from services.kit.database.base import utcnow
 from services.run.parts.provisioner import create_reconciler, preview_tenant
 from services.tables.notifications import OutboxMessage
@@ -86,7 +86,7 @@ async def test_what_needs_somebody_waits_for_them(rig: Rig) -> None:
         make_program=refusing,
         machine=Machine(rig.probe.tools()),
         worker="refuser",
-        metrics=Metrics(),
+        metrics=OperationMetrics(),
     )
     await reconciler.reconcile(tenant.id)
     waiting = await rig.tenant(tenant)
@@ -119,7 +119,7 @@ async def test_a_defect_is_a_failure_that_people_see(rig: Rig) -> None:
         make_program=broken,
         machine=Machine(rig.probe.tools()),
         worker="broken",
-        metrics=Metrics(),
+        metrics=OperationMetrics(),
     )
     await reconciler.reconcile(tenant.id)
     failed = await rig.tenant(tenant)

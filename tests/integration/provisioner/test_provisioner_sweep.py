@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import event, select, text, update
 
 from clawstack.vocabulary import Observed
-from services.cells.health.sweep import Sweep
+from services.cells.health.sweep import HealthSweep
 from services.cells.substrates.protocol import Orphan, Sighting
 from services.kit.database.base import utcnow
 from services.tables.tenants import Cell, CellLease, Operation, Tenant
@@ -36,9 +36,9 @@ class FileProbe:
         return [Orphan(slug=name, what="a file") for name in names if name not in known]
 
 
-def sweep_of(rig: Rig) -> tuple[Sweep, FileProbe]:
+def sweep_of(rig: Rig) -> tuple[HealthSweep, FileProbe]:
     probe = FileProbe(rig)
-    return Sweep(database=rig.platform.database, probes={"process": probe}), probe
+    return HealthSweep(database=rig.platform.database, probes={"process": probe}), probe
 
 
 async def healthy(rig: Rig) -> Tenant:

@@ -27,7 +27,7 @@ from services.cells.context import CellPlatform
 from services.cells.machines import repository
 from services.cells.machines.channel import MachineChannel
 from services.cells.machines.equipping import equip
-from services.cells.machines.schemas import Machine, OrderState
+from services.cells.machines.schemas import MachineState, OrderState
 from services.kit.database.base import utcnow
 from services.kit.parts import Part
 from services.run.factory import create_app
@@ -167,10 +167,10 @@ class Rig:
         self.machines.append(machine)
         return machine
 
-    async def reported(self, spec: CellSpec, what: Callable[[Machine], bool]) -> Machine:
+    async def reported(self, spec: CellSpec, what: Callable[[MachineState], bool]) -> MachineState:
         """The machine of `spec` once it reports so."""
         key = token_of(spec).key
-        last: Machine | None = None
+        last: MachineState | None = None
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from clawstack.tokens import Token, TokenKind, issue
 from clawstack.vocabulary import Desired
-from services.cells.machines.schemas import OrderKind, Phase
+from services.cells.machines.schemas import MachinePhase, OrderKind
 from services.kit.database.base import utcnow
 from tenants.spec import CellSpec
 from tests.integration.server.rig import Rig, token_of
@@ -59,7 +59,7 @@ async def test_the_token_brings_everything_once(rig: Rig, http: httpx.AsyncClien
     assert (again.status_code, again.json()["error"]["code"]) == (409, "boot_token_used")
     assert PLANTED_PROXY not in again.text
     [machine] = await rig.channel.machines(spec.slug)
-    assert (machine.refusals, machine.phase) == (1, Phase.BOOTING)
+    assert (machine.refusals, machine.phase) == (1, MachinePhase.BOOTING)
     later = await http.get(f"{spec.slug}/bundle", headers=bearer(agent_of(spec)))
     assert later.json() == bundle, "its own token brings the machine the same again, after a restart"
 
@@ -159,7 +159,7 @@ async def test_the_boot_token_can_say_failed_and_nothing_else(rig: Rig, http: ht
     failed = {"phase": "failed", "code": "install_failed", "reason": "Node could not be downloaded."}
     assert (await http.post(place, json=failed, headers=headers)).status_code == 200
     [machine] = await rig.channel.machines(spec.slug)
-    assert (machine.phase, machine.code, machine.used_at) == (Phase.FAILED, "install_failed", None)
+    assert (machine.phase, machine.code, machine.used_at) == (MachinePhase.FAILED, "install_failed", None)
     assert (await exchange(http, spec)).status_code == 200
     assert (await http.post(place, json=failed, headers=headers)).status_code == 401, "it is spent"
     assert (await http.get(f"{spec.slug}/bundle", headers=headers)).status_code == 401

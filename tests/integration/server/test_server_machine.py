@@ -7,7 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from services.cells.machines.schemas import Machine, OrderKind, Phase
+from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
 from services.cells.substrates.server.driver import ServerDriver
 from tenants.backups.archive import Archive, manifests
 from tenants.server.user_data import agent_source
@@ -33,7 +33,7 @@ async def test_a_machine_gets_ready_from_its_user_data_alone(rig: Rig) -> None:
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(spec))
-    ready = await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    ready = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
     assert ready.applied_version == ready.wanted_version
 
     assert [line[:2] for line in machine.asked() if line[0] in {"cryptsetup", "mkfs.ext4", "mount"}] == [
@@ -59,7 +59,7 @@ async def test_secrets_are_in_memory_and_on_the_encrypted_volume_only(rig: Rig) 
     machine = rig.machine(rig.disk())
     user_data = rig.user_data(spec)
     await machine.boot(user_data)
-    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
     secrets = {PLANTED_PROXY, PLANTED_CHANNEL, PLANTED_GATEWAY, PLANTED_API_TOKEN, spec.backup_key.get_secret_value()}
     assert not [secret for secret in secrets if secret in user_data]
     for name, text in machine.texts().items():
@@ -78,11 +78,11 @@ async def test_a_rebooted_machine_opens_its_volume_and_serves_again(rig: Rig) ->
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(spec))
-    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
     machine.power_off()
     machine.power_on()
-    await rig.reported(spec, lambda machine: machine.phase is not Phase.READY)
-    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(spec, lambda machine: machine.phase is not MachinePhase.READY)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
     assert starts(machine) == 2
     assert len(asked(machine, "cryptsetup", "luksFormat")) == 1, "the disk is formatted once in its life"
     assert len(asked(machine, "mkfs.ext4")) == 1
@@ -92,7 +92,7 @@ async def test_a_backup_by_order_opens_with_the_tenants_key_and_is_noted(rig: Ri
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(spec))
-    ready = await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    ready = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
     number = await rig.channel.order(ready.key, OrderKind.BACKUP)
     assert await rig.channel.order(ready.key, OrderKind.BACKUP) == number, "told once"
     done = await rig.done(number)
@@ -112,26 +112,26 @@ async def test_a_retired_machine_stops_backs_up_and_never_starts_again(rig: Rig)
     disk = rig.disk()
     machine = rig.machine(disk)
     await machine.boot(rig.user_data(spec))
-    ready = await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    ready = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
     done = await rig.done(await rig.channel.order(ready.key, OrderKind.RETIRE))
     assert done.ok, done
     assert done.archive is not None
-    await rig.reported(spec, lambda machine: machine.phase is Phase.STOPPED)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.STOPPED)
     assert "ActiveState=inactive" in machine.systemctl("show", "clawstack-gateway.service")
     assert asked(machine, "cryptsetup", "close")
     assert not machine.root.joinpath(STATE).exists(), "the volume is closed"
 
     machine.power_off()
     machine.power_on()
-    await rig.reported(spec, lambda machine: machine.phase is Phase.BOOTING)
-    await rig.reported(spec, lambda machine: machine.phase is Phase.STOPPED)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.BOOTING)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.STOPPED)
 
     # The next machine of the cell finds the same state on the same volume.
     again = await rig.equipped()
     assert token_of(again).key != ready.key
     successor = rig.machine(disk)
     await successor.boot(rig.user_data(again))
-    await rig.reported(again, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(again, lambda machine: machine.phase is MachinePhase.READY)
     assert starts(successor) == 2
     assert not asked(successor, "cryptsetup", "luksFormat")
     [old] = [item for item in await rig.channel.machines(spec.slug) if item.key == ready.key]
@@ -142,17 +142,17 @@ async def test_changes_reach_the_machine_and_restart_the_gateway_only_when_neede
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(spec))
-    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
 
     cheaper = await rig.equipped(rig.spec(models={"primary": "gpt-5-nano", "allowed": ["gpt-5-nano"]}))
     assert cheaper.boot == spec.boot, "the same machine"
-    await rig.reported(spec, lambda machine: machine.phase is Phase.READY and _applied(machine))
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY and _applied(machine))
     config = machine.root / "var/lib/clawstack/volume" / spec.slug / "config/openclaw.json"
     assert json.loads(config.read_text())["agents"]["defaults"]["model"]["primary"] == "clawstack/gpt-5-nano"
     assert starts(machine) == 1
 
     await rig.equipped(rig.spec(restart_nonce="again"))
-    await rig.reported(spec, lambda machine: machine.phase is Phase.READY and _applied(machine))
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY and _applied(machine))
     assert starts(machine) == 2
 
 
@@ -160,7 +160,7 @@ async def test_a_gateway_that_refuses_its_configuration_is_told_with_its_words(r
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(spec), {"exit": 78, "reason": "unknown key agents.defaults.modle"})
-    failed = await rig.reported(spec, lambda machine: machine.phase is Phase.FAILED)
+    failed = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.FAILED)
     assert failed.code == "gateway_refused_config"
     assert failed.reason is not None
     assert "unknown key agents.defaults.modle" in failed.reason
@@ -168,7 +168,7 @@ async def test_a_gateway_that_refuses_its_configuration_is_told_with_its_words(r
 
     machine.behave()
     await rig.equipped(rig.spec(restart_nonce="mended"))
-    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
 
 
 async def test_another_tenants_disk_stays_shut_and_a_foreign_one_is_not_formatted(rig: Rig) -> None:
@@ -176,13 +176,13 @@ async def test_another_tenants_disk_stays_shut_and_a_foreign_one_is_not_formatte
     first = await rig.equipped(rig.spec("first-tenant-abcdef"))
     machine = rig.machine(disk)
     await machine.boot(rig.user_data(first))
-    await rig.reported(first, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(first, lambda machine: machine.phase is MachinePhase.READY)
     machine.power_off()
 
     second = await rig.equipped(rig.spec("second-tenant-abcdef"))
     wrong = rig.machine(disk)
     await wrong.boot(rig.user_data(second))
-    failed = await rig.reported(second, lambda machine: machine.phase is Phase.FAILED)
+    failed = await rig.reported(second, lambda machine: machine.phase is MachinePhase.FAILED)
     assert failed.code == "volume_locked"
     assert not asked(wrong, "cryptsetup", "luksFormat")
 
@@ -191,7 +191,7 @@ async def test_another_tenants_disk_stays_shut_and_a_foreign_one_is_not_formatte
     third = await rig.equipped(rig.spec("third-tenant-abcdef"))
     other = rig.machine(foreign)
     await other.boot(rig.user_data(third))
-    failed = await rig.reported(third, lambda machine: machine.phase is Phase.FAILED)
+    failed = await rig.reported(third, lambda machine: machine.phase is MachinePhase.FAILED)
     assert failed.code == "volume_not_blank"
     assert not asked(other, "cryptsetup", "luksFormat")
 
@@ -205,7 +205,7 @@ async def test_a_wrong_node_ends_the_bootstrap_and_the_platform_hears_it(rig: Ri
     machine.prepare(rig.user_data(spec, settings))
     done = await asyncio.to_thread(machine.bootstrap)
     assert done.returncode == 1
-    failed = await rig.reported(spec, lambda machine: machine.phase is Phase.FAILED)
+    failed = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.FAILED)
     assert failed.code == "checksum_mismatch"
     assert failed.used_at is None, "the boot token was not used up"
     assert not (machine.root / "opt/clawstack/node/26.10.0").exists()
@@ -216,7 +216,7 @@ async def test_a_wrong_lock_file_installs_nothing(rig: Rig) -> None:
     spec = await rig.equipped(settings=settings)
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(spec, settings))
-    failed = await rig.reported(spec, lambda machine: machine.phase is Phase.FAILED)
+    failed = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.FAILED)
     assert failed.code == "checksum_mismatch"
     assert not list((machine.root / "opt/clawstack/openclaw").glob("*"))
 
@@ -225,7 +225,7 @@ async def test_a_machine_that_is_shut_out_stops_its_gateway(rig: Rig) -> None:
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(spec))
-    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
     await rig.channel.close(spec.slug)
     await rig.until(lambda: "ActiveState=inactive" in machine.systemctl("show", "clawstack-gateway.service"))
     await rig.until((machine.root / "stub/clawstack-agent.service.exit").exists)
@@ -236,7 +236,7 @@ async def test_a_new_cell_begins_with_another_cells_backup(rig: Rig) -> None:
     old = await rig.equipped(rig.spec("old-tenant-abcdef"))
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(old))
-    ready = await rig.reported(old, lambda machine: machine.phase is Phase.READY)
+    ready = await rig.reported(old, lambda machine: machine.phase is MachinePhase.READY)
     (machine.disk.state / "state/openclaw.sqlite").write_text("what was remembered")
     assert (await rig.done(await rig.channel.order(ready.key, OrderKind.RETIRE))).ok
     machine.power_off()
@@ -254,12 +254,12 @@ async def test_a_new_cell_begins_with_another_cells_backup(rig: Rig) -> None:
     successor = rig.machine(rig.disk("another"))
     # The small gateway writes its memory anew at each start; this one shows what it found.
     await successor.boot(rig.user_data(new), {"exit": 78, "reason": "looked"})
-    await rig.reported(new, lambda machine: machine.phase is Phase.FAILED)
+    await rig.reported(new, lambda machine: machine.phase is MachinePhase.FAILED)
     assert successor.disk.state.joinpath("starts.log").read_text().count("\n") == 2, "one start there, one here"
     assert not list(successor.disk.state.parent.glob("restore-*"))
     successor.behave()
     await rig.equipped(rig.spec(restart_nonce="go"))
-    await rig.reported(new, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(new, lambda machine: machine.phase is MachinePhase.READY)
     await rig.until(lambda: not (spec.directories.backups / spec.slug / ".restore").exists())
     await driver.restore(spec, archive, tell=told.append)
     assert told[-1] == "The assistant has a memory already; it is left alone."
@@ -269,7 +269,7 @@ async def test_logs_arrive_without_secrets(rig: Rig) -> None:
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(spec))
-    await rig.reported(spec, lambda machine: machine.phase is Phase.READY)
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
 
     async def arrived() -> list[str]:
         lines, _ = await rig.channel.log(spec.slug)
@@ -287,5 +287,5 @@ def test_the_agent_is_valid_for_the_node_that_runs_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _applied(machine: Machine) -> bool:
+def _applied(machine: MachineState) -> bool:
     return machine.applied_version == machine.wanted_version

@@ -11,7 +11,7 @@ import pytest
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.vocabulary import Desired, Observed
-from services.cells.machines.schemas import Phase
+from services.cells.machines.schemas import MachinePhase
 from services.cells.substrates.server.driver import ServerDriver
 from services.cells.substrates.server.hetzner import Project
 from services.cells.substrates.server.retiring import Patience
@@ -225,7 +225,7 @@ async def test_reasons_of_the_machine_end_in_attention_or_another_try(life: Life
     with pytest.raises(TemporaryError, match="the disk is odd") as broken:
         await life.driver(hasty).settle(spec, tell=life.told.append)
     assert broken.value.code == "gateway_not_ready"
-    await life.rig.reported(spec, lambda seen: seen.phase is Phase.FAILED and seen.code == "gateway_not_ready")
+    await life.rig.reported(spec, lambda seen: seen.phase is MachinePhase.FAILED and seen.code == "gateway_not_ready")
     assert (await life.driver().look(SLUG, port=1)).observed is Observed.BROKEN
 
 
@@ -241,7 +241,7 @@ async def test_a_stolen_boot_token_is_noticed_and_the_machine_made_anew(life: Li
     honest = life.rig.machine(life.disk)
     await honest.boot(user_data)
     refused = await life.rig.reported(spec, lambda machine: machine.refusals > 0)
-    assert refused.phase is not Phase.READY
+    assert refused.phase is not MachinePhase.READY
     await life.rig.silence(spec, seconds=40)
     with pytest.raises(TemporaryError, match="A second machine came") as noticed:
         await life.driver().settle(spec, tell=life.told.append)

@@ -33,7 +33,7 @@ from services.tables.billing import Customer
 from services.tables.telegram import TelegramUpdate
 from services.tables.tenants import Tenant
 from services.traffic.telegram.links import create_link
-from services.traffic.telegram.schemas import Timings
+from services.traffic.telegram.model.schemas import Timings
 from services.traffic.telegram.tokens import register_channel_token
 
 REPOSITORY = Path(__file__).parents[3]

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from clawstack.errors import TemporaryError
 from services.kit.database.base import utcnow
 from services.tables.telegram import LinkCode
-from services.traffic.telegram import texts
 from services.traffic.telegram.links import create_link, unbind_all
+from services.traffic.telegram.model import texts
 from tests.integration.telegram.harness import Cell, World, settings_for, until
 
 

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from services.kit.context import Platform
-from services.traffic.telegram.updates import WANTED
+from services.traffic.telegram.model.updates import WANTED
 from tests.integration.telegram.harness import SECRET, World, serving, settings_for, until
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.traffic.telegram import texts
+from services.traffic.telegram.model import texts
 from tests.integration.telegram.harness import World, until
 
 

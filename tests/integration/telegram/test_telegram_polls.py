@@ -13,9 +13,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import text
 
+from services.traffic.telegram.model.schemas import Retention, SeenKind
 from services.traffic.telegram.repository import seen
 from services.traffic.telegram.retention import prune
-from services.traffic.telegram.schemas import Retention, SeenKind
 from tests.integration.telegram.harness import BRISK, Cell, World, serving, until
 
 #: Nothing looks by itself: what arrives was announced.

@@ -26,7 +26,7 @@ from tenants.process import accounts, supervision, supervisord
 from tenants.process.limits import leave_control_groups
 from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.process.plan import ProcessPlan, build_plan
-from tenants.process.trees import Owner, end_all
+from tenants.process.trees import TreeOwner, end_all
 from tenants.process_provider.servicer import ClawstackProvider
 from tenants.spec import CellSpec
 from tests.unit.tenants.builders import make_spec
@@ -106,7 +106,7 @@ class Place:
         for slug in self.slugs:
             leave_control_groups(slug)
             ids = accounts.find(account_name(slug))
-            owner = Owner(root=str(self.folder / "cells" / slug), uid=ids.uid if ids else None)
+            owner = TreeOwner(root=str(self.folder / "cells" / slug), uid=ids.uid if ids else None)
             if ids or os.geteuid() != 0:
                 end_all(owner, grace=0.0)
             if ids:
@@ -235,7 +235,7 @@ class Cell:
             return []
         from tenants.process.trees import processes_of
 
-        return processes_of(Owner(root=str(self.spec.directories.root), uid=ids.uid if ids else None))
+        return processes_of(TreeOwner(root=str(self.spec.directories.root), uid=ids.uid if ids else None))
 
     def starts(self) -> list[int]:
         """Pids of every start of the small gateway so far."""

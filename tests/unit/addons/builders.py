@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clawstack.addons import AddonsSettings, build_addons
-from clawstack.addons.model import Addon, Manifest
+from clawstack.addons.base.model import Addon, Manifest
 from tests.unit.k3s.clusters import SNAPSHOTS, THREE, large_cluster
 
 IMAGE = "ghcr.io/example/clawstack:1.4.0@sha256:" + "cd" * 32

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clawstack.addons.monitoring import SCALING_METRICS, SHARED_METRICS
+from clawstack.addons.charts.monitoring import SCALING_METRICS, SHARED_METRICS
 from clawstack.addons.workloads.scaling import LOAD, SHARED
 from tests.unit.addons.builders import manifests, values
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from clawstack.addons import AddonsSettings
-from clawstack.addons.pins import shipped_pins
+from clawstack.addons.base.pins import shipped_pins
 from tests.unit.k3s.test_k3s_user_data import CASES, render
 
 PAGE = (Path(__file__).parents[3] / "docs" / "hetzner.md").read_text()

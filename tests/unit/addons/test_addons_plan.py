@@ -10,8 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from clawstack.addons import build_addons
-from clawstack.addons.autoscaler import autoscaler_config
-from clawstack.addons.pins import shipped_pins
+from clawstack.addons.base.pins import shipped_pins
+from clawstack.addons.charts.autoscaler import autoscaler_config
 from clawstack.k3s import pinned_release
 from clawstack.labels import CLUSTER, MANAGED_BY
 from tests.unit.addons.builders import EVERYTHING, SWITCHES, addon, document, manifests, settings, small, values

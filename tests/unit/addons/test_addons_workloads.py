@@ -14,8 +14,8 @@ from pulumi_policy import PolicyCustomTimeouts, PolicyResourceOptions, ResourceV
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from clawstack.addons import cell_peers
+from clawstack.addons.base.workloads import WorkloadRole
 from clawstack.addons.workloads.plan import priorities
-from clawstack.addons.workloads.settings import Role
 from clawstack.settings import Settings, environment_names
 from clawstack_policies.kubernetes import pods as pod_rules
 from clawstack_policies.pack import POLICIES
@@ -34,7 +34,7 @@ from tests.unit.namespace.builders import make_settings
 from tests.unit.policies.judging import judge
 
 GOLDEN = Path(__file__).parent / "golden" / "workloads.yaml"
-ROLES = [role.value for role in Role]
+ROLES = [role.value for role in WorkloadRole]
 
 
 def deployment(role: str, **changes: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from clawstack.plans import load_catalogue
 from services.business.billing.errors import StripeNotFoundError, translated
 from services.business.billing.facts import CustomerFacts, SessionFact
 from services.business.billing.schemas import SessionAnswer, SubscriptionAnswer
-from services.business.billing.sweep import Sweep, differs
+from services.business.billing.stripe_sweep import StripeSweep, differs
 from services.business.billing.tasks import wait_of
 from services.tables.billing import Subscription
 from tests.unit.billing.builders import START, subscription
@@ -126,7 +126,7 @@ def test_waiting_doubles_and_ends_at_ten_minutes() -> None:
     ],
 )
 def test_the_sweep_runs_as_often_as_cron_can_say(interval: timedelta, cron: str) -> None:
-    sweep = Sweep(
+    sweep = StripeSweep(
         database=None,  # type: ignore[arg-type]  # not asked
         reader=None,  # type: ignore[arg-type]
         billing=None,  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clawstack.plans import load_catalogue
 from clawstack.vocabulary import Desired
-from services.business.billing.decisions import DISPUTED, GRACE, Attention, Verdict, combine, judge, plan_of
+from services.business.billing.decisions import DISPUTED, GRACE, Attention, SubscriptionVerdict, combine, judge, plan_of
 from services.business.billing.facts import DisputeFact, PriceFact
 from services.business.billing.service import Change, change_of
 from tests.unit.billing.builders import START, facts, subscription
@@ -123,7 +123,7 @@ def test_the_order_of_subscriptions_does_not_matter(order: list[tuple[int, str]]
 
 @given(st.permutations(["starter", "pro", "business"]))
 def test_equals_of_one_instant_are_told_apart_the_same_way_in_any_order(plans: list[str]) -> None:
-    verdict = combine(Verdict(wanted=Desired.RUNNING, created=START, plan=plan) for plan in plans)
+    verdict = combine(SubscriptionVerdict(wanted=Desired.RUNNING, created=START, plan=plan) for plan in plans)
     assert verdict is not None
     assert verdict.plan == "starter"
 
@@ -135,8 +135,8 @@ def test_ending_one_of_two_subscriptions_keeps_the_tenant() -> None:
     assert verdict.wanted is Desired.RUNNING
 
 
-def _verdict(wanted: Desired | None, plan: str | None = "starter") -> Verdict:
-    return Verdict(wanted=wanted, created=START, plan=plan)
+def _verdict(wanted: Desired | None, plan: str | None = "starter") -> SubscriptionVerdict:
+    return SubscriptionVerdict(wanted=wanted, created=START, plan=plan)
 
 
 @pytest.mark.parametrize(

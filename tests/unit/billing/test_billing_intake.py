@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.business.billing import jobs
 from services.business.billing.errors import MalformedEventError, SignatureRefusedError
-from services.business.billing.intake import ACTED_UPON, parse, verify
+from services.business.billing.stripe_events import ACTED_UPON, parse, verify
 
 SECRET = "whsec_for_tests_only"
 

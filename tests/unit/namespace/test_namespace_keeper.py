@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tenants.namespace.isolation import milli
-from tenants.namespace.keeper import keeper_pod
+from tenants.namespace.keeper_pod import keeper_pod
 from tenants.namespace.plan import keeper_labels
 from tests.unit.namespace.builders import cell, document, make_settings, plan_of, pod
 

@@ -10,7 +10,7 @@ from clawstack.errors import LimitExceededError
 from clawstack.plans import load_catalogue
 from clawstack.vocabulary import Desired
 from services.business.billing.decisions import GRACE, UNPAID
-from services.business.signups.progress import Happening, Situation, Stage, StepState, progress_of
+from services.business.signups.progress import Happening, SignupSituation, Stage, StepState, progress_of
 from services.kit.limits import AddressLimiter, network_of
 from services.kit.pages.origin import ForeignFormError, require_own_form
 from services.web.site.presentation import money, plan_views
@@ -41,8 +41,8 @@ def test_plans_are_shown_cheapest_first_from_the_catalogue() -> None:
     assert "5 million tokens (word pieces) a month" in views[0].features
 
 
-def situation(state: str | None = None, *, paid: bool = True, **other: object) -> Situation:
-    return Situation(paid=paid, tenant_state=state, **other)  # type: ignore[arg-type]
+def situation(state: str | None = None, *, paid: bool = True, **other: object) -> SignupSituation:
+    return SignupSituation(paid=paid, tenant_state=state, **other)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def situation(state: str | None = None, *, paid: bool = True, **other: object) -
         (situation("deleted", wanted=Desired.ABSENT), Stage.ENDED, "deleted", True),
     ],
 )
-def test_every_situation_has_its_words(given: Situation, stage: Stage, state: str, final: bool) -> None:
+def test_every_situation_has_its_words(given: SignupSituation, stage: Stage, state: str, final: bool) -> None:
     progress = progress_of(given)
     assert (progress.stage, progress.state, progress.final) == (stage, state, final)
     assert progress.title

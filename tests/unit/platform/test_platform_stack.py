@@ -10,8 +10,8 @@ from pulumi.runtime.mocks import MockResourceArgs, Mocks
 
 from clawstack.components.secrets import PlatformSecrets, PlatformSecretsArgs
 from clawstack.errors import InvalidInputError
-from clawstack.platform_config import read_config
-from clawstack.platform_stack import deploy, environment, webhook_urls
+from clawstack.platform.config import read_config
+from clawstack.platform.stack import deploy, environment, webhook_urls
 from tests.mock_engine import run_program
 
 _KEY = base64.b64encode(b"k" * 32).decode()

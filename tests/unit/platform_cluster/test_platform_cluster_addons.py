@@ -13,8 +13,8 @@ from clawstack.cluster.readiness import wait_for_api
 from clawstack.cluster.reading import addons_of, parse_cluster
 from clawstack.components.cluster import HetznerCluster, HetznerClusterArgs
 from clawstack.errors import InvalidInputError, TemporaryError
-from clawstack.platform_config import read_config
-from clawstack.platform_stack import deploy, install_addons
+from clawstack.platform.config import read_config
+from clawstack.platform.stack import deploy, install_addons
 from tests.mock_engine import run_program
 from tests.unit.platform_cluster.examples import SECRET, Hetzner, raw_cluster
 

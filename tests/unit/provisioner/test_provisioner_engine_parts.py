@@ -22,14 +22,14 @@ from clawstack.errors import (
     TemporaryError,
 )
 from services.cells.engine import state_files
-from services.cells.engine.control import Control, OperationStoppedError, StopReason
+from services.cells.engine.control import OperationStoppedError, RunControl, StopReason
 from services.cells.engine.environment import SWITCHES, cli_environment
 from services.cells.engine.failures import classify
 from services.cells.engine.identity import this_host
-from services.cells.engine.narration import Findings, Narrator, Step, Violation, describe, public_outputs
+from services.cells.engine.narration import Findings, NarratedStep, Narrator, Violation, describe, public_outputs
 from services.cells.engine.remote_state import all_holders_are_dead, pending_creates_in, pending_creates_of
 from services.cells.engine.state_files import StackFiles
-from services.cells.provisioner import backoff
+from services.cells.provisioner.bookkeeping import BACKOFF
 
 URN = "urn:pulumi:emma-1::clawstack-cells::clawstack:tenants:Cell$clawstack:process:StateDirectory::state"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "[secret]"}
@@ -82,7 +82,7 @@ def test_a_remote_backend_gets_its_own_credentials_only(url: str, passed: set[st
 # --- narration -----------------------------------------------------------------------------------------------------
 
 
-def read(*events: dict[str, Any], preview: bool = False) -> tuple[list[Step], Findings]:
+def read(*events: dict[str, Any], preview: bool = False) -> tuple[list[NarratedStep], Findings]:
     narrator = Narrator(preview=preview)
     steps = [narrator.read(EngineEvent.from_json(event)) for event in events]
     return [step for step in steps if step is not None], narrator.findings
@@ -258,7 +258,7 @@ def test_our_own_errors_stay_what_they_are() -> None:
 
 
 def test_the_first_reason_to_stop_stays_and_grace_only_shrinks() -> None:
-    control = Control(budget=60, grace=60)
+    control = RunControl(budget=60, grace=60)
     heard = threading.Event()
     control.listen(heard)
     control.check()
@@ -276,7 +276,7 @@ def test_the_first_reason_to_stop_stays_and_grace_only_shrinks() -> None:
 
 
 def test_an_exhausted_budget_is_a_reason_of_its_own() -> None:
-    control = Control(budget=0, grace=60)
+    control = RunControl(budget=0, grace=60)
     assert control.reason is StopReason.BUDGET
     assert not control.grace_is_over()
     assert 0 < control.seconds_to_next_step() <= 60
@@ -405,10 +405,10 @@ def test_a_lock_is_broken_only_when_its_owner_is_proven_dead(files: StackFiles, 
 
 
 def test_delays_double_stay_bounded_and_respect_what_was_asked() -> None:
-    middle = [backoff.delay(failures, at_least=0, random_unit=0.5) for failures in range(1, 12)]
+    middle = [BACKOFF.seconds(failures, at_least=0, random_unit=0.5) for failures in range(1, 12)]
     assert middle[:5] == [2, 4, 8, 16, 32]
     assert middle[-1] == 300
-    assert backoff.delay(1, at_least=60, random_unit=0.5) == 60
-    spread = {backoff.delay(3, at_least=0) for _ in range(50)}
+    assert BACKOFF.seconds(1, at_least=60, random_unit=0.5) == 60
+    spread = {BACKOFF.seconds(3, at_least=0) for _ in range(50)}
     assert len(spread) > 1
     assert all(8 * 0.8 <= value <= 8 * 1.2 for value in spread)

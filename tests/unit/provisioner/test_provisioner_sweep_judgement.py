@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clawstack.vocabulary import Desired, Observed
-from services.cells.health.judgement import PATIENCE, Look, Verdict, judge, with_drift
+from services.cells.health.judgement import PATIENCE, HealthVerdict, Look, judge, with_drift
 from services.cells.substrates.protocol import Sighting
-from services.run.parts.health import cron_of
+from services.kit.jobs.periodic import cron_of
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -17,20 +17,20 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("desired", "seen", "since", "verdict"),
     [
-        (Desired.RUNNING, Observed.RUNNING, None, Verdict.FINE),
-        (Desired.RUNNING, Observed.RUNNING, timedelta(hours=1), Verdict.FINE),
-        (Desired.RUNNING, Observed.UNKNOWN, None, Verdict.WATCH),
-        (Desired.RUNNING, Observed.UNKNOWN, PATIENCE / 2, Verdict.WATCH),
-        (Desired.RUNNING, Observed.UNKNOWN, PATIENCE, Verdict.REPAIR),
-        (Desired.RUNNING, Observed.BROKEN, None, Verdict.REPAIR),
-        (Desired.RUNNING, Observed.SUSPENDED, None, Verdict.REPAIR),
-        (Desired.RUNNING, Observed.ABSENT, None, Verdict.REPAIR),
-        (Desired.SUSPENDED, Observed.SUSPENDED, None, Verdict.FINE),
-        (Desired.SUSPENDED, Observed.RUNNING, None, Verdict.REPAIR),
-        (Desired.SUSPENDED, Observed.UNKNOWN, None, Verdict.WATCH),
+        (Desired.RUNNING, Observed.RUNNING, None, HealthVerdict.FINE),
+        (Desired.RUNNING, Observed.RUNNING, timedelta(hours=1), HealthVerdict.FINE),
+        (Desired.RUNNING, Observed.UNKNOWN, None, HealthVerdict.WATCH),
+        (Desired.RUNNING, Observed.UNKNOWN, PATIENCE / 2, HealthVerdict.WATCH),
+        (Desired.RUNNING, Observed.UNKNOWN, PATIENCE, HealthVerdict.REPAIR),
+        (Desired.RUNNING, Observed.BROKEN, None, HealthVerdict.REPAIR),
+        (Desired.RUNNING, Observed.SUSPENDED, None, HealthVerdict.REPAIR),
+        (Desired.RUNNING, Observed.ABSENT, None, HealthVerdict.REPAIR),
+        (Desired.SUSPENDED, Observed.SUSPENDED, None, HealthVerdict.FINE),
+        (Desired.SUSPENDED, Observed.RUNNING, None, HealthVerdict.REPAIR),
+        (Desired.SUSPENDED, Observed.UNKNOWN, None, HealthVerdict.WATCH),
     ],
 )
-def test_verdicts(desired: Desired, seen: Observed, since: timedelta | None, verdict: Verdict) -> None:
+def test_verdicts(desired: Desired, seen: Observed, since: timedelta | None, verdict: HealthVerdict) -> None:
     look = Look(desired=desired, sighting=Sighting(observed=seen), unwell_since=None if since is None else NOW - since)
     assert judge(look, now=NOW) is verdict
 
@@ -76,4 +76,4 @@ def test_nothing_is_drift_that_cannot_be_compared(sighting: Sighting, left: dict
     ],
 )
 def test_intervals_become_cron_lines(seconds: float, line: str) -> None:
-    assert cron_of(timedelta(seconds=seconds)) == line
+    assert cron_of(timedelta(seconds=seconds), at_least_hourly=True) == line

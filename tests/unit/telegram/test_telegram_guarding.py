@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.traffic.telegram.errors import BotApiError
+from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.repository.bots import CellAddress
 from services.traffic.telegram.virtual import methods
 from services.traffic.telegram.virtual.guarding import chat_number, references, required_chat

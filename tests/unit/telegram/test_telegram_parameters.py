@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from services.traffic.telegram.errors import BotApiError
+from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.virtual.parameters import Call, Form, read_call, strict_json, write_body
 
 _LIMIT = 1_000_000

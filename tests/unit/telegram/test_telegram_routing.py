@@ -7,10 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.traffic.telegram import texts
-from services.traffic.telegram.routing import Decision, KnownCode, NoticeKind, Outcome, Owner, decide, decide_start
-from services.traffic.telegram.texts import Standing
-from services.traffic.telegram.updates import Incoming
+from services.traffic.telegram.model import texts
+from services.traffic.telegram.model.routing import (
+    Decision,
+    KnownCode,
+    NoticeKind,
+    Owner,
+    UpdateOutcome,
+    decide,
+    decide_start,
+)
+from services.traffic.telegram.model.texts import Standing
+from services.traffic.telegram.model.updates import Incoming
 
 _NOW = datetime(2026, 11, 21, tzinfo=UTC)
 _CUSTOMER = uuid.uuid4()
@@ -56,7 +64,7 @@ def test_whatever_state_the_assistant_is_in_its_updates_are_kept_for_it(standing
 
 def test_nobodys_chat_gets_a_hint_once_a_day_and_no_assistant_hears_of_it() -> None:
     decision = decide(_update(), None)
-    assert (decision.deliver_to, decision.outcome) == (None, Outcome.UNBOUND)
+    assert (decision.deliver_to, decision.outcome) == (None, UpdateOutcome.UNBOUND)
     assert decision.notice is not None
     assert (decision.notice.kind, decision.notice.not_again_within) == (NoticeKind.HINT, timedelta(days=1))
 
@@ -80,7 +88,7 @@ def test_in_a_group_a_start_is_answered() -> None:
 
 def test_a_gone_assistants_chat_is_told_and_released() -> None:
     decision = decide(_update(), _owner(Standing.GONE))
-    assert (decision.deliver_to, decision.outcome, decision.release) == (None, Outcome.TENANT_GONE, True)
+    assert (decision.deliver_to, decision.outcome, decision.release) == (None, UpdateOutcome.TENANT_GONE, True)
     assert _text(decision) == texts.FAREWELL
     quiet = decide(_update("my_chat_member"), _owner(Standing.GONE))
     assert (quiet.notice, quiet.release) == (None, False)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.traffic.telegram.errors import MalformedUpdateError
-from services.traffic.telegram.updates import CHAT_AT, POLL_AT, WANTED, Incoming, parse_update, read_update
+from services.traffic.telegram.model.errors import MalformedUpdateError
+from services.traffic.telegram.model.updates import CHAT_AT, POLL_AT, WANTED, Incoming, parse_update, read_update
 
 _BOT = "ClawBot"
 _JSON = st.recursive(

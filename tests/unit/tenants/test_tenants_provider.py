@@ -16,7 +16,15 @@ from clawstack.plugin_server.values import UNKNOWN, Secret, to_python, to_struct
 from tenants.bundles import load_bundle
 from tenants.openclaw import build_config
 from tenants.process_provider.gateway import GatewayHandler
-from tenants.process_provider.handler import Handler, NotReadyError, Observed, Problem, Properties, Resource, Work
+from tenants.process_provider.handler import (
+    Handler,
+    InputProblem,
+    NotReadyError,
+    Properties,
+    ReadResource,
+    Resource,
+    Work,
+)
 from tenants.process_provider.servicer import ClawstackProvider
 from tenants.process_provider.state_directory import StateDirectoryHandler
 from tests.unit.tenants.builders import make_spec
@@ -40,9 +48,9 @@ class ThingHandler(Handler):
         self.ready = True
 
     @override
-    def check(self, inputs: Mapping[str, Any]) -> list[Problem]:
+    def check(self, inputs: Mapping[str, Any]) -> list[InputProblem]:
         self.checked = inputs
-        return [Problem(property="size", reason="too small")] if inputs.get("size") == 0 else []
+        return [InputProblem(property="size", reason="too small")] if inputs.get("size") == 0 else []
 
     @override
     def drift(self, resource_id: str, inputs: Mapping[str, Any]) -> frozenset[str]:
@@ -56,8 +64,8 @@ class ThingHandler(Handler):
         return made
 
     @override
-    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> Observed | None:
-        return None if resource_id == "gone" else Observed(id=resource_id, inputs=inputs, properties=properties)
+    def read(self, resource_id: str, inputs: Properties, properties: Properties) -> ReadResource | None:
+        return None if resource_id == "gone" else ReadResource(id=resource_id, inputs=inputs, properties=properties)
 
     @override
     def update(self, resource: Resource, new: Properties, work: Work) -> Resource:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from clawstack.addons.model import Manifest
-from clawstack.addons.objects import Objects
+from clawstack.addons.base.model import Manifest
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.workloads import WorkloadRole, Workloads
 from clawstack.addons.workloads.pods import name_of
-from clawstack.addons.workloads.settings import Role, Workloads
 from clawstack.naming import namespace_name
 
 Document = dict[str, Any]
@@ -43,7 +43,7 @@ CELL_OBJECTS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 def access(objects: Objects, own: Workloads) -> Iterator[Manifest]:
     """Role, binding and fence."""
     group = "rbac.authorization.k8s.io"
-    account = {"kind": "ServiceAccount", "name": name_of(Role.WORKER), "namespace": own.namespace}
+    account = {"kind": "ServiceAccount", "name": name_of(WorkloadRole.WORKER), "namespace": own.namespace}
     yield objects.object(f"{group}/v1", "ClusterRole", ROLE, None, rules=rules())
     yield objects.object(
         f"{group}/v1",
@@ -86,7 +86,7 @@ def _rule(group: str, resources: list[str], verbs: list[str], names: tuple[str, 
 
 
 def _fence(own: Workloads) -> Document:
-    worker = f"system:serviceaccount:{own.namespace}:{name_of(Role.WORKER)}"
+    worker = f"system:serviceaccount:{own.namespace}:{name_of(WorkloadRole.WORKER)}"
     inside = (
         "request.resource.resource == 'namespaces' ? "
         f"request.name.startsWith('{CELL_PREFIX}') : request.namespace.startsWith('{CELL_PREFIX}')"

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import yaml
 
+from clawstack.addons.base.workloads import WorkloadRole, Workloads
 from clawstack.addons.workloads.pods import KUBECONFIG, NAME, PORT, name_of, selector
-from clawstack.addons.workloads.settings import Role, Workloads
 from clawstack.plans import load_catalogue
 
 _ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -33,8 +33,8 @@ def cell_variables(cluster: str, own: Workloads) -> dict[str, str]:
         "CLAWSTACK_DEFAULT_SUBSTRATE": "namespace",
         "CLAWSTACK_KUBECONFIG": KUBECONFIG,
         "CLAWSTACK_CLUSTER": json.dumps(described, sort_keys=True),
-        "CLAWSTACK_CLUSTER_PLATFORM_URL": _service(own, Role.PROXY),
-        "CLAWSTACK_CLUSTER_ROUTER_URL": _service(own, Role.ROUTER),
+        "CLAWSTACK_CLUSTER_PLATFORM_URL": _service(own, WorkloadRole.PROXY),
+        "CLAWSTACK_CLUSTER_ROUTER_URL": _service(own, WorkloadRole.ROUTER),
     }
 
 
@@ -42,11 +42,11 @@ def cell_peers(own: Workloads) -> dict[str, Any]:
     """Where cells find the platform: the fields `proxy`, `router`, `platform` and `priority_classes` of
     `tenants.namespace.settings.NamespaceSettings`, as plain data.
     """
-    peers = {role: {"namespace": own.namespace, "pods": selector(role)} for role in Role}
+    peers = {role: {"namespace": own.namespace, "pods": selector(role)} for role in WorkloadRole}
     return {
-        "proxy": {"peer": peers[Role.PROXY], "ports": [PORT]},
-        "router": {"peer": peers[Role.ROUTER], "ports": [PORT]},
-        "platform": peers[Role.WORKER],
+        "proxy": {"peer": peers[WorkloadRole.PROXY], "ports": [PORT]},
+        "router": {"peer": peers[WorkloadRole.ROUTER], "ports": [PORT]},
+        "platform": peers[WorkloadRole.WORKER],
         "priority_classes": priority_classes(),
     }
 
@@ -70,5 +70,5 @@ def kubeconfig() -> str:
     return yaml.safe_dump(content, sort_keys=False)
 
 
-def _service(own: Workloads, role: Role) -> str:
+def _service(own: Workloads, role: WorkloadRole) -> str:
     return f"http://{name_of(role)}.{own.namespace}.svc:{PORT}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from clawstack.addons.certificates import ISSUER
-from clawstack.addons.model import Manifest
-from clawstack.addons.objects import Objects
+from clawstack.addons.base.model import Manifest
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.workloads import WorkloadRole, Workloads
+from clawstack.addons.charts.certificates import ISSUER
 from clawstack.addons.workloads.pods import NAME, PORT, name_of
-from clawstack.addons.workloads.settings import Role, Workloads
 
 Document = dict[str, Any]
 
@@ -30,10 +30,10 @@ def entrance(objects: Objects, own: Workloads) -> Iterator[Manifest]:
         own.namespace,
         spec={"ipAllowList": {"sourceRange": ["127.0.0.1/32"]}},
     )
-    yield _ingress(objects, own, NAME, [_path("/", Role.API), _path(_TELEGRAM, Role.ROUTER)])
+    yield _ingress(objects, own, NAME, [_path("/", WorkloadRole.API), _path(_TELEGRAM, WorkloadRole.ROUTER)])
     closed = f"{own.namespace}-closed@kubernetescrd"
     annotations = {"traefik.ingress.kubernetes.io/router.middlewares": closed}
-    yield _ingress(objects, own, f"{NAME}-closed", [_path(path, Role.API) for path in _CLOSED], annotations)
+    yield _ingress(objects, own, f"{NAME}-closed", [_path(path, WorkloadRole.API) for path in _CLOSED], annotations)
 
 
 def _ingress(
@@ -51,6 +51,6 @@ def _ingress(
     )
 
 
-def _path(path: str, role: Role) -> Document:
+def _path(path: str, role: WorkloadRole) -> Document:
     backend = {"service": {"name": name_of(role), "port": {"number": PORT}}}
     return {"path": path, "pathType": "Prefix", "backend": backend}

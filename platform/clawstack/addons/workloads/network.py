@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from clawstack.addons import database, ingress, monitoring
-from clawstack.addons.model import Manifest
-from clawstack.addons.objects import Objects
-from clawstack.addons.settings import AddonsSettings, ExternalDatabase
+from clawstack.addons.base.model import Manifest
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.settings import AddonsSettings, ExternalDatabase
+from clawstack.addons.base.workloads import WorkloadRole, Workloads
+from clawstack.addons.charts import database, ingress, monitoring
 from clawstack.addons.workloads.pods import PORT, selector
-from clawstack.addons.workloads.settings import Role, Workloads
 from clawstack.labels import SUBSTRATE
 
 Document = dict[str, Any]
@@ -29,7 +29,7 @@ def policies(objects: Objects, settings: AddonsSettings, own: Workloads) -> Iter
     """Rules for every pod of the namespace."""
     yield _policy(objects, own, "default-deny", {}, both=True)
     yield _policy(objects, own, "names", {}, outward=[_dns()])
-    for role in Role:
+    for role in WorkloadRole:
         yield _policy(
             objects,
             own,
@@ -44,21 +44,21 @@ def policies(objects: Objects, settings: AddonsSettings, own: Workloads) -> Iter
         yield _database(objects, own)
 
 
-def _callers(settings: AddonsSettings, own: Workloads, role: Role) -> list[Document]:
+def _callers(settings: AddonsSettings, own: Workloads, role: WorkloadRole) -> list[Document]:
     callers = []
     if settings.monitoring is not None:
         callers.append(_pods(monitoring.NAMESPACE, monitoring.POD_LABELS))
-    if own.host is not None and role in {Role.API, Role.ROUTER}:
+    if own.host is not None and role in {WorkloadRole.API, WorkloadRole.ROUTER}:
         callers.append(_pods(ingress.NAMESPACE, ingress.POD_LABELS))
-    if role in {Role.PROXY, Role.ROUTER}:
+    if role in {WorkloadRole.PROXY, WorkloadRole.ROUTER}:
         callers.append({"namespaceSelector": {"matchLabels": CELLS}, "podSelector": {"matchLabels": GATEWAYS}})
     return callers
 
 
-def _called(own: Workloads, role: Role) -> list[Document]:
+def _called(own: Workloads, role: WorkloadRole) -> list[Document]:
     """Besides the database: vendors, Stripe, Telegram, Hetzner, object storage on the internet."""
     internet = _out([{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(_INSIDE)}}], 443)
-    if role is not Role.WORKER:
+    if role is not WorkloadRole.WORKER:
         return [internet]
     api = _out([_host(address) for address in own.kubernetes_api], own.kubernetes_api_port)
     cells = {"namespaceSelector": {"matchLabels": CELLS}, "podSelector": {"matchLabels": GATEWAYS}}
@@ -75,7 +75,7 @@ def _to_database(settings: AddonsSettings) -> Document:
 def _database(objects: Objects, own: Workloads) -> Manifest:
     """Clients and replicas, the operator; outward to replicas, the Kubernetes API and object storage."""
     itself = {"podSelector": {"matchLabels": dict(database.POD_LABELS)}}
-    roles = [{"podSelector": {"matchLabels": selector(role)}} for role in Role]
+    roles = [{"podSelector": {"matchLabels": selector(role)}} for role in WorkloadRole]
     operator = _pods(database.NAMESPACE, database.OPERATOR_LABELS)
     prometheus = _pods(monitoring.NAMESPACE, monitoring.POD_LABELS)
     return _policy(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from clawstack.addons import certificates, database, ingress, monitoring
-from clawstack.addons.model import Addon, Manifest, SecretName
-from clawstack.addons.objects import APP, Objects
-from clawstack.addons.settings import AddonsSettings, ExternalDatabase
+from clawstack.addons.base.model import Addon, Manifest, SecretName
+from clawstack.addons.base.objects import APP, Objects
+from clawstack.addons.base.settings import AddonsSettings, ExternalDatabase
+from clawstack.addons.base.workloads import Workloads
+from clawstack.addons.charts import certificates, database, ingress, monitoring
 from clawstack.addons.workloads import pods
 from clawstack.addons.workloads.access import access
 from clawstack.addons.workloads.cells import cell_variables, kubeconfig, priority_classes
@@ -16,7 +17,6 @@ from clawstack.addons.workloads.entrance import entrance
 from clawstack.addons.workloads.network import policies
 from clawstack.addons.workloads.pods import BACKUPS, CLUSTER, ENVIRONMENT, KUBECONFIG_KEY, NAME, PRIORITY
 from clawstack.addons.workloads.scaling import scalers
-from clawstack.addons.workloads.settings import Workloads
 from clawstack.plans import load_catalogue
 
 WORKLOADS: Final = "workloads"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from clawstack.addons.model import Manifest
-from clawstack.addons.objects import APP, COMPONENT, Objects
-from clawstack.addons.workloads.settings import Role, Workloads
+from clawstack.addons.base.model import Manifest
+from clawstack.addons.base.objects import APP, COMPONENT, Objects
+from clawstack.addons.base.workloads import WorkloadRole, Workloads
 
 Document = dict[str, Any]
 
@@ -23,17 +23,17 @@ PRIORITY: Final = "clawstack-platform"
 DATA: Final = "/var/lib/clawstack"
 _UID: Final = 10001
 """No user of a node has it."""
-_GRACE: Final = {Role.API: 30, Role.WORKER: 90, Role.PROXY: 60, Role.ROUTER: 30}
+_GRACE: Final = {WorkloadRole.API: 30, WorkloadRole.WORKER: 90, WorkloadRole.PROXY: 60, WorkloadRole.ROUTER: 30}
 """Seconds until a pod is killed. The worker lets go of its operations first: 20 s of `operation_grace`, twice over."""
-_HOLD_BACKUPS: Final = (Role.API, Role.WORKER)
+_HOLD_BACKUPS: Final = (WorkloadRole.API, WorkloadRole.WORKER)
 
 
-def name_of(role: Role) -> str:
+def name_of(role: WorkloadRole) -> str:
     """Deployment, Service, ServiceAccount and budget of a role."""
     return f"{NAME}-{role.value}"
 
 
-def selector(role: Role) -> dict[str, str]:
+def selector(role: WorkloadRole) -> dict[str, str]:
     """Labels of a role's pods, never changed: selectors are immutable, and cells' network rules name them."""
     return {APP: NAME, COMPONENT: role.value}
 
@@ -43,12 +43,12 @@ def running(
 ) -> Iterator[Manifest]:
     """What runs, one role after the other; `cells` are the settings by which they know the cluster."""
     variables = [_database(database_secret, url_key), *_variables({**_settings(settings), **cells})]
-    for role in Role:
+    for role in WorkloadRole:
         space = settings.namespace
         yield objects.object(
-            "v1", "ServiceAccount", name_of(role), space, automountServiceAccountToken=role is Role.WORKER
+            "v1", "ServiceAccount", name_of(role), space, automountServiceAccountToken=role is WorkloadRole.WORKER
         )
-        if role is not Role.WORKER:
+        if role is not WorkloadRole.WORKER:
             yield objects.object("v1", "Service", name_of(role), space, spec=_service(role))
         yield objects.object(
             "policy/v1",
@@ -71,12 +71,12 @@ def claim(settings: Workloads) -> Document:
     }
 
 
-def _service(role: Role) -> Document:
+def _service(role: WorkloadRole) -> Document:
     port = {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}
     return {"type": "ClusterIP", "selector": selector(role), "ports": [port]}
 
 
-def _deployment(objects: Objects, settings: Workloads, role: Role, variables: list[Document]) -> Document:
+def _deployment(objects: Objects, settings: Workloads, role: WorkloadRole, variables: list[Document]) -> Document:
     pod = _pod(settings, role, variables)
     return {
         # No `replicas`: that is the autoscaler's, and an update must not undo it.
@@ -91,13 +91,13 @@ def _deployment(objects: Objects, settings: Workloads, role: Role, variables: li
     }
 
 
-def _pod(settings: Workloads, role: Role, variables: list[Document]) -> Document:
+def _pod(settings: Workloads, role: WorkloadRole, variables: list[Document]) -> Document:
     pull = {"imagePullSecrets": [{"name": settings.image_pull_secret}]} if settings.image_pull_secret else {}
     return {
         # Locks of stacks name their holder's host: the next pod of the only worker knows them for its own, and dead.
         **({"hostname": name_of(role)} if _is_the_only_worker(settings, role) else {}),
         "serviceAccountName": name_of(role),
-        "automountServiceAccountToken": role is Role.WORKER,
+        "automountServiceAccountToken": role is WorkloadRole.WORKER,
         "enableServiceLinks": False,
         # The pause container is the first process: it collects what a killed engine leaves behind, and a service that is
         # still starting does not ignore SIGTERM, as the first process of a namespace would.
@@ -119,24 +119,24 @@ def _pod(settings: Workloads, role: Role, variables: list[Document]) -> Document
     }
 
 
-def _is_the_only_worker(settings: Workloads, role: Role) -> bool:
-    return role is Role.WORKER and not settings.backups.shared
+def _is_the_only_worker(settings: Workloads, role: WorkloadRole) -> bool:
+    return role is WorkloadRole.WORKER and not settings.backups.shared
 
 
-def _placement(settings: Workloads, role: Role) -> Document:
+def _placement(settings: Workloads, role: WorkloadRole) -> Document:
     spread = {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": selector(role)},
     }
-    if role is not Role.API or settings.backups.shared:
+    if role is not WorkloadRole.API or settings.backups.shared:
         return {"topologySpreadConstraints": [spread]}
-    beside = {"labelSelector": {"matchLabels": selector(Role.WORKER)}, "topologyKey": "kubernetes.io/hostname"}
+    beside = {"labelSelector": {"matchLabels": selector(WorkloadRole.WORKER)}, "topologyKey": "kubernetes.io/hostname"}
     return {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [beside]}}}
 
 
-def _container(settings: Workloads, role: Role, variables: list[Document]) -> Document:
+def _container(settings: Workloads, role: WorkloadRole, variables: list[Document]) -> Document:
     size = settings.size(role)
     return {
         "name": role.value,
@@ -177,7 +177,7 @@ def _probes() -> Document:
     }
 
 
-def _volumes(role: Role) -> list[Document]:
+def _volumes(role: WorkloadRole) -> list[Document]:
     backups = {"name": "backups", "persistentVolumeClaim": {"claimName": BACKUPS}}
     return [
         {"name": "data", "emptyDir": {"sizeLimit": "3Gi"}},

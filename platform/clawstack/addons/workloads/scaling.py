@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from clawstack.addons.model import Manifest
-from clawstack.addons.objects import Objects
+from clawstack.addons.base.model import Manifest
+from clawstack.addons.base.objects import Objects
+from clawstack.addons.base.workloads import WorkloadRole, Workloads
 from clawstack.addons.workloads.pods import name_of
-from clawstack.addons.workloads.settings import Role, Workloads
 
 Document = dict[str, Any]
 
 _CPU_PERCENT: Final = 70
 #: Gauge and the load of one pod at which another is wanted. The worker's: operations under way; it runs four at a time
 #: (`worker_concurrency`), so three on each mean that the queue is about to grow.
-LOAD: Final[dict[Role, tuple[str, str]]] = {
-    Role.WORKER: ("clawstack_operations_running", "3"),
-    Role.PROXY: ("clawstack_llm_in_flight", "100"),
-    Role.ROUTER: ("clawstack_telegram_waiting_polls", "500"),
+LOAD: Final[dict[WorkloadRole, tuple[str, str]]] = {
+    WorkloadRole.WORKER: ("clawstack_operations_running", "3"),
+    WorkloadRole.PROXY: ("clawstack_llm_in_flight", "100"),
+    WorkloadRole.ROUTER: ("clawstack_telegram_waiting_polls", "500"),
 }
 #: Gauge of what all pods of a role share, and how much of it one pod shall have: the queue's depth, four jobs a worker.
-SHARED: Final[dict[Role, tuple[str, str]]] = {Role.WORKER: ("clawstack_jobs_waiting", "4")}
+SHARED: Final[dict[WorkloadRole, tuple[str, str]]] = {WorkloadRole.WORKER: ("clawstack_jobs_waiting", "4")}
 
 
 def scalers(objects: Objects, own: Workloads) -> Iterator[Manifest]:
     """One autoscaler per role; where minimum and maximum are the same it keeps that number."""
-    for role in Role:
+    for role in WorkloadRole:
         yield objects.object(
             "autoscaling/v2", "HorizontalPodAutoscaler", name_of(role), own.namespace, spec=_scaler(own, role)
         )
 
 
-def _scaler(own: Workloads, role: Role) -> Document:
+def _scaler(own: Workloads, role: WorkloadRole) -> Document:
     size = own.size(role)
     target = {"type": "Utilization", "averageUtilization": _CPU_PERCENT}
     metrics: list[Document] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
@@ -48,7 +48,7 @@ def _scaler(own: Workloads, role: Role) -> Document:
     }
 
 
-def _by(gauges: Mapping[Role, tuple[str, str]], role: Role, source: str) -> list[Document]:
+def _by(gauges: Mapping[WorkloadRole, tuple[str, str]], role: WorkloadRole, source: str) -> list[Document]:
     if role not in gauges:
         return []
     gauge, load = gauges[role]

@@ -30,7 +30,6 @@ R = TypeVar("R")
 FIELD_MANAGER: Final = "clawstack"
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
-UNPROCESSABLE: Final = 422
 _UNKNOWN_ACCOUNT: Final = 401
 _FORBIDDEN: Final = 403
 _BUSY: Final = frozenset({408, 409, 410, 429})

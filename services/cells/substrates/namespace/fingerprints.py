@@ -16,7 +16,6 @@ from clawstack.labels import MANAGED_BY, SUBSTRATE
 from services.cells.substrates.namespace.cluster import Cluster
 from tenants.namespace import isolation, workload
 
-Fingerprints = Mapping[str, str]
 """By `Kind/name`."""
 _OURS: Final = {MANAGED_BY: "clawstack", SUBSTRATE: "namespace"}
 _LETTERS: Final = 12

@@ -14,7 +14,7 @@ from lightkube.resources.core_v1 import Pod
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from services.cells.substrates.namespace.judge import View, judge_keeper
 from services.cells.substrates.namespace.objects import CellObjects, EventKey, event_key, event_keys
-from tenants.namespace.keeper import KEEPER, keeper_pod
+from tenants.namespace.keeper_pod import KEEPER, keeper_pod
 from tenants.namespace.plan import keeper_labels
 from tenants.namespace.settings import NamespaceSettings
 from tenants.spec import CellSpec

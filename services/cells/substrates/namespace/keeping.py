@@ -20,7 +20,7 @@ from services.cells.substrates.namespace.judge import POD, Phase, View, gateway_
 from services.cells.substrates.namespace.keeper import Room, keeper
 from services.cells.substrates.namespace.objects import CellObjects
 from services.cells.substrates.protocol import Tell
-from tenants.backups.archive import Archive, Manifest
+from tenants.backups.archive import Archive, ArchiveManifest
 from tenants.backups.intake import Intake
 from tenants.namespace.settings import NamespaceSettings
 from tenants.namespace.workload import CLAIM, NAME
@@ -102,11 +102,11 @@ class Keeping:
         if filled:
             self._tell("The assistant's memory was restored.")
 
-    async def _keep_stopped(self) -> Manifest | None:
+    async def _keep_stopped(self) -> ArchiveManifest | None:
         async with keeper(self._cell, self._spec, self._settings) as room:
             return await self._take(room)
 
-    async def _take(self, room: Room) -> Manifest | None:
+    async def _take(self, room: Room) -> ArchiveManifest | None:
         made = await in_pod.make_archive(room, self._spec, self._settings)
         if made is None:
             self._tell("The assistant never ran: there is nothing to back up.")

@@ -16,10 +16,9 @@ from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.naming import server_name
 from clawstack.tokens import TokenKind, parse
 from clawstack.vocabulary import Desired, Observed
-from services.cells.machines.channel import serving
-from services.cells.machines.schemas import Machine, OrderKind, Phase
+from services.cells.machines.channel import MachineChannel, serving
+from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
 from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
-from services.cells.substrates.server.channel import Channel
 from services.cells.substrates.server.hetzner import Project
 from services.cells.substrates.server.resealing import reseal
 from services.cells.substrates.server.retiring import Foreman, Patience, is_running, is_silent, silence
@@ -29,9 +28,9 @@ from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
 
 _MEANING: Final = {
-    Phase.READY: Observed.RUNNING,
-    Phase.STOPPED: Observed.SUSPENDED,
-    Phase.FAILED: Observed.BROKEN,
+    MachinePhase.READY: Observed.RUNNING,
+    MachinePhase.STOPPED: Observed.SUSPENDED,
+    MachinePhase.FAILED: Observed.BROKEN,
 }
 _FOLLOW_SECONDS: Final = 2.0
 
@@ -43,7 +42,7 @@ class ServerDriver(SubstrateDriver):
         self,
         *,
         settings: ServerSettings,
-        channel: Channel,
+        channel: MachineChannel,
         project: Project | None = None,
         patience: Patience | None = None,
     ) -> None:
@@ -105,7 +104,7 @@ class ServerDriver(SubstrateDriver):
     async def backup(self, spec: CellSpec, *, tell: Tell) -> None:
         """The machine copies its databases online, seals and uploads them; a suspended cell was backed up when it stopped."""
         machine = serving(await self._channel.machines(spec.slug))
-        if machine is None or machine.phase is Phase.STOPPED:
+        if machine is None or machine.phase is MachinePhase.STOPPED:
             tell("The assistant does not run; its backup was made when it stopped.")
             return
         made = await self._foreman.have(spec.slug, machine, OrderKind.BACKUP, tell=tell)
@@ -167,7 +166,7 @@ class ServerDriver(SubstrateDriver):
     async def aclose(self) -> None:
         """Nothing is kept open."""
 
-    async def _prepare_suspension(self, spec: CellSpec, machine: Machine | None, tell: Tell) -> None:
+    async def _prepare_suspension(self, spec: CellSpec, machine: MachineState | None, tell: Tell) -> None:
         if machine is None:
             tell("No machine runs: there is nothing to stop.")
             return
@@ -184,14 +183,14 @@ class ServerDriver(SubstrateDriver):
         if image is not None:
             tell("A snapshot of the machine was made.")
 
-    async def _make_way(self, spec: CellSpec, machine: Machine, tell: Tell) -> None:
+    async def _make_way(self, spec: CellSpec, machine: MachineState, tell: Tell) -> None:
         """A machine that does not call cannot be asked; nothing is lost with it, so it must not block its successor."""
         if is_silent(machine):
             tell("The old machine does not call; it is replaced as it is.")
             return
         await self._retire(spec, machine, tell)
 
-    async def _retire(self, spec: CellSpec, machine: Machine, tell: Tell) -> None:
+    async def _retire(self, spec: CellSpec, machine: MachineState, tell: Tell) -> None:
         gone = is_silent(machine) and await self._project.server_type(spec.slug) is None
         if gone and (spec.skip_backup or await self._channel.was_backed_up(spec.slug)):
             tell("The server is gone already; its volume is kept.")
@@ -244,7 +243,7 @@ def boot_key(spec: CellSpec) -> str:
     return token.key
 
 
-def _look(slug: str, machine: Machine) -> CellLook:
+def _look(slug: str, machine: MachineState) -> CellLook:
     silent = is_silent(machine)
     observed = Observed.UNKNOWN if silent else _MEANING.get(machine.phase, Observed.UNKNOWN)
     return CellLook(

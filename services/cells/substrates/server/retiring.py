@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
-from services.cells.machines.schemas import Machine, OrderKind, OrderState, Phase
+from services.cells.machines.channel import MachineChannel
+from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind, OrderState
 from services.cells.substrates.protocol import Tell
-from services.cells.substrates.server.channel import Channel
 from services.kit.database.base import utcnow
 
 SILENT: Final = timedelta(seconds=90)
@@ -38,11 +38,11 @@ class Patience:
 class Foreman:
     """Gives orders to one machine at a time."""
 
-    def __init__(self, channel: Channel, patience: Patience) -> None:
+    def __init__(self, channel: MachineChannel, patience: Patience) -> None:
         self._channel = channel
         self._patience = patience
 
-    async def have(self, slug: str, machine: Machine, kind: OrderKind, *, tell: Tell) -> OrderState:
+    async def have(self, slug: str, machine: MachineState, kind: OrderKind, *, tell: Tell) -> OrderState:
         """How the order ended, well; raises TemporaryError or NeedsAttentionError with the machine's own reason."""
         number = await self._channel.order(machine.key, kind)
         tell(f"The machine was told to {_WORDS[kind]}.")
@@ -56,7 +56,7 @@ class Foreman:
                 retry_after=30,
             ) from None
 
-    async def retire(self, slug: str, machine: Machine, *, tell: Tell) -> None:
+    async def retire(self, slug: str, machine: MachineState, *, tell: Tell) -> None:
         """Have the machine stopped for good, with a verified backup of its last state. Repeating it does it once."""
         before = await self._channel.last(machine.key, OrderKind.RETIRE)
         if before is None or not before.ok:
@@ -83,13 +83,13 @@ class Foreman:
             raise silence(slug, machine)
 
 
-def is_silent(machine: Machine) -> bool:
+def is_silent(machine: MachineState) -> bool:
     """Whether the machine ought to have called by now."""
     last = machine.seen_at or machine.used_at
     return last is None or utcnow() - last > SILENT
 
 
-def silence(slug: str, machine: Machine) -> TemporaryError:
+def silence(slug: str, machine: MachineState) -> TemporaryError:
     """What to say of a machine that does not call."""
     last = f"since {machine.seen_at:%Y-%m-%d %H:%M:%S} UTC" if machine.seen_at else "at all"
     return TemporaryError(
@@ -100,6 +100,6 @@ def silence(slug: str, machine: Machine) -> TemporaryError:
     )
 
 
-def is_running(machine: Machine) -> bool:
+def is_running(machine: MachineState) -> bool:
     """Whether its gateway serves."""
-    return machine.phase is Phase.READY
+    return machine.phase is MachinePhase.READY

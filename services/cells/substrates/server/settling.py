@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Final
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
-from services.cells.machines.schemas import Machine, OrderKind, Phase
+from services.cells.machines.channel import MachineChannel
+from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
 from services.cells.substrates.protocol import Tell
-from services.cells.substrates.server.channel import Channel
 from services.cells.substrates.server.retiring import Patience, is_silent, silence
 from services.kit.database.base import utcnow
 from tenants.server.settings import ServerSettings
@@ -29,7 +29,7 @@ _LAST_LINES: Final = 5
 class Settling:
     """Looks at what the machine reports until it is what is wanted."""
 
-    def __init__(self, channel: Channel, settings: ServerSettings, patience: Patience) -> None:
+    def __init__(self, channel: MachineChannel, settings: ServerSettings, patience: Patience) -> None:
         self._channel = channel
         self._seconds = float(settings.ready_seconds)
         self._patience = patience
@@ -50,7 +50,7 @@ class Settling:
             raise await self._too_late(slug, key) from None
         tell("The assistant answers on its own server.")
 
-    async def _machine(self, slug: str, key: str) -> Machine:
+    async def _machine(self, slug: str, key: str) -> MachineState:
         found = next((machine for machine in await self._channel.machines(slug) if machine.key == key), None)
         if found is None or found.closed_at is not None:
             raise TemporaryError(
@@ -58,14 +58,14 @@ class Settling:
             )
         return found
 
-    async def _judge(self, slug: str, machine: Machine) -> None:
+    async def _judge(self, slug: str, machine: MachineState) -> None:
         # What it said of an older configuration may be mended: it has not looked at the new one yet.
         spoken = machine.tried_version == machine.wanted_version
-        if machine.phase is Phase.FAILED and spoken and machine.code in _LASTING:
+        if machine.phase is MachinePhase.FAILED and spoken and machine.code in _LASTING:
             raise NeedsAttentionError(
                 machine.reason or f"The machine of {slug} failed.", code=machine.code, remedy=_LASTING[machine.code]
             )
-        if machine.used_at is None and (machine.phase is Phase.FAILED or machine.expires_at <= utcnow()):
+        if machine.used_at is None and (machine.phase is MachinePhase.FAILED or machine.expires_at <= utcnow()):
             await self._give_up(slug)
             raise _failed(slug, machine)
         if machine.refusals and _is_lost(machine):
@@ -76,7 +76,9 @@ class Settling:
                 remedy="The next try makes a new machine. If this happens again, somebody reads your user data.",
                 retry_after=5,
             )
-        if machine.phase is Phase.STOPPED:  # it was told to stop for a resize that did not come about, or is done
+        if (
+            machine.phase is MachinePhase.STOPPED
+        ):  # it was told to stop for a resize that did not come about, or is done
             await self._channel.order(machine.key, OrderKind.START)
 
     async def _give_up(self, slug: str) -> None:
@@ -104,22 +106,22 @@ class Settling:
         )
 
 
-def _serves(machine: Machine) -> bool:
+def _serves(machine: MachineState) -> bool:
     return (
-        machine.phase is Phase.READY
+        machine.phase is MachinePhase.READY
         and machine.applied_version == machine.wanted_version
         and machine.retired_at is None
         and not is_silent(machine)
     )
 
 
-def _is_lost(machine: Machine) -> bool:
+def _is_lost(machine: MachineState) -> bool:
     last = machine.seen_at or machine.used_at
     return last is not None and utcnow() - last > _REFUSED_GRACE
 
 
-def _failed(slug: str, machine: Machine) -> ClawstackError:
-    if machine.phase is Phase.FAILED:
+def _failed(slug: str, machine: MachineState) -> ClawstackError:
+    if machine.phase is MachinePhase.FAILED:
         reason = f"The machine of {slug} could not be set up: {machine.reason or 'no reason was given'}"
         return TemporaryError(reason, code=machine.code or "install_failed", retry_after=30)
     return TemporaryError(
@@ -127,13 +129,13 @@ def _failed(slug: str, machine: Machine) -> ClawstackError:
     )
 
 
-def _tell_news(machine: Machine, told: str | None, tell: Tell) -> str | None:
+def _tell_news(machine: MachineState, told: str | None, tell: Tell) -> str | None:
     words = {
-        Phase.WAITING: "The server was made; its machine is being set up.",
-        Phase.BOOTING: "The machine fetched its configuration.",
-        Phase.STARTING: "The assistant is starting.",
+        MachinePhase.WAITING: "The server was made; its machine is being set up.",
+        MachinePhase.BOOTING: "The machine fetched its configuration.",
+        MachinePhase.STARTING: "The assistant is starting.",
     }.get(machine.phase)
-    if machine.phase is Phase.FAILED:
+    if machine.phase is MachinePhase.FAILED:
         words = f"The machine tries again: {machine.reason}"
     if words is not None and words != told:
         tell(words)

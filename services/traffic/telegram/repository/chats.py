@@ -15,10 +15,10 @@ from clawstack.vocabulary import ANSWERING, GONE, PAUSED, Desired
 from services.kit.database.base import utcnow
 from services.tables.telegram import ChatBinding, ChatNotice, LinkCode, RouterReply, SeenObject
 from services.tables.tenants import Tenant
+from services.traffic.telegram.model.routing import KnownCode, Notice, Owner
+from services.traffic.telegram.model.texts import Standing
+from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository.signals import wake
-from services.traffic.telegram.routing import KnownCode, Notice, Owner
-from services.traffic.telegram.texts import Standing
-from services.traffic.telegram.wakeups import Topic
 
 _OWNER: Final = (Tenant.id, Tenant.customer_id, Tenant.state, Tenant.desired_state)
 _MOST_REPLIES: Final = 20
@@ -38,12 +38,6 @@ async def owner_of_poll(session: AsyncSession, poll_id: str) -> Owner | None:
     query = query.where(SeenObject.kind == "poll", SeenObject.object_id == poll_id).limit(1)
     row = (await session.execute(query)).one_or_none()
     return None if row is None else _owner(row)
-
-
-async def standing_of(session: AsyncSession, tenant_id: uuid.UUID) -> Standing | None:
-    """How far a tenant's assistant is; None when there is no such tenant."""
-    row = (await session.execute(select(*_OWNER).where(Tenant.id == tenant_id))).one_or_none()
-    return None if row is None else _owner(row).standing
 
 
 async def chats_of(session: AsyncSession, bot: str, tenant_id: uuid.UUID, among: Collection[int]) -> frozenset[int]:

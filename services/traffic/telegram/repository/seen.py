@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tables.telegram import SeenObject
-from services.traffic.telegram.schemas import SeenKind
+from services.traffic.telegram.model.schemas import SeenKind
 
 _BATCH = 1000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.traffic.telegram.wakeups import CHANNEL, Topic
+from services.traffic.telegram.model.topics import CHANNEL, Topic
 
 
 async def wake(session: AsyncSession, topic: Topic, subject: str, detail: str = "") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tables.telegram import TelegramUpdate, VirtualBot
-from services.traffic.telegram.routing import Outcome
-from services.traffic.telegram.updates import Incoming
+from services.traffic.telegram.model.routing import UpdateOutcome
+from services.traffic.telegram.model.updates import Incoming
 
 _EMPTY: dict[str, Any] = {}
 
@@ -61,18 +61,18 @@ async def give_to(session: AsyncSession, row_id: int, tenant_id: uuid.UUID) -> i
     return int(sequence)
 
 
-async def finish(session: AsyncSession, row_id: int, outcome: Outcome) -> None:
+async def finish(session: AsyncSession, row_id: int, outcome: UpdateOutcome) -> None:
     """Note that nothing remains to be done with an update."""
     await session.execute(_finishing(TelegramUpdate.id == row_id, outcome))
 
 
-async def finish_up_to(session: AsyncSession, tenant_id: uuid.UUID, sequence: int, outcome: Outcome) -> int:
+async def finish_up_to(session: AsyncSession, tenant_id: uuid.UUID, sequence: int, outcome: UpdateOutcome) -> int:
     """The tenant's waiting updates up to a number are done with; returns how many there were."""
     condition = _waits_for(tenant_id) & (TelegramUpdate.sequence <= sequence)
     return _count(await session.execute(_finishing(condition, outcome)))
 
 
-async def finish_all(session: AsyncSession, tenant_id: uuid.UUID, outcome: Outcome) -> int:
+async def finish_all(session: AsyncSession, tenant_id: uuid.UUID, outcome: UpdateOutcome) -> int:
     """All of the tenant's waiting updates are done with."""
     return _count(await session.execute(_finishing(_waits_for(tenant_id), outcome)))
 
@@ -80,7 +80,7 @@ async def finish_all(session: AsyncSession, tenant_id: uuid.UUID, outcome: Outco
 async def finish_other_kinds(session: AsyncSession, tenant_id: uuid.UUID, allowed: Collection[str]) -> int:
     """Waiting updates of kinds that the cell does not want are done with."""
     condition = _waits_for(tenant_id) & TelegramUpdate.kind.not_in(allowed)
-    return _count(await session.execute(_finishing(condition, Outcome.NOT_ASKED_FOR)))
+    return _count(await session.execute(_finishing(condition, UpdateOutcome.NOT_ASKED_FOR)))
 
 
 async def waiting(session: AsyncSession, tenant_id: uuid.UUID, *, limit: int) -> list[Waiting]:
@@ -110,7 +110,7 @@ async def expire(session: AsyncSession, *, received_before: datetime, limit: int
         TelegramUpdate.delivered_at.is_(None), TelegramUpdate.received_at < received_before
     )
     condition = TelegramUpdate.id.in_(old.order_by(TelegramUpdate.id).limit(limit))
-    return _count(await session.execute(_finishing(condition, Outcome.EXPIRED)))
+    return _count(await session.execute(_finishing(condition, UpdateOutcome.EXPIRED)))
 
 
 async def prune(session: AsyncSession, *, received_before: datetime, limit: int) -> int:
@@ -132,15 +132,10 @@ def _waits_for(tenant_id: uuid.UUID) -> ColumnElement[bool]:
     return (TelegramUpdate.tenant_id == tenant_id) & TelegramUpdate.delivered_at.is_(None)
 
 
-def _finishing(condition: ColumnElement[bool], outcome: Outcome) -> Any:
+def _finishing(condition: ColumnElement[bool], outcome: UpdateOutcome) -> Any:
     values = {"delivered_at": func.now(), "outcome": outcome.value, "body": _EMPTY}
     return update(TelegramUpdate).where(condition).values(**values).execution_options(synchronize_session=False)
 
 
 def _count(result: Any) -> int:
     return max(int(result.rowcount), 0)
-
-
-def sequences(updates: Sequence[Waiting]) -> list[int]:
-    """Their numbers."""
-    return [item.sequence for item in updates]

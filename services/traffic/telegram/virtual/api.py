@@ -17,10 +17,10 @@ from starlette.routing import Route
 from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.traffic.telegram.bot import Answer, Download, RealBot
-from services.traffic.telegram.errors import BotApiError
-from services.traffic.telegram.identity import Identity
-from services.traffic.telegram.metrics import Metrics
-from services.traffic.telegram.tokens import Doorkeeper
+from services.traffic.telegram.identity import BotIdentity
+from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import BotApiError
+from services.traffic.telegram.tokens import ChannelAuthenticator
 from services.traffic.telegram.virtual import answers, methods
 from services.traffic.telegram.virtual.forwarding import Forwarder
 from services.traffic.telegram.virtual.local import VirtualWebhooks
@@ -41,17 +41,17 @@ class VirtualBotApi:
     def __init__(
         self,
         *,
-        doorkeeper: Doorkeeper,
-        identity: Identity,
+        authenticator: ChannelAuthenticator,
+        identity: BotIdentity,
         real_bot: RealBot,
         forwarder: Forwarder,
         polls: Polls,
         webhooks: VirtualWebhooks,
-        metrics: Metrics,
+        metrics: RouterMetrics,
         max_upload_bytes: int,
     ) -> None:
         """`max_upload_bytes`: of one call's body, files included."""
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._identity = identity
         self._real_bot = real_bot
         self._forwarder = forwarder
@@ -154,7 +154,7 @@ class VirtualBotApi:
             )
 
     async def _tenant(self, request: Request) -> uuid.UUID:
-        tenant_id = await self._doorkeeper.tenant_of(request.path_params["token"])
+        tenant_id = await self._authenticator.tenant_of(request.path_params["token"])
         if tenant_id is None:
             raise BotApiError(401, "Unauthorized")
         return tenant_id

@@ -10,12 +10,12 @@ from clawstack.errors import TemporaryError
 from clawstack.logs import get_logger
 from services.kit.database.connection import Database
 from services.traffic.telegram.bot import Answer, RealBot
-from services.traffic.telegram.errors import BotApiError, TelegramUnavailableError
-from services.traffic.telegram.identity import Identity
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.identity import BotIdentity
+from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import BotApiError, TelegramUnavailableError
+from services.traffic.telegram.model.schemas import SeenKind
+from services.traffic.telegram.model.updates import file_ids, walk
 from services.traffic.telegram.repository import chats, seen
-from services.traffic.telegram.schemas import SeenKind
-from services.traffic.telegram.updates import file_ids, walk
 from services.traffic.telegram.virtual.guarding import References, chat_not_found, references, required_chat
 from services.traffic.telegram.virtual.parameters import Call, write_body
 
@@ -29,7 +29,7 @@ _BAD_QUERY: Final = "Bad Request: query is too old and response timeout expired 
 class Forwarder:
     """Carries a cell's calls to the real bot, as far as they stay within the cell's own chats and files."""
 
-    def __init__(self, *, database: Database, real_bot: RealBot, identity: Identity, metrics: Metrics) -> None:
+    def __init__(self, *, database: Database, real_bot: RealBot, identity: BotIdentity, metrics: RouterMetrics) -> None:
         self._database = database
         self._real_bot = real_bot
         self._identity = identity

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.traffic.telegram.errors import BotApiError
-from services.traffic.telegram.updates import walk
+from services.traffic.telegram.model.errors import BotApiError
+from services.traffic.telegram.model.updates import walk
 from services.traffic.telegram.virtual.methods import FILE_PARAMETERS, FORBIDDEN_PARAMETERS
 from services.traffic.telegram.virtual.parameters import Call
 

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
 from services.tables.telegram import VirtualBot
-from services.traffic.telegram.errors import BotApiError
+from services.traffic.telegram.model.errors import BotApiError
+from services.traffic.telegram.model.routing import UpdateOutcome
+from services.traffic.telegram.model.topics import Topic
 from services.traffic.telegram.repository import bots, signals, updates
-from services.traffic.telegram.routing import Outcome
 from services.traffic.telegram.virtual.parameters import Call
 from services.traffic.telegram.virtual.targets import judge_target
-from services.traffic.telegram.wakeups import Topic
 
 #: Name of the webhook's secret in the tenant's vault.
 SECRET_NAME: Final = "telegram_webhook_secret"  # noqa: S105 - a name
@@ -96,7 +96,7 @@ class VirtualWebhooks:
     @staticmethod
     async def _drop_if_asked(session: AsyncSession, tenant_id: uuid.UUID, call: Call) -> None:
         if call.flag("drop_pending_updates"):
-            await updates.finish_all(session, tenant_id, Outcome.DROPPED)
+            await updates.finish_all(session, tenant_id, UpdateOutcome.DROPPED)
 
 
 def allowed_updates(call: Call) -> list[str] | None:

@@ -19,7 +19,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from services.traffic.telegram.errors import BotApiError
+from clawstack.errors import PayloadTooLargeError
+from services.kit.http.bodies import pieces
+from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.virtual.methods import TEXT_PARAMETERS
 
 _MOST_FIELDS: Final = 200
@@ -99,10 +101,7 @@ async def read_call(request: Request, *, max_bytes: int) -> Call:
     """The call in a request. Raises BotApiError 400 for what cannot be read and 413 for what is too large."""
     query = _pairs(request.url.query)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    declared = request.headers.get("content-length", "0")
     limit = max_bytes if content_type == _MULTIPART else min(max_bytes, _MOST_PLAIN_BYTES)
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large()
     stream = _limited(request, limit)
     if content_type == _MULTIPART:
         return await _read_multipart(request, stream, query)
@@ -250,16 +249,10 @@ def _refuse_constant(name: str) -> None:
 
 
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise _too_large()
-            yield chunk
+        async for piece in pieces(request.scope, request.receive, limit=limit):
+            yield piece
+    except PayloadTooLargeError:
+        raise BotApiError(413, "Request Entity Too Large") from None
     except ClientDisconnect as error:
         raise BotApiError(400, "Bad Request: the body broke off") from error
-
-
-def _too_large() -> BotApiError:
-    return BotApiError(413, "Request Entity Too Large")

@@ -20,16 +20,17 @@ from starlette.requests import Request
 from clawstack.background import end
 from services.kit.database.connection import Database
 from services.tables.telegram import VirtualBot
-from services.traffic.telegram.errors import BotApiError
-from services.traffic.telegram.metrics import Metrics
+from services.traffic.telegram.metrics import RouterMetrics
+from services.traffic.telegram.model.errors import BotApiError
+from services.traffic.telegram.model.routing import UpdateOutcome
+from services.traffic.telegram.model.schemas import Timings
+from services.traffic.telegram.model.topics import Topic
+from services.traffic.telegram.model.updates import CHAT_AT, NOT_BY_DEFAULT, POLL_AT
 from services.traffic.telegram.repository import bots, signals, updates
 from services.traffic.telegram.repository.updates import Waiting
-from services.traffic.telegram.routing import Outcome
-from services.traffic.telegram.schemas import Timings
-from services.traffic.telegram.updates import CHAT_AT, NOT_BY_DEFAULT, POLL_AT
 from services.traffic.telegram.virtual.local import allowed_updates
 from services.traffic.telegram.virtual.parameters import Call
-from services.traffic.telegram.wakeups import Topic, Wakeups
+from services.traffic.telegram.wakeups import Wakeups
 
 _MOST_UPDATES: Final = 100
 _MOST_ANSWER_BYTES: Final = 1024 * 1024  # OpenClaw reads at most 4 MiB of one answer
@@ -92,7 +93,7 @@ class _Poll:
 class Polls:
     """All long polls of this process."""
 
-    def __init__(self, *, database: Database, wakeups: Wakeups, metrics: Metrics, timings: Timings) -> None:
+    def __init__(self, *, database: Database, wakeups: Wakeups, metrics: RouterMetrics, timings: Timings) -> None:
         self._database = database
         self._wakeups = wakeups
         self._metrics = metrics
@@ -163,10 +164,10 @@ class Polls:
         if offset < 0:  # "all previous updates will be forgotten"
             first = await updates.waiting_from_end(session, bot.tenant_id, -offset)
             if first is not None:
-                await updates.finish_up_to(session, bot.tenant_id, first - 1, Outcome.DROPPED)
+                await updates.finish_up_to(session, bot.tenant_id, first - 1, UpdateOutcome.DROPPED)
             return
         confirmed = min(offset - 1, bot.served_sequence)
-        await updates.finish_up_to(session, bot.tenant_id, confirmed, Outcome.DELIVERED)
+        await updates.finish_up_to(session, bot.tenant_id, confirmed, UpdateOutcome.DELIVERED)
 
 
 async def _take(session: AsyncSession, bot: VirtualBot, wish: PollWish) -> list[Waiting]:

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from clawstack.naming import namespace_name
-from services.traffic.telegram.errors import BotApiError
+from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.repository.bots import CellAddress
 
 _MAX_URL: Final = 2048

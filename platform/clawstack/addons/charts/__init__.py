@@ -1,0 +1,1 @@
+"""One builder for each add-on that others wrote: settings to data."""

@@ -1,0 +1,1 @@
+"""The operator's own stack: what `pulumi up` in this repository makes, from its configuration to its resources."""

@@ -5,5 +5,5 @@ The way of a message: `endpoints` (webhook) or `polling` (long poll) takes an up
 `push` brings it to the cell's webhook. The answer comes back as a method call through `virtual`, which guards it and
 hands it to the real bot (`bot`).
 
-What must not be here: knowledge of how a cell is built, and any use of the real token outside `bot`.
+Not here: knowledge of how a cell is built, and any use of the real token outside `bot`.
 """

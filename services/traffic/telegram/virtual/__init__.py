@@ -4,5 +4,5 @@
 method is -> answered here (`local`, `polls`, `files`) or guarded (`guarding`) and forwarded (`forwarding`).
 
 What is checked is what is sent: bodies are read, checked and written anew, never passed on as they came, because two
-parsers seldom agree on a malformed body.
+parsers seldom agree on a malformed body. Not here: the real bot and its token (`services.traffic.telegram.bot`).
 """

@@ -11,7 +11,7 @@ import typer
 
 from clawstack.errors import ClawstackError
 from services.cli.output import Output
-from services.cli.session import guarded
+from services.cli.session import INTERRUPTED, guarded
 
 if TYPE_CHECKING:
     from services.cli.demonstration.ground import Ground
@@ -68,13 +68,10 @@ def _told(output: Output, ground: Ground, *, keep: bool) -> bool:
     story = Story(world, telling, ground.evidence)
     finished, kept = False, keep
     try:
-        _tell(story, telling, keep=keep)
+        guarded(output, lambda: _tell(story, telling, keep=keep))
         finished = True
-    except ClawstackError as error:
-        output.error(error)
-    except KeyboardInterrupt:
-        kept = False
-        raise
+    except typer.Exit as ended:
+        kept = keep and ended.exit_code != INTERRUPTED
     finally:
         if kept:
             world.remember()

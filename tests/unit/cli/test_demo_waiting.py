@@ -173,6 +173,11 @@ class InterruptedStory(FailingStory):
         self.raised = KeyboardInterrupt()
 
 
+class SurprisedStory(FailingStory):
+    def __init__(self, *_: object) -> None:
+        self.raised = KeyError("nobody thought of this")
+
+
 @dataclass
 class LeftWorld:
     """Notes what is done with it."""
@@ -195,6 +200,8 @@ class LeftWorld:
     [
         (FailingStory, True, "remembered"),
         (FailingStory, False, "ended"),
+        (SurprisedStory, True, "remembered"),
+        (SurprisedStory, False, "ended"),
         (InterruptedStory, True, "ended"),
         (InterruptedStory, False, "ended"),
     ],
@@ -214,6 +221,7 @@ def test_a_failed_demo_leaves_what_there_is_when_it_is_to_be_kept(monkeypatch, t
     assert caught.value.exit_code == 1
     assert world.done == [done]
     out, err = capsys.readouterr()
-    assert ("sam will not be healthy." in err) is (story is FailingStory)
+    said = {FailingStory: "sam will not be healthy.", SurprisedStory: "KeyError", InterruptedStory: "interrupted"}
+    assert said[story] in err
     assert (f"demo --stop {tmp_path}" in out and "http://p/welcome/su_1" in out) is (done == "remembered")
     assert str(tmp_path) in out + err

@@ -1,6 +1,8 @@
 """Customers, subscriptions and Stripe events: what was paid, and so what is wanted.
 
 `intake` stores an event once -> `tasks` -> `stripe_reader` fetches the customer again -> `decisions` (pure) ->
-`tenancy` says to `services.business.tenants` what is wanted. Not here: infrastructure (`services.cells`), the sign-up form
+`service` says in the words of tenants what is wanted (`services.business.tenants.desired`).
+
+Not here: infrastructure (`services.cells`), the sign-up form
 (`services.business.signups`), what a token costs (`services.traffic.ledger`).
 """

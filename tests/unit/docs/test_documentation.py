@@ -115,6 +115,25 @@ def test_files_and_modules_named_in_the_codes_own_words_exist(folder):
     assert {str(path): names for path, names in found.items() if names} == {}
 
 
+def modules_named(words: str) -> set[str]:
+    """Modules that a package's docstring lists (`name ── what it does`) or strings together with arrows."""
+    listed = [name for names in re.findall(r"^ {4}([a-z_, .]+?) ──", words, re.MULTILINE) for name in names.split(",")]
+    ways = [paragraph for paragraph in words.split("\n\n") if "->" in paragraph]
+    walked = [name for paragraph in ways for name in re.findall(r"`([a-z_]+)`", paragraph)]
+    return {name.strip(" .") for name in (*listed, *walked)}
+
+
+@pytest.mark.parametrize("folder", PRODUCT)
+def test_modules_that_a_packages_docstring_lists_are_in_it(folder):
+    found = {}
+    for path in (ROOT / folder).rglob("__init__.py"):
+        words = ast.get_docstring(ast.parse(path.read_text()), clean=False) or ""
+        there = {entry.stem for near in (path.parent, path.parent.parent) for entry in near.iterdir()}
+        if lacking := modules_named(words) - there:
+            found[path.parent.relative_to(ROOT).as_posix()] = lacking
+    assert found == {}
+
+
 def test_names_that_the_engineers_page_looks_for_in_a_file_are_there():
     named = _NAMED_IN.findall(ENGINEERS.read_text())
     assert len(named) > 3

@@ -82,7 +82,7 @@ demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (K
 	$(VENV)/bin/clawstack demo $(if $(KEEP),--keep) $(if $(SUBSTRATE),--substrate $(SUBSTRATE))
 
 migration: $(VENV)/.ready-packages ## write the database migration anew from the tables
-	$(PYTHON) -m services.kit.database.migrations.regenerate
+	$(PYTHON) -m services.tables.migrations.regenerate
 
 bench-%: $(VENV)/.ready-tools ## run one benchmark, bench/%.py
 	@test -f bench/$*.py || { echo "There is no bench/$*.py; \`make\` lists the benchmarks." >&2; exit 1; }

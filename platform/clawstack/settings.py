@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from clawstack.errors import NeedsAttentionError
+from clawstack.setting_types import AbsolutePath, Bytes, HttpUrl, PerMinute, Port, PortRange, Seconds
 
 _PREFIX = "CLAWSTACK_"
 
@@ -60,11 +60,11 @@ class Settings(BaseSettings):
     """`development` or `production`."""
     host: str = "127.0.0.1"
     """Address to listen on. Anything but loopback is your decision to expose the platform."""
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    port: Port = 8080
     """Port to listen on; 0 picks a free one."""
-    public_url: str | None = None
+    public_url: HttpUrl | None = None
     """Where customers' browsers and webhooks reach the platform; default `http://HOST:PORT`."""
-    data_dir: Path = Field(default_factory=_default_data_dir)
+    data_dir: AbsolutePath = Field(default_factory=_default_data_dir)
     """State of this platform: embedded database, Pulumi state, cells, backups, master key in development."""
     cache_dir: Path | None = None
     """Pulumi CLI, plugins, Node and OpenClaw; default is the user's cache folder (`/var/cache/clawstack` for root)."""
@@ -83,29 +83,29 @@ class Settings(BaseSettings):
     """Stripe secret key (`sk_...` or `rk_...`)."""
     stripe_webhook_secret: SecretStr | None = None
     """Signing secret of the webhook endpoint (`whsec_...`). Without it the endpoint refuses everything."""
-    stripe_api_base: str = "https://api.stripe.com"
+    stripe_api_base: HttpUrl = "https://api.stripe.com"
     """Where the Stripe API is."""
-    stripe_sweep_interval: timedelta = timedelta(minutes=5)
+    stripe_sweep_interval: Seconds = timedelta(minutes=5)
     """How often recent events and subscriptions are listed again, to close gaps that lost webhooks leave."""
 
     telegram_bot_token: SecretStr | None = None
     """Token of the shared bot."""
     telegram_bot_username: str | None = None
     """User name of the shared bot, without @; asked from Telegram when absent."""
-    telegram_api_root: str = "https://api.telegram.org"
+    telegram_api_root: HttpUrl = "https://api.telegram.org"
     """Root of the Bot API."""
     telegram_webhook_secret: SecretStr | None = None
     """Secret that Telegram repeats in `X-Telegram-Bot-Api-Secret-Token`; made once and sealed with the master key when absent."""
     telegram_intake: Literal["polling", "webhook", "off"] = "polling"
     """How updates of the shared bot arrive. `webhook` needs a public URL."""
-    telegram_link_base: str = "https://t.me"
+    telegram_link_base: HttpUrl = "https://t.me"
     """Root of deep links; the link is `BASE/BOT?start=CODE`."""
 
     llm_upstreams: dict[str, Upstream] = Field(default_factory=dict)
     """JSON: `{"openai": {"base_url": "https://api.openai.com/v1", "api_key": "sk-..."}}`."""
-    llm_reservation_ttl: timedelta = timedelta(minutes=15)
+    llm_reservation_ttl: Seconds = timedelta(minutes=15)
     """After this time a reservation that no settlement followed is charged as an estimate."""
-    llm_upstream_timeout: timedelta = timedelta(minutes=5)
+    llm_upstream_timeout: Seconds = timedelta(minutes=5)
     """Longest silence of a model vendor in one request."""
 
     default_substrate: Literal["process", "namespace", "server"] = "process"
@@ -116,28 +116,28 @@ class Settings(BaseSettings):
     """Folder of the policy pack that judges every update."""
     policy_config: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """JSON: options and exemptions of rules by their names, as `{"stack-limit-cost": {"cellMonthly": 40}}`."""
-    operation_timeout: timedelta = timedelta(minutes=10)
+    operation_timeout: Seconds = timedelta(minutes=10)
     """Total time budget of one operation."""
-    operation_grace: timedelta = timedelta(seconds=20)
+    operation_grace: Seconds = timedelta(seconds=20)
     """How long a cancelled operation may take to stop by itself before it is killed."""
-    lease_ttl: timedelta = timedelta(seconds=30)
+    lease_ttl: Seconds = timedelta(seconds=30)
     """A worker that has not renewed its lease for this long is taken for dead."""
-    reconcile_interval: timedelta = timedelta(seconds=30)
+    reconcile_interval: Seconds = timedelta(seconds=30)
     """How often every cell is compared with what it should be."""
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     """Operations that one worker runs at once."""
-    cell_ports: Annotated[str, Field(pattern=r"^\d{4,5}-\d{4,5}$")] = "21000-28999"
+    cell_ports: PortRange = "21000-28999"
     """Loopback ports given to process cells, first-last."""
-    cell_platform_url: str | None = None
+    cell_platform_url: HttpUrl | None = None
     """Where cells reach the LLM proxy and the Telegram router; default `http://127.0.0.1:PORT`."""
 
     kubeconfig: Path | None = None
     """A kubeconfig of the cluster for namespace cells; without it there are none."""
     cluster: dict[str, Any] = Field(default_factory=dict)
     """JSON: what namespace cells need to know of that cluster: `{"cluster": "prod", "image": "...", "proxy": {...}, "router": {...}, "platform": {...}}` (operators' guide)."""
-    cluster_platform_url: str | None = None
+    cluster_platform_url: HttpUrl | None = None
     """Where namespace cells reach the LLM proxy and the Telegram router; default is the public URL."""
-    cluster_router_url: str | None = None
+    cluster_router_url: HttpUrl | None = None
     """Where namespace cells reach the Telegram router, if that is elsewhere than the LLM proxy."""
 
     backup_url: str | None = None
@@ -156,53 +156,14 @@ class Settings(BaseSettings):
     servers: dict[str, Any] = Field(default_factory=dict)
     """JSON: what server cells need to know of that project: `{"location": "fsn1", "server_types": {"business": "cx33"}, "node": {...}}` (operators' guide)."""
 
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    max_body_bytes: Bytes = 1_048_576
     """Largest request body outside the LLM proxy and file uploads."""
-    signup_rate_per_minute: Annotated[int, Field(ge=1)] = 20
+    signup_rate_per_minute: PerMinute = 20
     """Sign-ups that one address may start in a minute."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Lines below this level are not written."""
     log_format: Literal["console", "json"] = "console"
     """`json` for log collectors."""
-
-    @field_validator(
-        "public_url",
-        "stripe_api_base",
-        "telegram_api_root",
-        "telegram_link_base",
-        "cell_platform_url",
-        "cluster_platform_url",
-        "cluster_router_url",
-    )
-    @classmethod
-    def _url_without_trailing_slash(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        return value.rstrip("/")
-
-    @field_validator(
-        "stripe_sweep_interval",
-        "llm_reservation_ttl",
-        "llm_upstream_timeout",
-        "operation_timeout",
-        "operation_grace",
-        "lease_ttl",
-        "reconcile_interval",
-        mode="before",
-    )
-    @classmethod
-    def _plain_seconds(cls, value: Any) -> Any:
-        # pydantic reads durations as ISO 8601 or H:MM:SS; a plain number is what people write.
-        if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value.strip()):
-            return timedelta(seconds=float(value))
-        return value
-
-    @field_validator("data_dir")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
 
     @model_validator(mode="after")
     def _production_is_complete(self) -> Settings:

@@ -1,1 +1,5 @@
-"""The command line: `clawstack`. It calls the same services as the API; it decides nothing itself."""
+"""The command line: `clawstack`, and the demonstration beside it.
+
+It calls the same services as the API; it decides nothing itself. Not here: SQL, and rules that a page or `/v1` would
+need as well (`services.business`).
+"""

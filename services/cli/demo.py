@@ -11,11 +11,12 @@ import typer
 
 from clawstack.errors import ClawstackError
 from services.cli.output import Output
-from services.cli.session import guarded
+from services.cli.session import INTERRUPTED, guarded
 
 if TYPE_CHECKING:
     from services.cli.demonstration.ground import Ground
     from services.cli.demonstration.story import Story
+    from services.cli.demonstration.telling import Telling
     from services.cli.demonstration.world import World
 
 
@@ -55,43 +56,48 @@ def demo(
 
 
 def _told(output: Output, ground: Ground, *, keep: bool) -> bool:
-    finished = False
-    try:
-        _tell(output, ground, keep=keep)
-        finished = True
-    except ClawstackError as error:
-        output.error(error)
-    finally:
-        if not (finished and keep):
-            ground.world.close(remove=finished)
-        if not finished:
-            output.errors.print(f"Logs are in {ground.world.folder}.")
-    return finished
+    """Tell the story; False when it did not end well, which has been said then.
 
-
-def _tell(output: Output, ground: Ground, *, keep: bool) -> None:
+    What there is stays when it is to be kept, after a failure too: that is when one wants to look at it. Who
+    interrupts wants it gone.
+    """
     from services.cli.demonstration.story import Story  # late, as above
     from services.cli.demonstration.telling import Telling
 
-    telling = Telling(console=output.console)
-    world = ground.world
+    world, telling = ground.world, Telling(console=output.console)
     story = Story(world, telling, ground.evidence)
+    finished, kept = False, keep
+    try:
+        guarded(output, lambda: _tell(story, telling, keep=keep))
+        finished = True
+    except typer.Exit as ended:
+        kept = keep and ended.exit_code != INTERRUPTED
+    finally:
+        if kept:
+            world.remember()
+            _print_addresses(output, world, story)
+        else:
+            world.close(remove=finished)
+            if not finished:
+                output.errors.print(f"Logs are in {world.folder}.")
+    return finished
+
+
+def _tell(story: Story, telling: Telling, *, keep: bool) -> None:
     story.until_live()
     if not keep:
         story.ends()
     telling.summary()
-    if keep:
-        world.remember()
-        _print_addresses(output, world, story)
 
 
 def _print_addresses(output: Output, world: World, story: Story) -> None:
-    urls = world.urls
     output.line("")
     output.line("[bold]Everything is left running.[/bold] Click:")
-    output.line(f"  sign up yourself      {urls.platform}/")
-    output.line(f"  Sam's welcome page    {urls.platform}/welcome/{story.signup_id}")
-    output.line(f"  chat as Sam           {urls.telegram_link_base}/clawstack_demo_bot?chat=4711")
-    output.line(f"  the stand-ins         {urls.sandbox}/")
+    if world.addresses is not None:
+        output.line(f"  sign up yourself      {world.addresses.platform}/")
+        if story.signup_id:
+            output.line(f"  Sam's welcome page    {world.addresses.platform}/welcome/{story.signup_id}")
+        output.line(f"  chat as Sam           {world.addresses.telegram_link_base}/clawstack_demo_bot?chat=4711")
+        output.line(f"  the stand-ins         {world.addresses.sandbox}/")
     output.line(f"  logs and data         {world.folder}")
     output.line(f"End it with: {sys.argv[0]} demo --stop {world.folder}")

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from clawstack.setting_types import described
 from clawstack.settings import Settings, environment_names
 
 _HEAD: Final = """# Configuration
@@ -21,19 +22,21 @@ Secrets are never shown again: not in logs, errors, events or answers.
 This page is made from the settings' own words: `python -m services.cli.reference > docs/configuration.md`; a test
 compares the two.
 
-| variable | default | meaning |
-| --- | --- | --- |
+| variable | takes | default | meaning |
+| --- | --- | --- | --- |
 """
 
 
 def render() -> str:
     """The page."""
     words = _documentation()
-    rows = [
-        f"| `{variable}` | {_default(name, Settings.model_fields[name])} | {words[name]} |"
-        for variable, name in environment_names().items()
-    ]
+    rows = [_row(variable, name, words[name]) for variable, name in environment_names().items()]
     return _HEAD + "\n".join(rows) + "\n"
+
+
+def _row(variable: str, name: str, words: str) -> str:
+    field = Settings.model_fields[name]
+    return f"| `{variable}` | {described(field.annotation, field.metadata)} | {_default(name, field)} | {words} |"
 
 
 def _documentation() -> dict[str, str]:

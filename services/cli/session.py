@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # `--help` and wrong arguments need neither settings nor data
     from services.cells.context import CellPlatform
 
 T = TypeVar("T")
+
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C."""
 
 
 def with_platform(output: Output, work: Callable[[CellPlatform], Awaitable[T]]) -> T:
@@ -60,7 +63,7 @@ def guarded(output: Output, work: Callable[[], T], redactor: Redactor | None = N
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         output.errors.print("interrupted")
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:  # noqa: BLE001 - a person at a terminal gets a sentence, whatever went wrong

@@ -1,4 +1,5 @@
 """All rows with the states in them, and the migrations. One module per noun that writes the rows.
 
-Here belong columns, constraints and closed vocabularies of states; no query (each noun's `repository`) and no decision.
+Here belong columns, constraints and closed vocabularies of states; Not here: queries (each noun's `repository`),
+decisions.
 """

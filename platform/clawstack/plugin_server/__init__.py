@@ -5,7 +5,7 @@
     from clawstack.plugin_server.serving import serve              # announce the port, serve, go quietly
     from clawstack.plugin_server.values import UNKNOWN, Secret, to_python, to_struct
 
-Here belongs what every plugin needs, whichever resources it manages. What a resource means (its inputs, its
-differences, what is created) belongs to the plugin. Nothing here may import `pulumi` itself: a plugin starts
-for every update, and that import is most of its start.
+Here belongs what every plugin needs, whichever resources it manages. Not here: what a resource means (its inputs,
+its differences, what is created): that is the plugin's own. Nothing here may import `pulumi` itself: a plugin starts for
+every update, and that import is most of its start.
 """

@@ -1,1 +1,4 @@
-"""The register of tenants' backups. Not here: how a cell is backed up (tenants)."""
+"""The register of tenants' backups: uploading, fetching, opening and deleting what cells left.
+
+Not here: how a cell is backed up and restored (`tenants.backups`), when (`services.cells.provisioner`).
+"""

@@ -13,7 +13,9 @@ import httpx
 from clawstack.errors import PermanentError, TemporaryError
 from services.cli.demonstration.world import BOT_USERNAME, World
 
-_REPLY_SECONDS: Final = 90.0
+_REPLY_SECONDS: Final = 300.0
+_PAGE_SECONDS: Final = 120.0
+_POLL_SECONDS: Final = 20.0
 _SEE_OTHER: Final = 303
 
 
@@ -33,7 +35,7 @@ class Parent:
 
     def __init__(self, world: World, *, chat_id: int = 4711, name: str = "Sam") -> None:
         self._at = world.urls
-        self._http = httpx.Client(timeout=30, trust_env=False, follow_redirects=False)
+        self._http = httpx.Client(timeout=_PAGE_SECONDS, trust_env=False, follow_redirects=False)
         world.at_close(self._http.close)
         self.chat_id = chat_id
         self._user = {"id": chat_id, "first_name": name}
@@ -87,14 +89,16 @@ class Parent:
 
     def next_message(self, *, seconds: float = _REPLY_SECONDS) -> str:
         """The bot's next message; raises TemporaryError when none comes."""
-        query: dict[str, Any] = {"after": self._seen, "wait": seconds, "bot": BOT_USERNAME}
         url = f"{self._at.telegram}/_control/chats/{self.chat_id}/messages"
-        answer = self._http.get(url, params=query, timeout=seconds + 10).json()
-        self._seen = answer["last"]
-        texts = [text for event in answer["messages"] if (text := str(event["message"].get("text", "")))]
-        if not texts:
-            raise TemporaryError(f"The bot did not answer within {seconds:.0f} s.")
-        return texts[-1]
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            query: dict[str, Any] = {"after": self._seen, "wait": min(left, _POLL_SECONDS), "bot": BOT_USERNAME}
+            answer = self._http.get(url, params=query).json()
+            self._seen = answer["last"]
+            texts = [text for event in answer["messages"] if (text := str(event["message"].get("text", "")))]
+            if texts:
+                return texts[-1]
+        raise TemporaryError(f"The bot did not answer within {seconds:.0f} s.")
 
 
 def _field_name(page: str, key: str) -> str:

@@ -6,20 +6,20 @@ import json
 import re
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 import stripe
+from rich.markup import escape
 
 from clawstack.errors import PermanentError
-from clawstack.vocabulary import STUCK, TenantState
 from services.cli.demonstration.evidence import Evidence, ProcessEvidence
 from services.cli.demonstration.observe import Observer
 from services.cli.demonstration.parent import Parent, SignupForm
 from services.cli.demonstration.telling import Telling
 from services.cli.demonstration.world import STRIPE_KEY, World
 
-_SETTLED: Final = STUCK | {TenantState.HEALTHY}
-_MINUTES: Final = 180.0
+_PATIENCE: Final = 600.0
+"""Seconds for what shows no sign of life of its own while it is waited for; a busy machine needs them."""
 
 
 class Story:
@@ -28,6 +28,7 @@ class Story:
     def __init__(self, world: World, telling: Telling, evidence: Evidence | None = None) -> None:
         """`evidence`: how to see cells; by default as processes of this machine."""
         self._world = world
+        world.say = lambda line: telling.say(f"    [dim]{escape(line)}[/dim]")
         self._evidence = evidence or ProcessEvidence(world=world)
         self._tell = telling
         self._stripe: stripe.StripeClient
@@ -81,15 +82,13 @@ class Story:
             welcome = self._parent.pay(payment_page)
             self.signup_id = urllib.parse.urlsplit(welcome).path.rstrip("/").rsplit("/", 1)[1]
             self.slug = self._world.await_(
-                lambda: self._observer.tenant_of_signup(self.signup_id), "the tenant to be wanted"
+                lambda: self._observer.tenant_of_signup(self.signup_id), "the tenant to be wanted", seconds=_PATIENCE
             )
             step.seen = f"tenant {self.slug} is wanted"
 
     def _is_provisioned(self) -> None:
         with self._tell.step("pulumi up with the policy pack: a cell with a real OpenClaw gateway") as step:
-            tenant = self._world.await_(self._settled_tenant, f"{self.slug} to be live", seconds=_MINUTES)
-            if tenant["state"] != "healthy":
-                raise PermanentError(f"{self.slug} is {tenant['state']}: {tenant['state_reason']}")
+            self._observer.await_state(self.slug, "healthy")
             observed = self._observer.cell(self.slug)["observed"]
             step.seen = f"{observed['endpoint']}, {self._evidence.mark_of(self.slug, observed)}"
         events = self._observer.get(f"/v1/tenants/{self.slug}/events")
@@ -98,7 +97,7 @@ class Story:
         self._tell.count_for_gateway(self._evidence.gateway_seconds(self.slug, events))
 
     def _chats(self) -> None:
-        link = self._world.await_(lambda: self._observer.chat_url(self.signup_id), "the deep link")
+        link = self._world.await_(lambda: self._observer.chat_url(self.signup_id), "the deep link", seconds=_PATIENCE)
         with self._tell.step("Sam opens the Telegram link and presses Start") as step:
             step.seen = _short(self._parent.open_link(link))
         with self._tell.step('Sam writes "hi", the assistant answers') as step:
@@ -111,12 +110,10 @@ class Story:
 
     def _is_metered(self) -> None:
         with self._tell.step("The tokens are on the tenant's ledger") as step:
-            tokens = self._world.await_(lambda: self._observer.ledger_tokens(self.slug), "the ledger", seconds=20)
+            tokens = self._world.await_(
+                lambda: self._observer.ledger_tokens(self.slug), "the ledger", seconds=_PATIENCE
+            )
             step.seen = f"{tokens} tokens"
-
-    def _settled_tenant(self) -> dict[str, Any] | None:
-        tenant = self._observer.tenant(self.slug)
-        return tenant if tenant["state"] in _SETTLED else None
 
     def _subscription(self) -> str:
         found = self._stripe.v1.subscriptions.list({"status": "active", "limit": 100})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -26,10 +27,16 @@ from clawstack.errors import NotFoundError, PermanentError, TemporaryError
 BOT_USERNAME: Final = "clawstack_demo_bot"
 STRIPE_KEY: Final = "sk_test_clawstack"
 MODEL_KEY: Final = "sk-sandbox-model-key-0123456789"
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 600.0
+"""For a process that lives and does not answer yet; one that has ended is not waited for."""
+_AWAIT_SECONDS: Final = 60.0
+_COMMAND_SECONDS: Final = 600.0
+_TELL_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.05
 _KEPT: Final = "kept-processes.json"
+_TROUBLE: Final = re.compile(r"\b(warning|error|critical)\b", re.IGNORECASE)
+_SHOWN_TROUBLES: Final = 5
 
 T = TypeVar("T")
 
@@ -72,6 +79,8 @@ class World:
         self._host = host
         self._port = port or free_port(host)
         self.addresses: Addresses | None = None
+        self.say: Callable[[str], object] = lambda _line: None
+        """Told every so often what is waited for."""
         self._last = ExitStack()
 
     @property
@@ -183,7 +192,7 @@ class World:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=_COMMAND_SECONDS,
             check=False,
         )
         if result.returncode != 0:
@@ -191,18 +200,37 @@ class World:
         return result.stdout
 
     def await_(
-        self, probe: Callable[[], T | None], what: str, *, seconds: float = _START_SECONDS, process: str | None = None
+        self, probe: Callable[[], T | None], what: str, *, seconds: float | None = None, process: str | None = None
     ) -> T:
         """The first truthy answer of `probe`; raises TemporaryError when it takes longer, or when `process` ends."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if found := probe():
-                return found
-            if process is not None and (code := self._processes[process].poll()) is not None:
-                raise PermanentError(f"{process} ended with exit code {code}:\n{self.log_tail(process)}")
+        seconds = seconds or (_AWAIT_SECONDS if process is None else _START_SECONDS)
+        begun = told = time.monotonic()
+        while (now := time.monotonic()) - begun < seconds:
+            with suppress(httpx.TransportError):  # out of breath: asked again
+                if found := probe():
+                    return found
+            if process is not None:
+                self._require(process)
+            if now - told >= _TELL_SECONDS:
+                told = now
+                self.say(f"waiting for {what} ({now - begun:.0f} s)")
             time.sleep(_POLL_SECONDS)
-        tail = f"\n{self.log_tail('platform')}" if "platform" in self._processes else ""
-        raise TemporaryError(f"Waited {seconds:.0f} s for {what} in vain.{tail}")
+        troubles = "".join(f"\n  {line}" for line in self.troubles("platform"))
+        raise TemporaryError(f"Waited {seconds:.0f} s for {what} in vain." + troubles)
+
+    def require_alive(self) -> None:
+        """Raises PermanentError when a process that was started has ended by itself."""
+        for name in list(self._processes):
+            self._require(name)
+
+    def _require(self, name: str) -> None:
+        if (code := self._processes[name].poll()) is not None:
+            raise PermanentError(f"{name} ended with exit code {code}:\n{self.log_tail(name)}")
+
+    def troubles(self, name: str) -> list[str]:
+        """The last warnings and errors of a process's log."""
+        found = [line for line in self.log_tail(name, 400).splitlines() if _TROUBLE.search(line)]
+        return found[-_SHOWN_TROUBLES:]
 
     def log_tail(self, name: str, lines: int = 25) -> str:
         """The end of a process's log."""
@@ -238,7 +266,8 @@ class World:
 
     def remember(self) -> None:
         """Write down which processes run, for `end_kept`."""
-        pids = {str(process.pid): psutil.Process(process.pid).create_time() for process in self._processes.values()}
+        living = [process.pid for process in self._processes.values() if process.poll() is None]
+        pids = {str(pid): psutil.Process(pid).create_time() for pid in living}
         (self.folder / _KEPT).write_text(json.dumps(pids))
 
     def _end_cells(self) -> None:

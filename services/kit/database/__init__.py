@@ -1,1 +1,4 @@
-"""Connection, base class and migrations. Not here: anybody's rows (each noun has its own `tables`)."""
+"""Connection, base class, the embedded server and prepared statements of hot paths.
+
+Not here: anybody's rows and the migrations (`services.tables`), queries (each noun's `repository`).
+"""

@@ -1,4 +1,4 @@
-"""The customer's own pages and API, and what all pages share: base template, style, vendored htmx, error page.
+"""What all pages share: base template, style, vendored htmx, error page, and the check where a form came from.
 
-Not here: sign-up (onboarding), operators (admin).
+Not here: any page of its own (`services.web.site`).
 """

@@ -1,1 +1,4 @@
-"""Alembic migrations. Schema changes only; until the first release there is one, regenerated from the tables."""
+"""Alembic migrations; until the first release there is one, regenerated from the tables.
+
+Here belong schema changes only. Not here: moving or mending data for a noun (its `tasks`).
+"""

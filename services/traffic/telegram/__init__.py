@@ -6,5 +6,5 @@ or `virtual.push` brings it to the cell's webhook. The answer comes back as a me
 hands it to the real bot (`bot`).
 
 Folders import in one direction: `virtual` -> this one -> `repository` -> `model`.
-What must not be here: knowledge of how a cell is built, and any use of the real token outside `bot`.
+Not here: knowledge of how a cell is built, and any use of the real token outside `bot`.
 """

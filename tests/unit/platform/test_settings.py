@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from clawstack.errors import NeedsAttentionError
+from clawstack.setting_types import described
 from clawstack.settings import Settings, environment_names, load_settings
 
 
@@ -109,3 +110,44 @@ def test_every_setting_says_what_it_is():
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
     }
     assert documented >= set(Settings.model_fields)
+
+
+URLS = {
+    "public_url",
+    "stripe_api_base",
+    "telegram_api_root",
+    "telegram_link_base",
+    "cell_platform_url",
+    "cluster_platform_url",
+    "cluster_router_url",
+}
+
+
+@pytest.mark.parametrize("field", sorted(URLS))
+def test_urls_are_text_without_a_trailing_slash(monkeypatch, field):
+    name = f"CLAWSTACK_{field.upper()}"
+    monkeypatch.setenv(name, "https://claw.example/")
+    assert getattr(load_settings(), field) == "https://claw.example"
+    monkeypatch.setenv(name, "claw.example")
+    with pytest.raises(NeedsAttentionError) as caught:
+        load_settings()
+    assert f"Settings: {name}: Value error, must start with http:// or https://." in caught.value.message
+
+
+def test_types_put_themselves_into_words():
+    words = {name: described(field.annotation, field.metadata) for name, field in Settings.model_fields.items()}
+    assert {name for name, found in words.items() if found == "URL"} == URLS
+    assert words["operation_timeout"] == "seconds"
+    assert words["max_body_bytes"] == "bytes"
+    assert words["log_format"] == "`console`, `json`"
+    assert words["master_key"] == "secret"
+
+
+def test_a_type_without_words_is_refused():
+    with pytest.raises(TypeError, match="give it a Unit"):
+        described(complex)
+
+
+def test_the_data_folder_stays_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLAWSTACK_DATA_DIR", "data")
+    assert load_settings().data_dir == tmp_path / "data"

@@ -7,5 +7,5 @@
     keeping ─── backups out of a cell and back into one, encrypted on the way
     driver ──── the doors of `services.cells.substrates.protocol`
 
-Manifests belong to `tenants.namespace`; rows and decisions to `services.cells.provisioner`.
+Not here: manifests (`tenants.namespace`), rows and decisions (`services.cells.provisioner`).
 """

@@ -1,1 +1,1 @@
-"""SQL of the Telegram router, one module per table family. No decisions here: `model.routing` takes them."""
+"""SQL of the Telegram router, one module per table family. Not here: decisions (`model.routing` takes them)."""

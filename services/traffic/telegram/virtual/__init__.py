@@ -5,5 +5,5 @@ method is -> answered here (`local`, `polls`) or guarded (`guarding`) and forwar
 `push` brings updates to cells that set a webhook.
 
 What is checked is what is sent: bodies are read, checked and written anew, never passed on as they came, because two
-parsers seldom agree on a malformed body.
+parsers seldom agree on a malformed body. Not here: the real bot and its token (`services.traffic.telegram.bot`).
 """

@@ -11,7 +11,7 @@ from services.cli.session import with_platform
 
 if TYPE_CHECKING:
     from services.business.overview.schemas import Overview
-    from services.cells.context import CellPlatform
+    from services.run.context import ProcessPlatform
 
 app = typer.Typer(no_args_is_help=True, help="Administration: prices at Stripe, an overview of the platform.")
 
@@ -23,15 +23,10 @@ def stripe_setup(*, json: Json = False) -> None:
     """Make Stripe sell what the catalogue lists: products, and prices found by lookup key. Safe to repeat."""
     output = Output(json=json)
 
-    async def work(platform: CellPlatform) -> list[dict[str, Any]]:
+    async def work(platform: ProcessPlatform) -> list[dict[str, Any]]:
         from services.business.billing.catalogue import ensure_prices  # late: it loads the Stripe library
-        from services.business.billing.stripe_access import StripeAccess
 
-        access = StripeAccess(platform.settings)
-        try:
-            results = await ensure_prices(access, platform.catalogue)
-        finally:
-            await access.close()
+        results = await ensure_prices(platform.stripe, platform.catalogue)
         return [
             {"lookup_key": item.lookup_key, "price": item.price_id, "amount": item.amount, "action": item.action.value}
             for item in results
@@ -50,7 +45,7 @@ def overview_(*, json: Json = False) -> None:
     """Tell how many tenants are in which state, and how operations went."""
     output = Output(json=json)
 
-    async def work(platform: CellPlatform) -> Overview:
+    async def work(platform: ProcessPlatform) -> Overview:
         from services.business.overview import service  # late: keeps `--help` fast
 
         async with platform.database.transaction() as session:

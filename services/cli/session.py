@@ -15,7 +15,7 @@ from services.cli.output import Output
 
 if TYPE_CHECKING:  # `--help` and wrong arguments need neither settings nor database
     from clawstack.settings import Settings
-    from services.cells.context import CellPlatform
+    from services.run.context import ProcessPlatform
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ INTERRUPTED: Final = 130
 """Exit code after Ctrl-C."""
 
 
-def with_platform(output: Output, work: Callable[[CellPlatform], Awaitable[T]]) -> T:
+def with_platform(output: Output, work: Callable[[ProcessPlatform], Awaitable[T]]) -> T:
     """Run `work` on an open platform; any error ends the command with exit code 1 and one line."""
     redactor = Redactor()
 

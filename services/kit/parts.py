@@ -17,6 +17,9 @@ class Part:
 
     name: str
     routers: tuple[APIRouter, ...] = ()
+    """Shared by every application of a process: what their endpoints use, they ask the application for."""
+    provides: tuple[object, ...] = ()
+    """What endpoints may ask for beside the platform, found by type (`services.kit.http.provided`)."""
     mounts: Mapping[str, ASGIApp] = field(default_factory=dict)
     """Path prefix to application, for hot paths that stay clear of FastAPI."""
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib import import_module
@@ -13,11 +13,11 @@ from clawstack.errors import NeedsAttentionError
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Profile, Settings
-from services.cells.context import CellPlatform
 from services.cells.substrates.registry import Drivers
 from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
+from services.run.context import ProcessPlatform
 from services.run.roles import Role
 
 if TYPE_CHECKING:  # commands build a platform without serving it, and need not load FastAPI for that
@@ -27,9 +27,10 @@ if TYPE_CHECKING:  # commands build a platform without serving it, and need not 
 
 VERSION = "0.1.0"
 
-#: Nouns by the role that serves their routes and runs their loops. The worker runs the jobs of all of them.
-NOUNS: Mapping[Role, tuple[str, ...]] = {
-    Role.API: ("access", "billing", "onboarding", "provisioner", "servers", "backups", "admin"),
+#: Modules of `services.run.parts` by the role that serves their routes and runs their loops. The worker runs the jobs
+#: of all of them.
+PARTS: Mapping[Role, tuple[str, ...]] = {
+    Role.API: ("access", "billing", "signups", "provisioner", "machines", "backups", "overview"),
     Role.PROXY: ("llm_proxy",),
     Role.ROUTER: ("telegram",),
     Role.WORKER: ("notifications", "health"),
@@ -37,13 +38,13 @@ NOUNS: Mapping[Role, tuple[str, ...]] = {
 _SLOW_SENDER = timedelta(seconds=30)
 
 
-def build_platform(settings: Settings, *, database_url: str, redactor: Redactor | None = None) -> CellPlatform:
+def build_platform(settings: Settings, *, database_url: str, redactor: Redactor | None = None) -> ProcessPlatform:
     """The things that every noun may use; opens no connection yet."""
     redactor = redactor or Redactor()
     redactor.register(*settings.secret_values())
     master_key = load_master_key(settings)
     database = Database(database_url)
-    return CellPlatform(
+    return ProcessPlatform(
         settings=settings,
         catalogue=load_catalogue(),
         database=database,
@@ -65,19 +66,13 @@ def load_master_key(settings: Settings) -> MasterKey:
     return load_or_create_master_key(settings.data_dir / "master.key")
 
 
-def build_parts(platform: CellPlatform, roles: Iterable[Role]) -> dict[Role, tuple[Part, ...]]:
-    """The parts of these roles. A noun's module is imported only by processes that run it."""
-    return {role: tuple(_create_part(noun, platform) for noun in NOUNS[role]) for role in roles}
+def build_parts(platform: ProcessPlatform, roles: Iterable[Role]) -> tuple[Part, ...]:
+    """The parts of these roles, in one order. A part's module is imported only by processes that run it."""
+    return tuple(_create_part(module, platform) for role in sorted(roles) for module in PARTS[role])
 
 
-def build_others(platform: CellPlatform, present: Collection[str]) -> tuple[Part, ...]:
-    """The parts of all nouns that are not `present`."""
-    nouns = [noun for role in NOUNS.values() for noun in role if noun not in present]
-    return tuple(_create_part(noun, platform) for noun in nouns)
-
-
-def _create_part(noun: str, platform: CellPlatform) -> Part:
-    create: Callable[[CellPlatform], Part] = import_module(f"services.run.parts.{noun}").create_part
+def _create_part(module: str, platform: ProcessPlatform) -> Part:
+    create: Callable[[ProcessPlatform], Part] = import_module(f"services.run.parts.{module}").create_part
     return create(platform)
 
 
@@ -87,6 +82,7 @@ def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
 
     from services.kit.http import errors
     from services.kit.http.middleware import BodyLimit, SecurityHeaders
+    from services.kit.http.provided import provide
 
     parts = tuple(parts)
 
@@ -106,6 +102,7 @@ def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    provide(app, (platform, *(thing for part in parts for thing in part.provides)))
     errors.install(app, platform.redactor)
     mounts = {path: app_ for part in parts for path, app_ in part.mounts.items()}
     for part in parts:

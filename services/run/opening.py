@@ -19,8 +19,8 @@ from clawstack.background import background
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
-from services.cells.context import CellPlatform
 from services.kit.database.embedded import EmbeddedPostgres
+from services.run.context import ProcessPlatform
 from services.run.factory import build_platform
 from services.tables import migrate
 from toolchain.paths import cache_root
@@ -34,7 +34,7 @@ _CLOSED: Final = ("state", "pulumi", "backups", "supervisor", "postgres.holders"
 
 
 @asynccontextmanager
-async def opened_platform(settings: Settings, redactor: Redactor) -> AsyncIterator[CellPlatform]:
+async def opened_platform(settings: Settings, redactor: Redactor) -> AsyncIterator[ProcessPlatform]:
     """A migrated database and everything that nouns need; the embedded server is started when no URL is set.
 
     Raises NeedsAttentionError for a data folder or URL that cannot be used, TemporaryError when nothing answers there.
@@ -49,8 +49,7 @@ async def opened_platform(settings: Settings, redactor: Redactor) -> AsyncIterat
             url = settings.database_url.get_secret_value()
         await _migrate(url)
         platform = build_platform(settings, database_url=url, redactor=redactor)
-        stack.push_async_callback(platform.database.close)
-        stack.push_async_callback(platform.drivers.aclose)
+        stack.push_async_callback(platform.close)
         yield platform
 
 

@@ -16,14 +16,14 @@ from clawstack.background import background
 from clawstack.errors import NeedsAttentionError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
-from services.cells.context import CellPlatform
 from services.kit.jobs.metrics import JobMetrics
 from services.kit.jobs.worker import run_worker
 from services.kit.parts import Part
-from services.run.factory import VERSION, build_others, build_parts, create_app
+from services.run.context import ProcessPlatform
+from services.run.factory import build_parts, create_app
 from services.run.opening import opened_platform
 from services.run.roles import Role
-from services.web.api.health import create_router as create_health_router
+from services.web.api import health
 
 log = logs.get_logger(__name__)
 
@@ -49,37 +49,32 @@ async def serve(settings: Settings, redactor: Redactor, roles: frozenset[Role]) 
     listener = _listen(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     async with opened_platform(settings, redactor) as platform:
-        parts_by_role = build_parts(platform, roles)
-        parts = tuple(part for role in sorted(parts_by_role) for part in parts_by_role[role])
+        parts = build_parts(platform, roles)
         app = create_app(platform, parts)
-        app.include_router(create_health_router(database=platform.database, metrics=platform.metrics, version=VERSION))
+        app.include_router(health.router)
         server = _Server(_uvicorn_config(app))
         async with AsyncExitStack() as stack:
             if Role.WORKER in roles:
-                await stack.enter_async_context(_worker(platform, parts))
+                # A worker runs the jobs of every noun, also of those whose routes another process serves.
+                others = build_parts(platform, frozenset(Role) - roles)
+                await stack.enter_async_context(_worker(platform, parts + others))
             await asyncio.sleep(0)  # a Ctrl-C that came meanwhile counts here, not inside uvicorn's start
             log.info("serving", url=settings.base_url(), roles=sorted(roles))
             await server.serve(sockets=[listener])
 
 
 @asynccontextmanager
-async def _worker(platform: CellPlatform, parts: tuple[Part, ...]) -> AsyncIterator[None]:
+async def _worker(platform: ProcessPlatform, parts: tuple[Part, ...]) -> AsyncIterator[None]:
     name = f"{socket.gethostname()}-{os.getpid()}"
-    everything = _with_all_jobs(platform, parts)
     work = run_worker(
         platform.database.url,
-        everything,
+        parts,
         name=name,
         concurrency=platform.settings.worker_concurrency + 4,
         metrics=JobMetrics(platform.metrics),
     )
     async with background(work, name="worker", patience=_LETTING_GO_SECONDS):
         yield
-
-
-def _with_all_jobs(platform: CellPlatform, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """A worker runs the jobs of every noun, also of those whose routes another process serves."""
-    return parts + build_others(platform, {part.name for part in parts})
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -16,10 +16,10 @@ from clawstack.crypto import MasterKey
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
-from services.cells.context import CellPlatform
 from services.cells.substrates.registry import Drivers
 from services.kit.database.connection import Database, libpq_url
 from services.kit.vault.service import Vault
+from services.run.context import ProcessPlatform
 from services.tables import migrate
 from tests.embedded_server import running_postgres
 
@@ -70,11 +70,11 @@ def master_key() -> MasterKey:
 
 
 @pytest.fixture
-def platform(database: Database, postgres_url: str, data_dir: Path, master_key: MasterKey) -> CellPlatform:
+def platform(database: Database, postgres_url: str, data_dir: Path, master_key: MasterKey) -> ProcessPlatform:
     """What every noun gets from the factory, on this test's database and data folder."""
     redactor = Redactor()
     settings = Settings(_env_file=None, data_dir=data_dir, database_url=postgres_url)
-    return CellPlatform(
+    return ProcessPlatform(
         settings=settings,
         catalogue=load_catalogue(),
         database=database,

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from clawstack.errors import ClawstackError
 from clawstack.logs import get_logger
+from services.kit.http.provided import find
 from services.kit.pages.rendering import Pages
 
 log = get_logger(__name__)
@@ -24,30 +25,29 @@ _OURS = "Something on our side does not work. It has been recorded."
 _LATER = "Please try again in a few minutes."
 
 
-def page_route(pages: Pages) -> type[APIRoute]:
-    """A route class for people's pages: errors of the request become the error page instead of JSON.
+class PageRoute(APIRoute):
+    """A route for people's pages: errors of the request become the error page of its application instead of JSON.
 
     Errors of the server keep their detail to the log: a visitor can do nothing with it.
     """
 
-    class PageRoute(APIRoute):
-        @override
-        def get_route_handler(self) -> _Handler:
-            original = super().get_route_handler()
+    @override
+    def get_route_handler(self) -> _Handler:
+        """The endpoint, and what is answered when it fails."""
+        original = super().get_route_handler()
 
-            async def handler(request: Request) -> Response:
-                try:
-                    return await original(request)
-                except ClawstackError as error:
-                    return _explain(pages, error)
-                except RequestValidationError:
-                    return pages.error(status=422, message="The address holds a value that cannot be used.")
-                except HTTPException as error:
-                    return pages.error(status=error.status_code, message=str(error.detail))
+        async def handler(request: Request) -> Response:
+            pages = find(request, Pages)
+            try:
+                return await original(request)
+            except ClawstackError as error:
+                return _explain(pages, error)
+            except RequestValidationError:
+                return pages.error(status=422, message="The address holds a value that cannot be used.")
+            except HTTPException as error:
+                return pages.error(status=error.status_code, message=str(error.detail))
 
-            return handler
-
-    return PageRoute
+        return handler
 
 
 def _explain(pages: Pages, error: ClawstackError) -> Response:

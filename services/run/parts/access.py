@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from services.kit.context import Platform
 from services.kit.parts import Part
-from services.web.api.access import create_router
-from services.web.dependencies import Guard
+from services.web.api import access
 
 
-def create_part(platform: Platform) -> Part:
+def create_part(_: Platform) -> Part:
     """Access as the factory takes it."""
-    guard = Guard(platform.database)
-    return Part(
-        name="access", routers=(create_router(database=platform.database, guard=guard, catalogue=platform.catalogue),)
-    )
+    return Part(name="access", routers=(access.router,))

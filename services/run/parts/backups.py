@@ -7,17 +7,11 @@ from services.business.backups.stores.choosing import store_of
 from services.business.backups.uploading import Uploader, UploadMetrics
 from services.kit.context import Platform
 from services.kit.parts import Part
-from services.web.api.backups import create_router
-from services.web.dependencies import Guard
+from services.web.api import backups
 
 
 def create_part(platform: Platform) -> Part:
     """Backups as the factory takes them. Raises NeedsAttentionError for a CLAWSTACK_BACKUP_URL that names no store."""
     store_of(platform.settings)  # a wrong setting is told at the start, not by a job at night
-    guard = Guard(platform.database)
     uploader = Uploader(platform=platform, metrics=UploadMetrics(platform.metrics))
-    return Part(
-        name="backups",
-        routers=(create_router(database=platform.database, guard=guard),),
-        register_tasks=tasks.register(uploader),
-    )
+    return Part(name="backups", routers=(backups.router,), register_tasks=tasks.register(uploader))

@@ -31,9 +31,7 @@ from services.cells.substrates.grounds import namespace_settings, server_setting
 from services.cells.workers.metrics import OperationMetrics
 from services.kit.parts import Part
 from services.tables.tenants import Tenant
-from services.web.api.operations import create_router as create_operation_router
-from services.web.api.tenants import create_router as create_tenant_router
-from services.web.dependencies import Guard
+from services.web.api import operations, tenants
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
 
@@ -53,12 +51,12 @@ def create_part(platform: CellPlatform) -> Part:
     def register_tasks(app: procrastinate.App) -> None:
         tasks.register(app, reconciler=reconciler, database=platform.database)
 
-    guard = Guard(platform.database)
-    routers = (
-        create_tenant_router(platform=platform, guard=guard),
-        create_operation_router(database=platform.database, guard=guard),
+    return Part(
+        name="provisioner",
+        routers=(tenants.router, operations.router),
+        provides=(platform.drivers,),
+        register_tasks=register_tasks,
     )
-    return Part(name="provisioner", routers=routers, register_tasks=register_tasks)
 
 
 def machine_of(platform: CellPlatform) -> Machine:

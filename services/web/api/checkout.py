@@ -1,58 +1,59 @@
 """The public sign-up API: the pages' twin for programs."""
 
-# No `from __future__ import annotations` here: FastAPI could not resolve annotations that name local things.
-from collections.abc import Callable
-from datetime import date
+from __future__ import annotations
+
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 
-from clawstack.plans import Catalogue
 from services.business.signups.forms import Entered, check_order
 from services.business.signups.schemas import CheckoutCreated, CheckoutOrder, CheckoutStatus, StepView
-from services.business.signups.service import Onboarding, Status
-from services.kit.limits import AddressLimiter
+from services.business.signups.service import Status
+from services.web.dependencies.callers import ClientAddressDep
+from services.web.dependencies.process import PlatformDep, TodayDep
+from services.web.dependencies.services import LimiterDep, OnboardingDep
+
+router = APIRouter(tags=["checkout"])
 
 
-def create_api_router(
-    *,
-    catalogue: Catalogue,
-    onboarding: Onboarding,
-    limiter: AddressLimiter,
-    base_url: str,
-    today: Callable[[], date],
-) -> APIRouter:
-    """The routes of the JSON API."""
-    router = APIRouter(tags=["checkout"])
+@router.post("/v1/checkout", status_code=201)
+async def create_checkout(
+    wanted: CheckoutOrder,
+    platform: PlatformDep,
+    today: TodayDep,
+    address: ClientAddressDep,
+    limiter: LimiterDep,
+    onboarding: OnboardingDep,
+    response: Response,
+) -> CheckoutCreated:
+    """Begin a sign-up; pay at `checkout_url`. Public, limited per address."""
+    response.headers["cache-control"] = "no-store"
+    entered = Entered(
+        email=wanted.email,
+        plan=wanted.plan,
+        period=wanted.period,
+        bundle=wanted.bundle,
+        answers=wanted.answers,
+    )
+    order = check_order(entered, platform.catalogue, today, strict=True)
+    limiter.admit(address)
+    started = await onboarding.start(order)
+    base_url = platform.settings.base_url()
+    return CheckoutCreated(
+        signup_id=started.signup_id,
+        checkout_url=started.checkout_url,
+        status_url=f"{base_url}/v1/checkout/{started.signup_id}",
+        welcome_url=f"{base_url}/welcome/{started.signup_id}",
+    )
 
-    @router.post("/v1/checkout", status_code=201)
-    async def create_checkout(wanted: CheckoutOrder, request: Request, response: Response) -> CheckoutCreated:
-        """Begin a sign-up; pay at `checkout_url`. Public, limited per address."""
-        response.headers["cache-control"] = "no-store"
-        entered = Entered(
-            email=wanted.email,
-            plan=wanted.plan,
-            period=wanted.period,
-            bundle=wanted.bundle,
-            answers=wanted.answers,
-        )
-        order = check_order(entered, catalogue, today(), strict=True)
-        limiter.admit(request.client.host if request.client else None)
-        started = await onboarding.start(order)
-        return CheckoutCreated(
-            signup_id=started.signup_id,
-            checkout_url=started.checkout_url,
-            status_url=f"{base_url}/v1/checkout/{started.signup_id}",
-            welcome_url=f"{base_url}/welcome/{started.signup_id}",
-        )
 
-    @router.get("/v1/checkout/{signup_id}")
-    async def checkout_status(signup_id: Annotated[str, Path(max_length=100)], response: Response) -> CheckoutStatus:
-        """What became of a sign-up. The id is the secret that opens it."""
-        response.headers["cache-control"] = "no-store"
-        return _view(await onboarding.status(signup_id, ask_stripe=True))
-
-    return router
+@router.get("/v1/checkout/{signup_id}")
+async def checkout_status(
+    signup_id: Annotated[str, Path(max_length=100)], onboarding: OnboardingDep, response: Response
+) -> CheckoutStatus:
+    """What became of a sign-up. The id is the secret that opens it."""
+    response.headers["cache-control"] = "no-store"
+    return _view(await onboarding.status(signup_id, ask_stripe=True))
 
 
 def _view(status: Status) -> CheckoutStatus:

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from clawstack.errors import TemporaryError
-from services.kit.database.connection import Database
+from services.web.dependencies.process import PlatformDep
+
+router = APIRouter(tags=["health"])
 
 
-def create_router(*, database: Database, metrics: CollectorRegistry, version: str) -> APIRouter:
-    """Routes for probes and Prometheus."""
-    router = APIRouter(tags=["health"])
+@router.get("/healthz")
+async def healthz(request: Request) -> dict[str, str]:
+    """This process answers."""
+    return {"status": "ok", "version": request.app.version}
 
-    @router.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        """This process answers."""
-        return {"status": "ok", "version": version}
 
-    @router.get("/readyz")
-    async def readyz() -> JSONResponse:
-        """The database answers too; 503 while it does not."""
-        try:
-            await database.ping()
-        except TemporaryError as error:
-            return JSONResponse({"status": "not ready", "reason": error.message}, 503, headers={"Retry-After": "1"})
-        return JSONResponse({"status": "ready"})
+@router.get("/readyz")
+async def readyz(platform: PlatformDep) -> JSONResponse:
+    """The database answers too; 503 while it does not."""
+    try:
+        await platform.database.ping()
+    except TemporaryError as error:
+        return JSONResponse({"status": "not ready", "reason": error.message}, 503, headers={"Retry-After": "1"})
+    return JSONResponse({"status": "ready"})
 
-    @router.get("/metrics")
-    async def prometheus() -> Response:
-        """Counters of this process, without names of customers or tenants."""
-        return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
-    return router
+@router.get("/metrics")
+async def prometheus(platform: PlatformDep) -> Response:
+    """Counters of this process, without names of customers or tenants."""
+    return Response(generate_latest(platform.metrics), media_type=CONTENT_TYPE_LATEST)

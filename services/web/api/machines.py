@@ -20,6 +20,7 @@ from services.cells.machines.uploads import ArchiveIntake
 from services.kit.http.bearer import bearer_token
 from services.kit.http.bodies import read_body
 from services.kit.http.errors import error_body, response_of
+from services.kit.http.provided import find, provide
 
 log = get_logger(__name__)
 
@@ -34,88 +35,91 @@ _UNCACHED: Final = {"Cache-Control": "no-store"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class MachineEndpoints:
-    """Reads requests and writes answers; decides nothing."""
+def machines_app(*, desk: MachineDesk, intake: ArchiveIntake, lock_files: LockFiles) -> Starlette:
+    """The application to mount at `/v1/servers`."""
+    routes: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", "/{slug}/boot", boot),
+        ("GET", "/{slug}/bundle", bundle),
+        ("GET", "/{slug}/lockfile", lockfile),
+        ("POST", "/{slug}/phone-home", phone_home),
+        ("POST", "/{slug}/poll", poll),
+        ("POST", "/{slug}/orders/{number:int}", order),
+        ("POST", "/{slug}/logs", logs),
+        ("PUT", "/{slug}/backups", backup),
+        ("GET", "/{slug}/restore", restore),
+    )
+    app = Starlette(routes=[Route(path, _guarded(handler), methods=[verb]) for verb, path, handler in routes])
+    provide(app, (desk, intake, lock_files))
+    return app
 
-    def __init__(self, *, desk: MachineDesk, intake: ArchiveIntake, lock_files: LockFiles) -> None:
-        self._desk = desk
-        self._intake = intake
-        self._lock_files = lock_files
 
-    def app(self) -> Starlette:
-        """The application to mount at `/v1/servers`."""
-        routes: tuple[tuple[str, str, Handler], ...] = (
-            ("POST", "/{slug}/boot", self.boot),
-            ("GET", "/{slug}/bundle", self.bundle),
-            ("GET", "/{slug}/lockfile", self.lockfile),
-            ("POST", "/{slug}/phone-home", self.phone_home),
-            ("POST", "/{slug}/poll", self.poll),
-            ("POST", "/{slug}/orders/{number:int}", self.order),
-            ("POST", "/{slug}/logs", self.logs),
-            ("PUT", "/{slug}/backups", self.backup),
-            ("GET", "/{slug}/restore", self.restore),
-        )
-        return Starlette(routes=[Route(path, _guarded(handler), methods=[verb]) for verb, path, handler in routes])
+async def boot(request: Request) -> Response:
+    """The one exchange of a boot token for a bundle."""
+    presented = _bearer(request)
+    wanted = BootRequest.read(await _body(request, _JSON_BYTES))
+    address = request.client.host if request.client else "unknown"
+    bundle = await find(request, MachineDesk).exchange(_slug(request), presented, wanted, address=address)
+    return JSONResponse(bundle, headers=_UNCACHED)
 
-    async def boot(self, request: Request) -> Response:
-        """The one exchange of a boot token for a bundle."""
-        presented = _bearer(request)
-        wanted = BootRequest.read(await _body(request, _JSON_BYTES))
-        address = request.client.host if request.client else "unknown"
-        bundle = await self._desk.exchange(_slug(request), presented, wanted, address=address)
-        return JSONResponse(bundle, headers=_UNCACHED)
 
-    async def bundle(self, request: Request) -> Response:
-        """The bundle, for the machine that serves the cell."""
-        return JSONResponse(await self._desk.bundle(_slug(request), _bearer(request)), headers=_UNCACHED)
+async def bundle(request: Request) -> Response:
+    """The bundle, for the machine that serves the cell."""
+    return JSONResponse(await find(request, MachineDesk).bundle(_slug(request), _bearer(request)), headers=_UNCACHED)
 
-    async def lockfile(self, request: Request) -> Response:
-        """What OpenClaw is installed from."""
-        await self._desk.admit(_slug(request), _bearer(request))
-        return JSONResponse(await asyncio.to_thread(self._lock_files.document))
 
-    async def phone_home(self, request: Request) -> Response:
-        """Ready, or failed and why."""
-        presented = _bearer(request)
-        message = PhoneHome.read(await _body(request, _JSON_BYTES))
-        await self._desk.phone_home(_slug(request), presented, message)
-        return JSONResponse({})
+async def lockfile(request: Request) -> Response:
+    """What OpenClaw is installed from."""
+    await find(request, MachineDesk).admit(_slug(request), _bearer(request))
+    return JSONResponse(await asyncio.to_thread(find(request, LockFiles).document))
 
-    async def poll(self, request: Request) -> Response:
-        """A report for orders."""
-        presented = _bearer(request)
-        report = MachineReport.read(await _body(request, _JSON_BYTES))
-        return JSONResponse((await self._desk.poll(_slug(request), presented, report)).document())
 
-    async def order(self, request: Request) -> Response:
-        """How an order ended."""
-        presented = _bearer(request)
-        answer = OrderAnswer.read(await _body(request, _JSON_BYTES))
-        await self._desk.finish(_slug(request), presented, request.path_params["number"], answer)
-        return JSONResponse({})
+async def phone_home(request: Request) -> Response:
+    """Ready, or failed and why."""
+    presented = _bearer(request)
+    message = PhoneHome.read(await _body(request, _JSON_BYTES))
+    await find(request, MachineDesk).phone_home(_slug(request), presented, message)
+    return JSONResponse({})
 
-    async def logs(self, request: Request) -> Response:
-        """A piece of the gateway's log."""
-        presented = _bearer(request)
-        await self._desk.admit(_slug(request), presented)
-        raw = await _body(request, _LOG_BYTES)
-        await self._desk.add_log(_slug(request), presented, raw.decode(errors="replace"))
-        return JSONResponse({})
 
-    async def backup(self, request: Request) -> Response:
-        """An archive, sealed for the tenant."""
-        boot = await self._desk.admit(_slug(request), _bearer(request))
-        upload = Upload(
-            sha256=request.headers.get("x-sha256", ""),
-            plain_sha256=request.headers.get("x-plain-sha256", ""),
-            openclaw_version=request.headers.get("x-openclaw-version", ""),
-        )
-        manifest = await self._intake.receive(boot, upload, _steadily(request))
-        return JSONResponse({"archive": manifest.archive}, 201)
+async def poll(request: Request) -> Response:
+    """A report for orders."""
+    presented = _bearer(request)
+    report = MachineReport.read(await _body(request, _JSON_BYTES))
+    return JSONResponse((await find(request, MachineDesk).poll(_slug(request), presented, report)).document())
 
-    async def restore(self, request: Request) -> Response:
-        """The archive that a new cell begins with."""
-        return FileResponse(await self._desk.restore(_slug(request), _bearer(request)), headers=_UNCACHED)
+
+async def order(request: Request) -> Response:
+    """How an order ended."""
+    presented = _bearer(request)
+    answer = OrderAnswer.read(await _body(request, _JSON_BYTES))
+    await find(request, MachineDesk).finish(_slug(request), presented, request.path_params["number"], answer)
+    return JSONResponse({})
+
+
+async def logs(request: Request) -> Response:
+    """A piece of the gateway's log."""
+    presented = _bearer(request)
+    await find(request, MachineDesk).admit(_slug(request), presented)
+    raw = await _body(request, _LOG_BYTES)
+    await find(request, MachineDesk).add_log(_slug(request), presented, raw.decode(errors="replace"))
+    return JSONResponse({})
+
+
+async def backup(request: Request) -> Response:
+    """An archive, sealed for the tenant."""
+    boot = await find(request, MachineDesk).admit(_slug(request), _bearer(request))
+    upload = Upload(
+        sha256=request.headers.get("x-sha256", ""),
+        plain_sha256=request.headers.get("x-plain-sha256", ""),
+        openclaw_version=request.headers.get("x-openclaw-version", ""),
+    )
+    manifest = await find(request, ArchiveIntake).receive(boot, upload, _steadily(request))
+    return JSONResponse({"archive": manifest.archive}, 201)
+
+
+async def restore(request: Request) -> Response:
+    """The archive that a new cell begins with."""
+    return FileResponse(await find(request, MachineDesk).restore(_slug(request), _bearer(request)), headers=_UNCACHED)
 
 
 def _guarded(handler: Handler) -> Handler:

@@ -1,9 +1,10 @@
 """`/v1/tenants`: see tenants and say what is wanted of them."""
 
-# No `from __future__ import annotations` here: FastAPI could not resolve annotations that name the guard's closures.
+from __future__ import annotations
+
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import Desired, TenantState
@@ -19,170 +20,161 @@ from services.business.tenants.schemas import (
     TenantView,
     UsageView,
 )
-from services.cells.context import CellPlatform
 from services.cells.provisioner.assembly import CELL_SECRETS
-from services.kit.database.base import utcnow
 from services.traffic.ledger.usage import usage_of
-from services.web.dependencies import Guard
+from services.web.api.paging import Limit, Offset
+from services.web.dependencies.callers import requires
+from services.web.dependencies.process import PlatformDep, SessionDep, TodayDep
+from services.web.dependencies.services import DriversDep
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-Offset = Annotated[int, Query(ge=0, le=1_000_000)]
+router = APIRouter(prefix="/v1/tenants", tags=["tenants"])
 
-
-def create_router(*, platform: CellPlatform, guard: Guard) -> APIRouter:
-    """Routes of tenants."""
-    router = APIRouter(prefix="/v1/tenants", tags=["tenants"])
-    _add_tenants(router, platform, guard)
-    _add_single_tenants(router, platform, guard)
-    _add_wishes(router, platform, guard)
-    _add_views(router, platform, guard)
-    return router
+Reader = Annotated[Principal, requires(Scope.TENANTS_READ)]
+Writer = Annotated[Principal, requires(Scope.TENANTS_WRITE)]
+UsageReader = Annotated[Principal, requires(Scope.USAGE_READ)]
 
 
-def _add_tenants(router: APIRouter, platform: CellPlatform, guard: Guard) -> None:
-    database = platform.database
-    reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
-    writer = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_WRITE))]
-
-    @router.get("")
-    async def list_tenants(
-        principal: reader,
-        state: TenantState | None = None,
-        plan: str | None = None,
-        include_deleted: bool = False,
-        limit: Limit = 50,
-        offset: Offset = 0,
-    ) -> Page[TenantView]:
-        """Tenants that the caller may see, newest first."""
-        async with database.transaction() as session:
-            rows, total = await repository.page(
-                session,
-                customer_id=principal.customer_id,
-                state=state.value if state else None,
-                plan=plan,
-                include_deleted=include_deleted,
-                limit=limit,
-                offset=offset,
-            )
-            items = [TenantView.of(row) for row in rows]
-        return Page(items=items, total=total, limit=limit, offset=offset)
-
-    @router.post("", status_code=201)
-    async def create_tenant(wanted: TenantRequest, principal: writer) -> TenantView:
-        """Make a tenant without a payment (operators); it is built at once."""
-        async with database.transaction() as session:
-            tenant = await service.create(
-                session,
-                principal,
-                wanted,
-                catalogue=platform.catalogue,
-                default_substrate=platform.settings.default_substrate,
-                usable=platform.drivers.usable(),
-                today=utcnow().date(),
-            )
-            return TenantView.of(tenant)
+@router.get("")
+async def list_tenants(
+    principal: Reader,
+    session: SessionDep,
+    state: TenantState | None = None,
+    plan: str | None = None,
+    include_deleted: bool = False,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> Page[TenantView]:
+    """Tenants that the caller may see, newest first."""
+    rows, total = await repository.page(
+        session,
+        customer_id=principal.customer_id,
+        state=state.value if state else None,
+        plan=plan,
+        include_deleted=include_deleted,
+        limit=limit,
+        offset=offset,
+    )
+    return Page(items=[TenantView.of(row) for row in rows], total=total, limit=limit, offset=offset)
 
 
-def _add_single_tenants(router: APIRouter, platform: CellPlatform, guard: Guard) -> None:
-    database = platform.database
-    reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
-    writer = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_WRITE))]
-
-    @router.get("/{slug}")
-    async def read_tenant(slug: str, principal: reader) -> TenantView:
-        """One tenant."""
-        async with database.transaction() as session:
-            return TenantView.of(await service.find(session, principal, slug))
-
-    @router.patch("/{slug}")
-    async def patch_tenant(slug: str, patch: TenantPatch, principal: writer) -> Accepted:
-        """Change plan (operators) or settings; the cell follows."""
-        async with database.transaction() as session:
-            usable = platform.drivers.usable()
-            changed = await service.change(session, principal, slug, patch, catalogue=platform.catalogue, usable=usable)
-            return Accepted(tenant=TenantView.of(await service.find(session, principal, slug)), changed=changed)
-
-    @router.delete("/{slug}", status_code=202)
-    async def delete_tenant(slug: str, principal: writer, skip_backup: bool = False) -> Accepted:
-        """Destroy the tenant's stack after a verified backup (operators). `skip_backup`: without one."""
-        async with database.transaction() as session:
-            tenant, changed = await service.want(session, principal, slug, Desired.ABSENT, skip_backup=skip_backup)
-            return Accepted(tenant=TenantView.of(tenant), changed=changed)
+@router.post("", status_code=201)
+async def create_tenant(
+    wanted: TenantRequest,
+    principal: Writer,
+    session: SessionDep,
+    platform: PlatformDep,
+    drivers: DriversDep,
+    today: TodayDep,
+) -> TenantView:
+    """Make a tenant without a payment (operators); it is built at once."""
+    tenant = await service.create(
+        session,
+        principal,
+        wanted,
+        catalogue=platform.catalogue,
+        default_substrate=platform.settings.default_substrate,
+        usable=drivers.usable(),
+        today=today,
+    )
+    return TenantView.of(tenant)
 
 
-def _add_wishes(router: APIRouter, platform: CellPlatform, guard: Guard) -> None:
-    database = platform.database
-    writer = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_WRITE))]
-
-    @router.post("/{slug}/suspend", status_code=202)
-    async def suspend(slug: str, principal: writer) -> Accepted:
-        """Stop the gateway and keep its memory (operators)."""
-        async with database.transaction() as session:
-            tenant, changed = await service.want(session, principal, slug, Desired.SUSPENDED)
-            return Accepted(tenant=TenantView.of(tenant), changed=changed)
-
-    @router.post("/{slug}/resume", status_code=202)
-    async def resume(slug: str, principal: writer) -> Accepted:
-        """Let a suspended tenant run again (operators)."""
-        async with database.transaction() as session:
-            tenant, changed = await service.want(session, principal, slug, Desired.RUNNING)
-            return Accepted(tenant=TenantView.of(tenant), changed=changed)
-
-    @router.post("/{slug}/restart", status_code=202)
-    async def restart(slug: str, principal: writer) -> Accepted:
-        """Restart the gateway; also tries again what waits for somebody to act."""
-        async with database.transaction() as session:
-            tenant = await service.restart(session, principal, slug)
-            return Accepted(tenant=TenantView.of(tenant), changed=True)
-
-    @router.post("/{slug}/reset", status_code=202)
-    async def reset(slug: str, principal: writer) -> Accepted:
-        """Start a fresh conversation. Not possible from outside yet: answers 409 and says what to do instead."""
-        async with database.transaction() as session:
-            raise service.refuse_reset(await service.find(session, principal, slug))
+@router.get("/{slug}")
+async def read_tenant(slug: str, principal: Reader, session: SessionDep) -> TenantView:
+    """One tenant."""
+    return TenantView.of(await service.find(session, principal, slug))
 
 
-def _add_views(router: APIRouter, platform: CellPlatform, guard: Guard) -> None:
-    database = platform.database
-    reader = Annotated[Principal, Depends(guard.requires(Scope.TENANTS_READ))]
-    usage_reader = Annotated[Principal, Depends(guard.requires(Scope.USAGE_READ))]
+@router.patch("/{slug}")
+async def patch_tenant(
+    slug: str, patch: TenantPatch, principal: Writer, session: SessionDep, platform: PlatformDep, drivers: DriversDep
+) -> Accepted:
+    """Change plan (operators) or settings; the cell follows."""
+    changed = await service.change(
+        session, principal, slug, patch, catalogue=platform.catalogue, usable=drivers.usable()
+    )
+    return Accepted(tenant=TenantView.of(await service.find(session, principal, slug)), changed=changed)
 
-    @router.get("/{slug}/logs", response_model=LogView)
-    async def logs(
-        slug: str, principal: reader, request: Request, lines: Annotated[int, Query(ge=1, le=2000)] = 200
-    ) -> Response | LogView:
-        """The end of the gateway's log, without secrets; with `Accept: text/event-stream` a stream that goes on."""
-        async with database.transaction() as session:
-            tenant = await service.find(session, principal, slug)
-            for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
-                await platform.vault.get(session, tenant.id, name)
-        driver = platform.drivers.of(tenant.runs_on)
-        if streams.is_wanted(request.headers.get("accept", "")):
-            followed = driver.follow_logs(tenant.slug, lines=lines)
-            return EventSourceResponse(streams.log_stream(followed, platform.redactor))
-        found = await driver.logs(tenant.slug, lines=lines)
-        return LogView(lines=[platform.redactor.text(line) for line in found])
 
-    @router.get("/{slug}/events", response_model=list[EventView])
-    async def events(
-        slug: str,
-        principal: reader,
-        request: Request,
-        limit: Limit = 100,
-        last_event_id: Annotated[str | None, Header()] = None,
-    ) -> Response | list[EventView]:
-        """What was done to the tenant: a list, or with `Accept: text/event-stream` a stream that goes on."""
-        async with database.transaction() as session:
-            tenant = await service.find(session, principal, slug)
-            if not streams.is_wanted(request.headers.get("accept", "")):
-                return [EventView.of(row) for row in await operations.tenant_events(session, tenant.id, limit=limit)]
-        after = streams.resume_point(last_event_id)
-        return EventSourceResponse(streams.tenant_stream(database, tenant.id, after=after))
+@router.delete("/{slug}", status_code=202)
+async def delete_tenant(slug: str, principal: Writer, session: SessionDep, skip_backup: bool = False) -> Accepted:
+    """Destroy the tenant's stack after a verified backup (operators). `skip_backup`: without one."""
+    tenant, changed = await service.want(session, principal, slug, Desired.ABSENT, skip_backup=skip_backup)
+    return Accepted(tenant=TenantView.of(tenant), changed=changed)
 
-    @router.get("/{slug}/usage")
-    async def usage(slug: str, principal: usage_reader, period: str | None = None) -> UsageView:
-        """Tokens and money of one month, for example `2026-11`; the present one by default."""
-        async with database.transaction() as session:
-            tenant = await service.find(session, principal, slug)
-            plan = platform.catalogue.plan(tenant.plan)
-            return UsageView.of(await usage_of(session, tenant.id, plan, period))
+
+@router.post("/{slug}/suspend", status_code=202)
+async def suspend(slug: str, principal: Writer, session: SessionDep) -> Accepted:
+    """Stop the gateway and keep its memory (operators)."""
+    tenant, changed = await service.want(session, principal, slug, Desired.SUSPENDED)
+    return Accepted(tenant=TenantView.of(tenant), changed=changed)
+
+
+@router.post("/{slug}/resume", status_code=202)
+async def resume(slug: str, principal: Writer, session: SessionDep) -> Accepted:
+    """Let a suspended tenant run again (operators)."""
+    tenant, changed = await service.want(session, principal, slug, Desired.RUNNING)
+    return Accepted(tenant=TenantView.of(tenant), changed=changed)
+
+
+@router.post("/{slug}/restart", status_code=202)
+async def restart(slug: str, principal: Writer, session: SessionDep) -> Accepted:
+    """Restart the gateway; also tries again what waits for somebody to act."""
+    tenant = await service.restart(session, principal, slug)
+    return Accepted(tenant=TenantView.of(tenant), changed=True)
+
+
+@router.post("/{slug}/reset", status_code=202)
+async def reset(slug: str, principal: Writer, session: SessionDep) -> Accepted:
+    """Start a fresh conversation. Not possible from outside yet: answers 409 and says what to do instead."""
+    raise service.refuse_reset(await service.find(session, principal, slug))
+
+
+@router.get("/{slug}/logs", response_model=LogView)
+async def logs(
+    slug: str,
+    principal: Reader,
+    platform: PlatformDep,
+    drivers: DriversDep,
+    request: Request,
+    lines: Annotated[int, Query(ge=1, le=2000)] = 200,
+) -> Response | LogView:
+    """The end of the gateway's log, without secrets; with `Accept: text/event-stream` a stream that goes on."""
+    async with platform.database.transaction() as session:  # over before the cell is asked, which may take its time
+        tenant = await service.find(session, principal, slug)
+        for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
+            await platform.vault.get(session, tenant.id, name)
+    driver = drivers.of(tenant.runs_on)
+    if streams.is_wanted(request.headers.get("accept", "")):
+        followed = driver.follow_logs(tenant.slug, lines=lines)
+        return EventSourceResponse(streams.log_stream(followed, platform.redactor))
+    found = await driver.logs(tenant.slug, lines=lines)
+    return LogView(lines=[platform.redactor.text(line) for line in found])
+
+
+@router.get("/{slug}/events", response_model=list[EventView])
+async def events(
+    slug: str,
+    principal: Reader,
+    session: SessionDep,
+    platform: PlatformDep,
+    request: Request,
+    limit: Limit = 100,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response | list[EventView]:
+    """What was done to the tenant: a list, or with `Accept: text/event-stream` a stream that goes on."""
+    tenant = await service.find(session, principal, slug)
+    if not streams.is_wanted(request.headers.get("accept", "")):
+        return [EventView.of(row) for row in await operations.tenant_events(session, tenant.id, limit=limit)]
+    after = streams.resume_point(last_event_id)
+    return EventSourceResponse(streams.tenant_stream(platform.database, tenant.id, after=after))
+
+
+@router.get("/{slug}/usage")
+async def usage(
+    slug: str, principal: UsageReader, session: SessionDep, platform: PlatformDep, period: str | None = None
+) -> UsageView:
+    """Tokens and money of one month, for example `2026-11`; the present one by default."""
+    tenant = await service.find(session, principal, slug)
+    plan = platform.catalogue.plan(tenant.plan)
+    return UsageView.of(await usage_of(session, tenant.id, plan, period))

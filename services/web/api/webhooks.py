@@ -6,35 +6,30 @@ from fastapi import APIRouter, Request
 
 from clawstack.errors import RequestError
 from clawstack.logs import get_logger
-from clawstack.settings import Settings
 from services.business.billing import stripe_events
-from services.business.billing.service import Billing
-from services.kit.database.connection import Database
+from services.web.dependencies.process import PlatformDep
+from services.web.dependencies.services import BillingDep
 
 log = get_logger(__name__)
 
+router = APIRouter(tags=["webhooks"])
 
-def create_router(*, settings: Settings, database: Database, billing: Billing) -> APIRouter:
-    """The webhook's route."""
-    router = APIRouter(tags=["webhooks"])
 
-    @router.post("/webhooks/stripe")
-    async def stripe_event(request: Request) -> dict[str, bool]:
-        """Receive an event that Stripe signed. Answered with 200 once it is stored, also when it was stored before."""
-        secret = settings.stripe_webhook_secret
-        try:
-            event = stripe_events.verify(
-                await request.body(),
-                request.headers.get("stripe-signature"),
-                secret.get_secret_value() if secret is not None else None,
-            )
-        except RequestError as error:
-            # Neither body nor header: what was not signed for us may be anything, and what was may be private.
-            log.warning("stripe_event_refused", code=error.code, reason=error.message)
-            raise
-        async with database.transaction() as session:
-            fresh = await billing.record(session, event)
-        log.info("stripe_event_stored", event_id=event.id, type=event.type, duplicate=not fresh)
-        return {"received": True, "duplicate": not fresh}
-
-    return router
+@router.post("/webhooks/stripe")
+async def stripe_event(request: Request, platform: PlatformDep, billing: BillingDep) -> dict[str, bool]:
+    """Receive an event that Stripe signed. Answered with 200 once it is stored, also when it was stored before."""
+    secret = platform.settings.stripe_webhook_secret
+    try:
+        event = stripe_events.verify(
+            await request.body(),
+            request.headers.get("stripe-signature"),
+            secret.get_secret_value() if secret is not None else None,
+        )
+    except RequestError as error:
+        # Neither body nor header: what was not signed for us may be anything, and what was may be private.
+        log.warning("stripe_event_refused", code=error.code, reason=error.message)
+        raise
+    async with platform.database.transaction() as session:  # over before the log says that the event is stored
+        fresh = await billing.record(session, event)
+    log.info("stripe_event_stored", event_id=event.id, type=event.type, duplicate=not fresh)
+    return {"received": True, "duplicate": not fresh}

@@ -1,13 +1,13 @@
 """Access behind the factory's own application on a real database, beside one route that stands for any other noun's."""
 
-# No `from __future__ import annotations`: FastAPI could not resolve the local guard.
+from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from clawstack.tokens import Token, TokenKind
 from services.business.access.schemas import Principal
@@ -17,9 +17,16 @@ from services.kit.database.connection import Database
 from services.kit.parts import Part
 from services.run.factory import create_app
 from services.run.parts.access import create_part
-from services.web.dependencies import Guard
+from services.web.dependencies.callers import requires
 
 Issue = Callable[..., Awaitable[Token]]
+
+router = APIRouter()
+
+
+@router.get("/v1/thing")
+async def thing(principal: Annotated[Principal, requires("tenants:read", "usage:read")]) -> str:
+    return principal.key
 
 
 @pytest.fixture
@@ -36,13 +43,6 @@ def issued(database: Database) -> Issue:
 @pytest.fixture
 async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """Talks to access."""
-    router = APIRouter()
-    needed = Guard(platform.database).requires("tenants:read", "usage:read")
-
-    @router.get("/v1/thing")
-    async def thing(principal: Annotated[Principal, Depends(needed)]) -> str:
-        return principal.key
-
     app = create_app(platform, [create_part(platform), Part(name="thing", routers=(router,))])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://platform") as client:
         yield client

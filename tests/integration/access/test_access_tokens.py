@@ -17,7 +17,7 @@ from services.kit.database.connection import Database
 from services.tables.billing import Customer
 from services.tables.ledger import UsagePeriod
 from services.tables.tenants import Tenant
-from services.web.dependencies import Guard
+from services.web.dependencies.callers import ApiAuthenticator
 from tests.integration.access.conftest import Issue
 from tests.integration.access.test_access_intrusion import bearer
 
@@ -132,5 +132,5 @@ async def test_without_a_database_nobody_is_let_in(issued: Issue) -> None:
     unreachable = Database("postgresql://nobody@127.0.0.1:1/nothing")
     scope = {"type": "http", "method": "GET", "path": "/", "headers": list(bearer(token).items())}
     with pytest.raises(TemporaryError):
-        await Guard(unreachable).admit(Request(scope))
+        await ApiAuthenticator(unreachable).admit(Request(scope))
     await unreachable.close()

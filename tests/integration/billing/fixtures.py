@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.context import Platform
+from services.run.context import ProcessPlatform
 from tests.integration.billing.world import StandIn, World, opened_world
 
 
@@ -21,14 +21,14 @@ def stripe_stand_in() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-async def world(platform: Platform, stripe_stand_in: StandIn) -> AsyncIterator[World]:
+async def world(platform: ProcessPlatform, stripe_stand_in: StandIn) -> AsyncIterator[World]:
     """A server whose Stripe account remembers earlier tests."""
     async with opened_world(platform, stripe_stand_in) as world:
         yield world
 
 
 @pytest.fixture
-async def fresh_world(platform: Platform) -> AsyncIterator[World]:
+async def fresh_world(platform: ProcessPlatform) -> AsyncIterator[World]:
     """A server with a Stripe account of its own: for tests that move its clock or list everything in it."""
     with _running() as stand_in:
         async with opened_world(platform, stand_in) as world:

@@ -8,7 +8,7 @@ import json
 import httpx
 import pytest
 
-from services.kit.context import Platform
+from services.run.context import ProcessPlatform
 from services.tables.billing import StripeEvent
 from tests.integration.billing.world import SECRET, StandIn, World, event, opened_world
 
@@ -81,7 +81,7 @@ async def test_a_changed_body_is_refused(world: World) -> None:
 
 @pytest.mark.parametrize("secret", [None, "", "  "])
 async def test_without_a_secret_the_door_is_shut(
-    platform: Platform, stripe_stand_in: StandIn, secret: str | None
+    platform: ProcessPlatform, stripe_stand_in: StandIn, secret: str | None
 ) -> None:
     async with opened_world(platform, stripe_stand_in, stripe_webhook_secret=secret) as world:
         await _refused(world, await world.post_event(event(), secret=secret or ""))

@@ -25,11 +25,11 @@ from sqlalchemy import func, select, text
 
 from services.business.billing import catalogue
 from services.business.billing.stripe_access import StripeAccess
-from services.kit.context import Platform
 from services.kit.parts import Part
+from services.run.context import ProcessPlatform
 from services.run.factory import create_app
 from services.run.parts.billing import create_part as create_billing_part
-from services.run.parts.onboarding import create_part as create_onboarding_part
+from services.run.parts.signups import create_part as create_onboarding_part
 from services.tables.billing import Signup, StripeEvent, Subscription
 from services.tables.tenants import Tenant
 
@@ -77,7 +77,7 @@ class StandIn:
 class World:
     """Everything that a test needs to act and to look."""
 
-    platform: Platform
+    platform: ProcessPlatform
     app: FastAPI
     stand_in: StandIn
     url: str
@@ -192,7 +192,7 @@ def event(kind: str = "customer.subscription.updated", *, id: str = "evt_test_1"
 
 
 @asynccontextmanager
-async def opened_world(platform: Platform, stand_in: StandIn, **settings: Any) -> AsyncIterator[World]:
+async def opened_world(platform: ProcessPlatform, stand_in: StandIn, **settings: Any) -> AsyncIterator[World]:
     """A server on a free port, its webhook registered at the stand-in, prices set up by our own command."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -224,6 +224,7 @@ async def opened_world(platform: Platform, stand_in: StandIn, **settings: Any) -
         finally:
             server.should_exit = True
             await asyncio.wait_for(task, 20)
+            await platform.stripe.close()
 
 
 async def _set_up_stripe(world: World) -> None:

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from services.kit.context import Platform
 from services.kit.database.base import utcnow
+from services.run.context import ProcessPlatform
 from services.tables.billing import Signup
 from services.tables.tenants import Tenant
 from tests.integration.billing.world import StandIn, World, cancel, opened_world
@@ -209,7 +209,7 @@ async def test_a_form_of_another_site_is_refused(world: World, path: str, header
     assert await world.count(Signup) == 0
 
 
-async def test_one_address_cannot_flood_us_with_signups(platform: Platform, stripe_stand_in: StandIn) -> None:
+async def test_one_address_cannot_flood_us_with_signups(platform: ProcessPlatform, stripe_stand_in: StandIn) -> None:
     async with opened_world(platform, stripe_stand_in, signup_rate_per_minute=2) as world:
         assert (await world.http.post("/signup", data=FORM)).status_code == 303
         assert (await world.order())[0]

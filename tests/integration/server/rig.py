@@ -31,7 +31,7 @@ from services.cells.machines.schemas import MachineState, OrderState
 from services.kit.database.base import utcnow
 from services.kit.parts import Part
 from services.run.factory import create_app
-from services.run.parts.servers import create_part
+from services.run.parts.machines import create_part
 from services.tables.tenants import Tenant
 from tenants.server.settings import ServerSettings
 from tenants.server.user_data import user_data

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from clawstack.errors import AuthenticationError, NotFoundError
 from services.business.access.schemas import CUSTOMER_SCOPES, Principal, PrincipalKind, Scope
-from services.web.dependencies import bearer_of
+from services.web.dependencies.callers import bearer_of
 
 
 def principal(*scopes: str, customer_id: uuid.UUID | None = None) -> Principal:

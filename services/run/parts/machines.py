@@ -8,7 +8,7 @@ from services.cells.machines.service import LockFiles, MachineDesk
 from services.cells.machines.uploads import ArchiveIntake
 from services.kit.context import Platform
 from services.kit.parts import Part
-from services.web.api.machines import MOUNT, MachineEndpoints
+from services.web.api.machines import MOUNT, machines_app
 from toolchain import pins
 
 _MAX_ARCHIVE_BYTES: Final = 20 * 1024**3
@@ -19,9 +19,9 @@ def create_part(platform: Platform) -> Part:
     """Machines as the factory takes them."""
     manifest, lock = pins.OPENCLAW_PINS
     archives = platform.settings.data_dir / "backups"
-    endpoints = MachineEndpoints(
+    app = machines_app(
         desk=MachineDesk(platform, archives=archives),
         intake=ArchiveIntake(platform=platform, folder=archives, max_bytes=_MAX_ARCHIVE_BYTES),
         lock_files=LockFiles(manifest=manifest, lock=lock),
     )
-    return Part(name="servers", mounts={MOUNT: endpoints.app()})
+    return Part(name="servers", mounts={MOUNT: app})

@@ -22,7 +22,7 @@ from clawstack.errors import InvalidInputError
 from clawstack.labels import cell_labels
 from clawstack.naming import MAX_SLUG_LENGTH, is_slug
 from clawstack.vocabulary import Desired
-from tenants.process.paths import SUPERVISOR_SOCKET
+from tenants.paths import SUPERVISOR_SOCKET
 
 KEY_BYTES: Final = 32
 #: `sun_path` holds 108 bytes on Linux and 104 on macOS, with a closing zero; supervisord appends ".<pid>" while it binds.

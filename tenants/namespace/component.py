@@ -19,10 +19,10 @@ from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
 from clawstack.kubernetes_sdk import arguments, class_of
+from tenants.builder import Cell, SubstrateBuilder
 from tenants.namespace.plan import Manifest, NamespacePlan, build_plan
 from tenants.namespace.settings import NamespaceSettings
 from tenants.spec import CellSpec, Substrate
-from tenants.substrates.protocol import Cell, SubstrateBuilder
 
 #: A claim can never shrink, and whether it can grow depends on its storage class: what grows it is the live side, after
 #: the update. Its labels tell the plan it was made for.

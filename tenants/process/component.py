@@ -13,10 +13,10 @@ import pulumi
 from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
+from tenants.builder import Cell, SubstrateBuilder
 from tenants.process.plan import ProcessPlan, build_plan
 from tenants.process.resources import Account, Gateway, ProcessProvider, StateDirectory
 from tenants.spec import CellSpec, Substrate
-from tenants.substrates.protocol import Cell, SubstrateBuilder
 
 _LOOPBACK: Final = "127.0.0.1"
 _NO_ID: Final = -1

@@ -13,10 +13,10 @@ import pulumi_hcloud as hcloud
 from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
+from tenants.builder import Cell, SubstrateBuilder
 from tenants.server.plan import Machine, ServerPlan, build_plan
 from tenants.server.settings import DnsZone, ServerSettings
 from tenants.spec import CellSpec, Substrate
-from tenants.substrates.protocol import Cell, SubstrateBuilder
 
 
 class ServerCell(pulumi.ComponentResource):

@@ -8,11 +8,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from clawstack.errors import InvalidInputError
+from tenants.builder import SubstrateBuilder
 from tenants.namespace.settings import NamespaceSettings
 from tenants.process.component import ProcessSubstrate
 from tenants.server.settings import ServerSettings
 from tenants.spec import Substrate
-from tenants.substrates.protocol import SubstrateBuilder
 
 
 @dataclass(frozen=True, kw_only=True)

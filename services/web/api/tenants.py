@@ -20,7 +20,7 @@ from services.business.tenants.schemas import (
     UsageView,
 )
 from services.cells.context import CellPlatform
-from services.cells.provisioner.assembly import CELL_SECRETS
+from services.cells.provisioner.assembly import cell_secrets
 from services.kit.database.base import utcnow
 from services.traffic.ledger.usage import usage_of
 from services.web.dependencies import Guard
@@ -154,7 +154,7 @@ def _add_views(router: APIRouter, platform: CellPlatform, guard: Guard) -> None:
         """The end of the gateway's log, without secrets; with `Accept: text/event-stream` a stream that goes on."""
         async with database.transaction() as session:
             tenant = await service.find(session, principal, slug)
-            for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
+            for name in cell_secrets():  # opened, so that the redactor of this process knows them
                 await platform.vault.get(session, tenant.id, name)
         driver = platform.drivers.of(tenant.runs_on)
         if streams.is_wanted(request.headers.get("accept", "")):

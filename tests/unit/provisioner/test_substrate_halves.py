@@ -11,7 +11,7 @@ from clawstack.plans import load_catalogue
 from clawstack.settings import Settings
 from services.cells.substrates.registry import LIVE, check_substrates
 from services.run.factory import build_platform
-from tenants.substrates.registry import SUBSTRATES, substrate_of
+from tenants.substrates.registry import DEFAULT, SUBSTRATES, substrate_of
 
 STACKS, LIVING = "tenants/substrates/registry.py", "services/cells/substrates/registry.py"
 
@@ -23,6 +23,7 @@ def check(**settings: Any) -> None:
 def test_the_product_is_whole_and_every_object_is_entered_under_its_own_name() -> None:
     check()
     assert list(SUBSTRATES) == list(LIVE)
+    assert Settings(_env_file=None).default_substrate == DEFAULT
     for registry in (SUBSTRATES, LIVE):
         assert {name: one.name for name, one in registry.items()} == {name: name for name in registry}
 

@@ -150,7 +150,7 @@ class CellWork:
         if ready.spec is not None:
             await self._live(shift, ready.spec.substrate).release(ready.spec)
         elif not (_saves_itself(substrate) or tenant.skip_backup):
-            # Only where deleting the stack takes the backup it may go without its driver: nothing is destroyed unsaved because of a lost plan.
+            # A stack whose deletion takes no backup stays: nothing is destroyed unsaved because of a lost plan.
             ready.program()
 
     async def _fill(self, shift: Shift, cell: AssembledCell, archive: Archive) -> None:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pulumi
 
-from tenants.namespace.settings import NamespaceSettings
-from tenants.server.settings import ServerSettings
+from tenants.builder import SubstrateBuilder
 from tenants.spec import CellSpec
-from tenants.substrates.registry import builder_of
 
 
-def cell_program(
-    spec: CellSpec, *, cluster: NamespaceSettings | None = None, server: ServerSettings | None = None
-) -> Callable[[], None]:
+def cell_program(spec: CellSpec, builder: SubstrateBuilder[Any]) -> Callable[[], None]:
     """An inline program for the Automation API. Secrets reach it by closure, never by stack configuration.
 
-    `cluster` is needed for cells of the `namespace` substrate, `server` for those of `server`. Everything is decided before the engine is started: an
-    impossible spec raises InvalidInputError here.
+    `builder`: that of the cell's substrate. Everything is decided before the engine is started: an impossible spec
+    raises InvalidInputError here.
     """
-    builder = builder_of(spec.substrate, cluster=cluster, server=server)
     plan = builder.build(spec, today=datetime.now(UTC).date())
 
     def program() -> None:
@@ -29,7 +25,7 @@ def cell_program(
         pulumi.export("endpoint", cell.endpoint)
         pulumi.export("stateDirectory", cell.state_directory)
         pulumi.export("openclawVersion", cell.openclaw_version)
-        pulumi.export("substrate", spec.substrate.value)
+        pulumi.export("substrate", spec.substrate)
         pulumi.export("pid", cell.pid)
 
     return program

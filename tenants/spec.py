@@ -11,7 +11,6 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
@@ -22,7 +21,7 @@ from clawstack.errors import InvalidInputError
 from clawstack.labels import cell_labels
 from clawstack.naming import MAX_SLUG_LENGTH, is_slug
 from clawstack.vocabulary import Desired
-from tenants.process.paths import SUPERVISOR_SOCKET
+from tenants.paths import SUPERVISOR_SOCKET
 
 KEY_BYTES: Final = 32
 #: `sun_path` holds 108 bytes on Linux and 104 on macOS, with a closing zero; supervisord appends ".<pid>" while it binds.
@@ -31,17 +30,6 @@ _ACCOUNT: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._:~+/=-]{8,512}")
 _PATH_TOKEN: Final = re.compile(r"[A-Za-z0-9._:-]{8,256}")
-
-
-class Substrate(StrEnum):
-    """Where a cell runs."""
-
-    PROCESS = "process"
-    """Processes of this machine, kept alive by a supervisor; the embedded default."""
-    NAMESPACE = "namespace"
-    """A namespace of a K3s cluster."""
-    SERVER = "server"
-    """A Hetzner server of its own."""
 
 
 class _Frozen(BaseModel):
@@ -129,6 +117,8 @@ Url = Annotated[str, AfterValidator(_url)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 PathToken = Annotated[SecretStr, AfterValidator(_path_token)]
+SubstrateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+"""Where a cell runs; which there are is known to `tenants.substrates.registry` alone."""
 
 
 class BundleRef(_Frozen):
@@ -239,7 +229,7 @@ class CellSpec(_Frozen):
 
     slug: Slug
     plan: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-    substrate: Substrate
+    substrate: SubstrateName
     bundle: BundleRef
     answers: Mapping[str, str] = Field(default_factory=dict)
     """What the customer told at sign-up, as `bundles.validate_answers` returned it."""
@@ -275,7 +265,7 @@ class CellSpec(_Frozen):
     @property
     def labels(self) -> dict[str, str]:
         """Labels of every resource of this cell."""
-        return cell_labels(slug=self.slug, plan=self.plan, substrate=self.substrate.value, bundle=self.bundle.label())
+        return cell_labels(slug=self.slug, plan=self.plan, substrate=self.substrate, bundle=self.bundle.label())
 
 
 def parse_spec(data: Mapping[str, Any]) -> CellSpec:

@@ -14,6 +14,9 @@ ROLE: Final = "clawstack.dev/role"
 """`control-plane` or `worker`, on every node of a cluster."""
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
+#: Value of SUBSTRATE on cells in namespaces of a cluster: what the cluster's add-ons run beside and select by.
+IN_NAMESPACES: Final = "namespace"
+
 #: What the policy pack requires on every resource of a cell.
 REQUIRED: Final = (TENANT, PLAN, SUBSTRATE, MANAGED_BY)
 

@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from clawstack.errors import NeedsAttentionError
 from clawstack.setting_types import AbsolutePath, Bytes, HttpUrl, PerMinute, Port, PortRange, Seconds
 
 _PREFIX = "CLAWSTACK_"
+DEFAULT_SUBSTRATE: Final = "process"
+"""What needs nothing but this machine."""
 
 
 def _repository_root() -> Path:
@@ -108,7 +110,7 @@ class Settings(BaseSettings):
     llm_upstream_timeout: Seconds = timedelta(minutes=5)
     """Longest silence of a model vendor in one request."""
 
-    default_substrate: Literal["process", "namespace", "server"] = "process"
+    default_substrate: str = DEFAULT_SUBSTRATE
     """Where new cells run unless their plan forbids it."""
     pulumi_backend_url: str | None = None
     """Root of Pulumi state (`file://`, `s3://BUCKET?region=...`, ...); every cell has its own location below, or its own rows (`postgres://`); default in the data folder."""
@@ -164,6 +166,16 @@ class Settings(BaseSettings):
     """Lines below this level are not written."""
     log_format: Literal["console", "json"] = "console"
     """`json` for log collectors."""
+
+    @field_validator("default_substrate")
+    @classmethod
+    def _some_plan_allows_it(cls, value: str) -> str:
+        from clawstack.plan_file import substrates_of_plans  # late: most processes keep the default
+
+        allowed = substrates_of_plans()
+        if value not in allowed:
+            raise ValueError(f"no plan runs on {value[:40]!r}; choose one of: {', '.join(allowed)}")
+        return value
 
     @model_validator(mode="after")
     def _production_is_complete(self) -> Settings:

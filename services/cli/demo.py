@@ -12,6 +12,7 @@ import typer
 from clawstack.errors import ClawstackError
 from services.cli.output import Output
 from services.cli.session import INTERRUPTED, guarded
+from tenants.substrates.registry import DEFAULT
 
 if TYPE_CHECKING:
     from services.cli.demonstration.ground import Ground
@@ -26,7 +27,7 @@ def demo(
     stop: Annotated[Path | None, typer.Option(help="End what an earlier `--keep` left running in this folder.")] = None,
     substrate: Annotated[
         str, typer.Option(help="Where the cell runs: process, or namespace on a cluster that is started here.")
-    ] = "process",
+    ] = DEFAULT,
 ) -> None:
     """Show everything once: a parent signs up, pays, chats with a real OpenClaw gateway and cancels.
 

@@ -35,12 +35,12 @@ def logs(
 
 
 async def _driver(platform: CellPlatform, slug: str) -> SubstrateDriver:
-    from services.cells.provisioner.assembly import CELL_SECRETS
+    from services.cells.provisioner.assembly import cell_secrets
     from services.cli import reading  # late: keeps `--help` fast
 
     async with platform.database.transaction() as session:
         tenant = await reading.tenant_by_slug(session, slug)
-        for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
+        for name in cell_secrets():  # opened, so that the redactor of this process knows them
             await platform.vault.get(session, tenant.id, name)
         return platform.drivers.of(tenant.runs_on)
 

@@ -13,6 +13,7 @@ from clawstack.errors import ConflictError
 from clawstack.vocabulary import Desired, TenantState
 from services.cli.output import Output, moment
 from services.cli.session import guarded, with_platform
+from tenants.substrates.registry import SUBSTRATES
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -121,7 +122,7 @@ def restart(slug: Slug, *, no_wait: NoWait = False, timeout: Timeout = 600, json
 @app.command()
 def move(
     slug: Slug,
-    substrate: Annotated[str, typer.Argument(help="Where it shall run: process, namespace or server.")],
+    substrate: Annotated[str, typer.Argument(help=f"Where it shall run: {', '.join(SUBSTRATES)}.")],
     *,
     no_wait: NoWait = False,
     timeout: Timeout = 900,

@@ -13,7 +13,7 @@ from clawstack.errors import NeedsAttentionError
 from clawstack.plans import load_catalogue
 from clawstack.redaction import Redactor
 from clawstack.settings import Profile, Settings
-from services.cells.substrates.registry import Drivers
+from services.cells.substrates.registry import Drivers, check_substrates
 from services.kit.context import Platform
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
@@ -39,14 +39,16 @@ _SLOW_SENDER = timedelta(seconds=30)
 
 
 def build_platform(settings: Settings, *, database_url: str, redactor: Redactor | None = None) -> ProcessPlatform:
-    """The things that every noun may use; opens no connection yet."""
+    """The things that every noun may use; opens no connection yet. Raises as `check_substrates` and `load_master_key`."""
     redactor = redactor or Redactor()
     redactor.register(*settings.secret_values())
+    catalogue = load_catalogue()
+    check_substrates(settings, catalogue)
     master_key = load_master_key(settings)
     database = Database(database_url)
     return ProcessPlatform(
         settings=settings,
-        catalogue=load_catalogue(),
+        catalogue=catalogue,
         database=database,
         redactor=redactor,
         master_key=master_key,

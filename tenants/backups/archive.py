@@ -20,9 +20,9 @@ from typing_extensions import override
 
 from clawstack.errors import NeedsAttentionError, NotFoundError, PermanentError
 from tenants.backups.stream import CHUNK, decrypt, encrypt
+from tenants.paths import CellPaths
 from tenants.process.accounts import Ids
 from tenants.process.files import read_json, write_json
-from tenants.process.paths import CellPaths
 from tenants.process.run_as import command
 
 _SUFFIX: Final = ".tar.gz.enc"

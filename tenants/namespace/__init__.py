@@ -10,3 +10,10 @@ Here belong the manifests and what they mean. Not here: OpenClaw's keys (`tenant
 saying why it is not ready (`services.cells.substrates.namespace`), the cluster itself (`clawstack.components`). Nothing but
 `component` may import `pulumi_kubernetes`: it costs 0.3 CPU-seconds.
 """
+
+from typing import Final
+
+from clawstack.labels import IN_NAMESPACES
+
+NAME: Final = IN_NAMESPACES
+"""Of the substrate: stored with tenants and in labels."""

@@ -19,10 +19,11 @@ from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
 from clawstack.kubernetes_sdk import arguments, class_of
+from tenants.builder import Cell, SubstrateBuilder
+from tenants.namespace import NAME
 from tenants.namespace.plan import CellManifest, NamespacePlan, build_plan
 from tenants.namespace.settings import NamespaceSettings
-from tenants.spec import CellSpec, Substrate
-from tenants.substrates.protocol import Cell, SubstrateBuilder
+from tenants.spec import CellSpec
 
 #: A claim can never shrink, and whether it can grow depends on its storage class: what grows it is the live side, after
 #: the update. Its labels tell the plan it was made for.
@@ -108,16 +109,16 @@ def declare(cell: str, manifest: CellManifest, opts: pulumi.ResourceOptions) -> 
     return resource
 
 
-class NamespaceSubstrate(SubstrateBuilder[NamespacePlan]):
-    """The `namespace` substrate in the registry, for one cluster."""
+class NamespaceBuilder(SubstrateBuilder[NamespacePlan]):
+    """Builds cells of the `namespace` substrate, for one cluster."""
 
     def __init__(self, settings: NamespaceSettings) -> None:
         self._settings = settings
 
     @override
     def build(self, spec: CellSpec, *, today: date) -> NamespacePlan:
-        if spec.substrate is not Substrate.NAMESPACE:
-            raise InvalidInputError(f"Cell {spec.slug} is for {spec.substrate.value}, not for a namespace.")
+        if spec.substrate != NAME:
+            raise InvalidInputError(f"Cell {spec.slug} is for {spec.substrate}, not for a namespace.")
         return build_plan(spec, self._settings, today=today)
 
     @override

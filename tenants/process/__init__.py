@@ -6,3 +6,8 @@ supervisor, the launcher, status and orphans), all usable without Pulumi. Not he
 
     supervisord ── launcher (root: limits, account, back-off, ends the tree) ── gateway (the cell's account)
 """
+
+from typing import Final
+
+NAME: Final = "process"
+"""Of the substrate: stored with tenants and in labels."""

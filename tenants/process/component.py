@@ -13,10 +13,11 @@ import pulumi
 from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
+from tenants.builder import Cell, SubstrateBuilder
+from tenants.process import NAME
 from tenants.process.plan import ProcessPlan, build_plan
 from tenants.process.resources import Account, Gateway, ProcessProvider, StateDirectory
-from tenants.spec import CellSpec, Substrate
-from tenants.substrates.protocol import Cell, SubstrateBuilder
+from tenants.spec import CellSpec
 
 _LOOPBACK: Final = "127.0.0.1"
 _NO_ID: Final = -1
@@ -124,13 +125,13 @@ class ProcessCell(pulumi.ComponentResource):
         )
 
 
-class ProcessSubstrate(SubstrateBuilder[ProcessPlan]):
-    """The `process` substrate in the registry."""
+class ProcessBuilder(SubstrateBuilder[ProcessPlan]):
+    """Builds cells of the `process` substrate."""
 
     @override
     def build(self, spec: CellSpec, *, today: date) -> ProcessPlan:
-        if spec.substrate is not Substrate.PROCESS:
-            raise InvalidInputError(f"Cell {spec.slug} is for {spec.substrate.value}, not for processes.")
+        if spec.substrate != NAME:
+            raise InvalidInputError(f"Cell {spec.slug} is for {spec.substrate}, not for processes.")
         return build_plan(spec, today=today)
 
     @override

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import ConflictError, NeedsAttentionError
+from tenants.paths import CellPaths
 from tenants.process.accounts import Ids
 from tenants.process.files import read_json, write_json
-from tenants.process.paths import CellPaths
 
 _MARKER: Final = "cell.json"
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

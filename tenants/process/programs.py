@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Final
 
-from tenants.process.paths import SupervisorPaths
+from tenants.paths import SupervisorPaths
 
 _KILL_MARGIN_SECONDS: Final = 15
 """After the launcher's own patience with the gateway."""

@@ -11,10 +11,10 @@ from typing import Any, Final
 import psutil
 
 from clawstack.errors import ClawstackError, ConflictError, NeedsAttentionError, PermanentError, TemporaryError
+from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process.files import read_json
 from tenants.process.launch import Launch
 from tenants.process.launcher import NEEDS_OPERATOR
-from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.process.supervision import startup
 from tenants.process.trees import TreeOwner, processes_of
 

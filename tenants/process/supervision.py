@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import psutil
 
+from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process.files import read_json, write_file
 from tenants.process.launch import Launch
 from tenants.process.launcher import NEEDS_OPERATOR
 from tenants.process.limits import leave_control_groups
-from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.process.programs import program_name, render_program, slug_of
 from tenants.process.supervisord import Control, Unreachable, ensure_running
 from tenants.process.trees import MARKER, TreeOwner, end_all, end_pids, processes_of

@@ -18,8 +18,8 @@ import psutil
 from typing_extensions import override
 
 from clawstack.errors import PermanentError, TemporaryError
+from tenants.paths import SupervisorPaths
 from tenants.process.files import locked, write_file
-from tenants.process.paths import SupervisorPaths
 from tenants.process.programs import render_daemon
 
 _START_SECONDS: Final = 20.0

@@ -15,10 +15,10 @@ from typing_extensions import override
 from clawstack.errors import ClawstackError
 from clawstack.plugin_server.values import reveal
 from clawstack.vocabulary import Desired
+from tenants.paths import CellPaths
 from tenants.process import directories, readiness, supervision
 from tenants.process.files import write_file
 from tenants.process.launch import Launch, Limits
-from tenants.process.paths import CellPaths
 from tenants.process_provider.handler import (
     Handler,
     InputProblem,

@@ -12,11 +12,11 @@ from typing_extensions import override
 
 from clawstack.plugin_server.values import reveal
 from tenants.backups import archive
+from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process import directories, supervision
 from tenants.process.accounts import Ids
 from tenants.process.files import locked, read_json, write_json
 from tenants.process.launch import Launch, Limits
-from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.process_provider.handler import Handler, InputProblem, Properties, ReadResource, Resource, Work
 
 LOCK_SECONDS: Final = 600.0

@@ -10,3 +10,8 @@
 No secret of the cell is in the user data: anybody on the machine can read those from the metadata service. Not here:
 the platform's side of the conversation (`services.cells.machines`) and waiting for a machine (`services.cells.substrates.server`).
 """
+
+from typing import Final
+
+NAME: Final = "server"
+"""Of the substrate: stored with tenants and in labels."""

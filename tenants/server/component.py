@@ -13,10 +13,11 @@ import pulumi_hcloud as hcloud
 from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
+from tenants.builder import Cell, SubstrateBuilder
+from tenants.server import NAME
 from tenants.server.plan import PlannedServer, ServerPlan, build_plan
 from tenants.server.settings import DnsZone, ServerSettings
-from tenants.spec import CellSpec, Substrate
-from tenants.substrates.protocol import Cell, SubstrateBuilder
+from tenants.spec import CellSpec
 
 
 class ServerCell(pulumi.ComponentResource):
@@ -144,16 +145,16 @@ class ServerCell(pulumi.ComponentResource):
         )
 
 
-class ServerSubstrate(SubstrateBuilder[ServerPlan]):
-    """The `server` substrate in the registry, for one Hetzner project."""
+class ServerBuilder(SubstrateBuilder[ServerPlan]):
+    """Builds cells of the `server` substrate, for one Hetzner project."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
 
     @override
     def build(self, spec: CellSpec, *, today: date) -> ServerPlan:
-        if spec.substrate is not Substrate.SERVER:
-            raise InvalidInputError(f"Cell {spec.slug} is for {spec.substrate.value}, not for a server.")
+        if spec.substrate != NAME:
+            raise InvalidInputError(f"Cell {spec.slug} is for {spec.substrate}, not for a server.")
         return build_plan(spec, self._settings, today=today)
 
     @override

@@ -1,6 +1,9 @@
-"""Where a cell can run: one builder per substrate behind one Protocol, and the registry that finds it.
+"""Where a cell can run, as its stack sees it: one object per substrate, and the registry that holds them.
 
-A builder decides (`build`: pure, one data object) and declares (`component`: Pulumi resources from that object).
-Here belong the Protocol and the registry. Not here: the resources
-of a substrate (its own package, as `tenants.process`), waiting for a cell (`services.cells.substrates`).
+    substrate ── what such an object tells: name, settings, builder, addresses, what rules are told
+    process, namespace, server ── the objects; importing them costs nothing, what they need is imported late
+    registry ─── which there are, which of them this installation can use, and why not the others
+
+What a cell consists of belongs to the substrate's own package (`tenants.process`); what is done to a cell that lives, to
+the other half of the registry (`services.cells.substrates`).
 """

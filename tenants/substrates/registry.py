@@ -1,85 +1,59 @@
-"""Finds the builder of a substrate. A new substrate is one entry here and one package beside `tenants.process`."""
+"""Which substrates there are. A new one is an object in a module of this folder and one entry here.
+
+The name is open: nothing else lists substrates, and what is stored or said by people is looked up here. The other half
+of each is in `services.cells.substrates.registry`; a process starts only where both know the same names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 from clawstack.errors import InvalidInputError
-from tenants.namespace.settings import NamespaceSettings
-from tenants.process.component import ProcessSubstrate
-from tenants.server.settings import ServerSettings
-from tenants.spec import Substrate
-from tenants.substrates.protocol import SubstrateBuilder
+from tenants.substrates.namespace import NAMESPACE
+from tenants.substrates.process import PROCESS
+from tenants.substrates.server import SERVER
+
+if TYPE_CHECKING:
+    from clawstack.settings import Settings
+    from tenants.builder import SubstrateBuilder
+    from tenants.substrates.substrate import Installation, Substrate
+
+SUBSTRATES: Final[dict[str, Substrate]] = {one.name: one for one in (PROCESS, NAMESPACE, SERVER)}
+DEFAULT: Final = PROCESS.name
+"""What needs nothing but this machine."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Grounds:
-    """Where this installation can put cells, besides the processes of its own machine."""
-
-    cluster: NamespaceSettings | None = None
-    """For the `namespace` substrate."""
-    server: ServerSettings | None = None
-    """For the `server` substrate."""
+def usable(settings: Settings) -> tuple[str, ...]:
+    """Substrates that this installation is configured for."""
+    return tuple(name for name, one in SUBSTRATES.items() if one.is_configured(settings))
 
 
-Maker = Callable[[Grounds], SubstrateBuilder[Any] | None]
-"""The builder, None where this installation lacks what the substrate needs."""
-
-_NEEDS: Final[Mapping[Substrate, str]] = MappingProxyType(
-    {
-        Substrate.NAMESPACE: " To use namespaces, configure a cluster.",
-        Substrate.SERVER: " To use servers, configure a Hetzner project.",
-    }
-)
+def substrate_of(name: str, settings: Settings) -> Substrate:
+    """The substrate, configured or not; raises InvalidInputError for a name that nobody entered."""
+    if name not in SUBSTRATES:
+        raise unavailable(name, usable(settings))
+    return SUBSTRATES[name]
 
 
-def _process(_: Grounds) -> SubstrateBuilder[Any]:
-    return ProcessSubstrate()
+def require_configured(name: str, settings: Settings) -> Substrate:
+    """The substrate; raises InvalidInputError where this installation cannot use it, with those that it can."""
+    found = substrate_of(name, settings)
+    if not found.is_configured(settings):
+        raise unavailable(name, usable(settings))
+    return found
 
 
-def _namespace(grounds: Grounds) -> SubstrateBuilder[Any] | None:
-    if grounds.cluster is None:
-        return None
-    from tenants.namespace.component import NamespaceSubstrate  # late: the Kubernetes SDK costs 0.3 CPU-seconds
-
-    return NamespaceSubstrate(grounds.cluster)
+def builder_of(name: str, installation: Installation) -> SubstrateBuilder[Any]:
+    """The builder; raises as `require_configured`, and NeedsAttentionError where the settings are not complete."""
+    return require_configured(name, installation.settings).builder(installation)
 
 
-def _server(grounds: Grounds) -> SubstrateBuilder[Any] | None:
-    if grounds.server is None:
-        return None
-    from tenants.server.component import ServerSubstrate  # late: most cells need no SDK of Hetzner's
-
-    return ServerSubstrate(grounds.server)
-
-
-SUBSTRATES: Final[Mapping[Substrate, Maker]] = MappingProxyType(
-    {Substrate.PROCESS: _process, Substrate.NAMESPACE: _namespace, Substrate.SERVER: _server}
-)
-
-
-def builder_of(
-    substrate: Substrate, *, cluster: NamespaceSettings | None = None, server: ServerSettings | None = None
-) -> SubstrateBuilder[Any]:
-    """The builder; `cluster` is what the `namespace` substrate needs to know, `server` what the `server` substrate does.
-
-    Raises InvalidInputError with the substrates that this installation has.
-    """
-    grounds = Grounds(cluster=cluster, server=server)
-    make = SUBSTRATES.get(substrate)
-    builder = make(grounds) if make else None
-    if builder is None:
-        raise InvalidInputError(
-            f"Cells cannot run on the substrate {substrate.value!r} here.",
-            code="substrate_unavailable",
-            remedy=f"Choose one of: {', '.join(_usable(grounds))}." + _NEEDS.get(substrate, ""),
-        )
-    return builder
-
-
-def _usable(grounds: Grounds) -> list[str]:
-    missing = {Substrate.NAMESPACE: grounds.cluster is None, Substrate.SERVER: grounds.server is None}
-    return [known.value for known in SUBSTRATES if not missing.get(known, False)]
+def unavailable(name: str, usable: Iterable[str]) -> InvalidInputError:
+    """Why cells cannot run there, and what to do. `usable`: what to choose from."""
+    remedy = f"Choose one of: {', '.join(usable)}."
+    if name in SUBSTRATES and SUBSTRATES[name].remedy:
+        remedy += f" {SUBSTRATES[name].remedy}"
+    return InvalidInputError(
+        f"Cells cannot run on the substrate {name!r} here.", code="substrate_unavailable", remedy=remedy
+    )

@@ -13,9 +13,9 @@ import pulumi
 from clawstack.cluster.config import ClusterConfig
 from clawstack.cluster.reading import parse_cluster
 from clawstack.errors import InvalidInputError
-from clawstack.settings import Profile
+from clawstack.plan_file import substrates_of_plans
+from clawstack.settings import DEFAULT_SUBSTRATE, Profile
 
-SUBSTRATES: Final = ("process", "namespace", "server")
 _TOKEN_VARIABLE: Final = "CLAWSTACK_HCLOUD_TOKEN"  # noqa: S105 - the name of a variable
 _ENDPOINT_VARIABLE: Final = "CLAWSTACK_HCLOUD_ENDPOINT"
 
@@ -59,7 +59,7 @@ def read_config(config: pulumi.Config, environ: Mapping[str, str] | None = None)
     """The stack's configuration; raises InvalidInputError with value, allowed set and remedy."""
     environ = os.environ if environ is None else environ
     profile = _one_of(config, "profile", tuple(item.value for item in Profile), "development")
-    substrate = _one_of(config, "defaultSubstrate", SUBSTRATES, "process")
+    substrate = _one_of(config, "defaultSubstrate", substrates_of_plans(), DEFAULT_SUBSTRATE)
     url = config.get("publicUrl") or "http://127.0.0.1:8080"
     if not url.startswith(("http://", "https://")):
         raise _refused("publicUrl", url, "an address that starts with https:// (or http:// on this machine)")

@@ -21,6 +21,7 @@ from services.business.tenants import repository
 from services.kit.database.base import utcnow
 from services.kit.jobs.queue import Job, defer
 from services.tables.tenants import Tenant
+from tenants.substrates.registry import DEFAULT
 
 RECONCILE: Final = "provisioner.reconcile"
 _SLUG_TRIES: Final = 20
@@ -43,7 +44,7 @@ class NewTenant:
     """Location of a backup that the assistant shall start with."""
 
 
-async def create_tenant(session: AsyncSession, wanted: NewTenant, *, default_substrate: str = "process") -> Tenant:
+async def create_tenant(session: AsyncSession, wanted: NewTenant, *, default_substrate: str = DEFAULT) -> Tenant:
     """A new tenant that wants to run, with a slug of its own; its first reconcile is deferred."""
     for _ in range(_SLUG_TRIES):
         values = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clawstack.errors import InvalidInputError
 from clawstack.plans import Plan
+from tenants.substrates.registry import unavailable
 
 
 def usual_place(plan: Plan, default: str) -> str:
@@ -24,15 +25,3 @@ def require_usable(plan: Plan, substrate: str, usable: tuple[str, ...]) -> None:
         )
     if substrate not in usable:
         raise unavailable(substrate, usable)
-
-
-def unavailable(substrate: str, usable: tuple[str, ...]) -> InvalidInputError:
-    """Why cells cannot run there, and what to do."""
-    remedy = f"Choose one of: {', '.join(usable)}."
-    if substrate == "namespace":
-        remedy += " To use namespaces, set CLAWSTACK_KUBECONFIG and CLAWSTACK_CLUSTER."
-    if substrate == "server":
-        remedy += " To use servers, set CLAWSTACK_SERVERS and CLAWSTACK_HCLOUD_TOKEN."
-    return InvalidInputError(
-        f"Cells cannot run on the substrate {substrate!r} here.", code="substrate_unavailable", remedy=remedy
-    )

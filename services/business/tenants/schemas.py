@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from clawstack.vocabulary import Desired, OperationStatus, TenantState
 from services.tables.tenants import Operation, OperationEvent, Tenant
 from services.traffic.ledger.schemas import Usage
+from tenants.spec import SubstrateName
 
 ShortText = Annotated[str, Field(min_length=1, max_length=100)]
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class TenantRequest(BaseModel):
     answers: Annotated[dict[str, Annotated[str, Field(max_length=2000)]], Field(max_length=50)] = Field(
         default_factory=dict
     )
-    substrate: Literal["process", "namespace", "server"] | None = None
+    substrate: SubstrateName | None = None
     customer_id: uuid.UUID | None = None
     name: Annotated[str, Field(max_length=200)] = ""
     """What the slug shall remind of."""
@@ -51,7 +52,7 @@ class TenantPatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     plan: ShortText | None = None
-    substrate: Literal["process", "namespace", "server"] | None = None
+    substrate: SubstrateName | None = None
     """Moves the cell there, with its state (operators)."""
     settings: TenantSettings | None = None
 

@@ -19,23 +19,30 @@ from clawstack.plans import Plan
 from clawstack.tokens import Token, TokenKind, issue, parse
 from clawstack.tools import Tools
 from clawstack.vocabulary import Desired
-from services.business.tenants.places import unavailable
 from services.business.tenants.schemas import TenantSettings
 from services.cells.context import CellPlatform
 from services.cells.engine.run import StackPlace
-from services.cells.machines.equipping import SERVER_SECRETS, equip
 from services.cells.provisioner import cells
 from services.cells.provisioner.borders import Neighbours, RegisterToken
-from services.cells.substrates.grounds import platform_url, router_url, server_settings
-from services.kit.database.base import utcnow
+from services.cells.substrates.installation import installation_of
+from services.cells.substrates.registry import LIVE
 from services.tables.tenants import Cell, Tenant
-from tenants.spec import CellSpec, Substrate, parse_spec
+from tenants.spec import CellSpec, parse_spec
+from tenants.substrates.registry import substrate_of
+from tenants.substrates.substrate import Substrate
 
 _PASSPHRASE_BYTES: Final = 32
 _GATEWAY_TOKEN_BYTES: Final = 32
 
-#: Erased with the stack. The backup key is not: without it no backup could be restored.
-CELL_SECRETS: Final = ("proxy_token", "channel_token", "gateway_token", "passphrase", *SERVER_SECRETS)
+_SECRETS: Final = ("proxy_token", "channel_token", "gateway_token", "passphrase")
+
+
+def cell_secrets() -> tuple[str, ...]:
+    """Names in a tenant's vault that are erased with the stack, whatever the substrate.
+
+    The backup key is not among them: without it no backup could be restored.
+    """
+    return (*_SECRETS, *(name for live in LIVE.values() for name in live.secrets()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +71,14 @@ class CellAssembler:
         """
         cell = await cells.ensure_cell(session, tenant, self._platform.settings)
         place = await self.place_of(session, tenant, cell)
-        spec = await self._spec(session, tenant, cell, tools, substrate or tenant.substrate)
-        if spec.substrate is Substrate.SERVER:
-            spec = await self._equipped(session, tenant, spec)
+        found = substrate_of(substrate or tenant.substrate, self._platform.settings)
+        spec = await LIVE[found.name].equip(
+            session,
+            await self._spec(session, tenant, cell, tools, found),
+            tenant_id=tenant.id,
+            vault=self._platform.vault,
+            installation=installation_of(self._platform.settings),
+        )
         return AssembledCell(spec=spec, place=place)
 
     async def place_of(self, session: AsyncSession, tenant: Tenant, cell: Cell) -> StackPlace:
@@ -84,20 +96,22 @@ class CellAssembler:
             exists=cell.stack_created_at is not None,
         )
 
-    async def _spec(self, session: AsyncSession, tenant: Tenant, cell: Cell, tools: Tools, substrate: str) -> CellSpec:
+    async def _spec(
+        self, session: AsyncSession, tenant: Tenant, cell: Cell, tools: Tools, substrate: Substrate
+    ) -> CellSpec:
         plan = self._platform.catalogue.plan(tenant.plan)
         return parse_spec(
             {
                 "slug": tenant.slug,
                 "plan": tenant.plan,
-                "substrate": substrate,
+                "substrate": substrate.name,
                 "bundle": {"name": tenant.bundle, "version": tenant.bundle_version},
                 "answers": {str(key): str(value) for key, value in tenant.answers.items()},
                 "models": self._models(plan, TenantSettings.model_validate(tenant.settings)),
                 "resources": plan.resources.model_dump(),
                 "endpoints": self._endpoints(substrate),
                 "port": cell.port,
-                "account": cell.account if substrate == "process" else None,
+                "account": cell.account if substrate.on_this_machine else None,
                 "secrets": await self._secrets(session, tenant.id),
                 "directories": self._directories(tenant.slug),
                 "runtime": {"node": tools.node, "openclaw": tools.openclaw, "version": tools.openclaw_version},
@@ -107,14 +121,6 @@ class CellAssembler:
                 "restart_nonce": tenant.restart_nonce,
                 "skip_backup": tenant.skip_backup,
             }
-        )
-
-    async def _equipped(self, session: AsyncSession, tenant: Tenant, spec: CellSpec) -> CellSpec:
-        project = server_settings(self._platform.settings)
-        if project is None:
-            raise unavailable(spec.substrate.value, self._platform.drivers.usable())
-        return await equip(
-            session, spec, vault=self._platform.vault, tenant_id=tenant.id, settings=project, now=utcnow()
         )
 
     def _models(self, plan: Plan, chosen: TenantSettings) -> dict[str, Any]:
@@ -129,11 +135,11 @@ class CellAssembler:
             },
         }
 
-    def _endpoints(self, substrate: str) -> dict[str, str]:
+    def _endpoints(self, substrate: Substrate) -> dict[str, str]:
         settings = self._platform.settings
         return {
-            "llm_base_url": f"{platform_url(settings, substrate)}/llm/v1",
-            "telegram_api_root": f"{router_url(settings, substrate)}/telegram",
+            "llm_base_url": f"{substrate.platform_url(settings)}/llm/v1",
+            "telegram_api_root": f"{substrate.router_url(settings)}/telegram",
         }
 
     def _directories(self, slug: str) -> dict[str, Path]:

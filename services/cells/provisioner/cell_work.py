@@ -33,7 +33,8 @@ from services.cells.workers.lease_keeper import LeaseKeeper
 from services.cells.workers.leases import LeaseLostError
 from services.tables.tenants import Tenant
 from tenants.backups.archive import Archive
-from tenants.spec import CellSpec, Substrate
+from tenants.spec import CellSpec
+from tenants.substrates.registry import SUBSTRATES
 
 T = TypeVar("T")
 
@@ -128,7 +129,7 @@ class CellWork:
             ready = await self._prepare_end(session, tenant, tools)
         substrate = tenant.runs_on
         await self._release(shift, tenant, ready, substrate)
-        if substrate == Substrate.PROCESS and _has_late_word(tenant):
+        if _saves_itself(substrate) and _has_late_word(tenant):
             await self._pass_on_late_word(shift, ready)
         outcome = await self._destroy(shift, ready)
         await self._live(shift, substrate).confirm_gone(tenant.slug)
@@ -148,8 +149,8 @@ class CellWork:
     async def _release(self, shift: Shift, tenant: Tenant, ready: _Ready, substrate: str) -> None:
         if ready.spec is not None:
             await self._live(shift, ready.spec.substrate).release(ready.spec)
-        elif substrate != Substrate.PROCESS and not tenant.skip_backup:
-            # Only process cells are backed up by the stack itself; nothing is destroyed unsaved because of a lost plan.
+        elif not (_saves_itself(substrate) or tenant.skip_backup):
+            # A stack whose deletion takes no backup stays: nothing is destroyed unsaved because of a lost plan.
             ready.program()
 
     async def _fill(self, shift: Shift, cell: AssembledCell, archive: Archive) -> None:
@@ -187,7 +188,7 @@ class CellWork:
             return _Ready(place=place, program=_raising(error), spec=None)
 
     async def _pass_on_late_word(self, shift: Shift, ready: _Ready) -> None:
-        # Process cells are backed up by their own resources' deletion, which follows what the state says: an operator's
+        # Such cells are backed up by their own resources' deletion, which follows what the state says: an operator's
         # "no backup needed" has to reach the state first.
         # A cell that is too broken for that is destroyed all the same: its folder may have heard it before the failure.
         try:
@@ -225,6 +226,10 @@ class CellWork:
 
 def _looked_at(place: StackPlace, shift: Shift) -> StackPlace:
     return replace(place, suspect=shift.attempt > 1)
+
+
+def _saves_itself(substrate: str) -> bool:
+    return substrate in SUBSTRATES and SUBSTRATES[substrate].saves_itself
 
 
 def _has_late_word(tenant: Tenant) -> bool:

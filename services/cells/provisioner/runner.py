@@ -23,7 +23,7 @@ from services.cells.engine.control import OperationStoppedError, RunControl, Sto
 from services.cells.engine.narration import NarratedStep
 from services.cells.engine.run import RunOutcome
 from services.cells.provisioner import bookkeeping
-from services.cells.provisioner.assembly import CELL_SECRETS
+from services.cells.provisioner.assembly import cell_secrets
 from services.cells.provisioner.bookkeeping import Built
 from services.cells.provisioner.borders import Neighbours
 from services.cells.provisioner.cell_work import CellWork, Shift
@@ -113,7 +113,7 @@ class OperationRunner:
         await self._neighbours.unbind_chats(session, tenant.id)
         await self._neighbours.forget_answers(session, tenant.id)
         await self._register_backups(session, tenant, OperationKind.DESTROY)
-        await self._platform.vault.erase(session, tenant.id, *CELL_SECRETS)
+        await self._platform.vault.erase(session, tenant.id, *cell_secrets())
 
     async def _ending(self, shift: Shift, operation: Operation) -> Ending:
         kind = OperationKind(operation.kind)

@@ -1,15 +1,23 @@
-"""The drivers of this platform, one per substrate, made when they are first asked for."""
+"""The live half of every substrate, the drivers that a process made of them, and the check that no half stands alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+from clawstack.errors import NeedsAttentionError, PermanentError
+from clawstack.plans import Catalogue
 from clawstack.settings import Settings
-from services.business.tenants.places import unavailable
-from services.cells.substrates.grounds import namespace_settings, server_settings
+from services.cells.substrates.installation import installation_of
+from services.cells.substrates.live import LiveSubstrate
+from services.cells.substrates.namespace.live import LIVE_NAMESPACE
+from services.cells.substrates.process.live import LIVE_PROCESS
 from services.cells.substrates.protocol import SubstrateDriver
+from services.cells.substrates.server.live import LIVE_SERVER
 from services.kit.database.connection import Database
+from tenants.substrates.registry import SUBSTRATES, require_configured, usable
+
+LIVE: Final[dict[str, LiveSubstrate]] = {one.name: one for one in (LIVE_PROCESS, LIVE_NAMESPACE, LIVE_SERVER)}
 
 
 class Drivers:
@@ -24,16 +32,13 @@ class Drivers:
     def of(self, substrate: str) -> SubstrateDriver:
         """The driver; raises InvalidInputError where this installation cannot use the substrate."""
         if substrate not in self._made:
-            make = _MAKERS.get(substrate)
-            driver = make(self._settings, self._database) if make else None
-            if driver is None:
-                raise unavailable(substrate, self.usable())
-            self._made[substrate] = driver
+            require_configured(substrate, self._settings)
+            self._made[substrate] = LIVE[substrate].driver(installation_of(self._settings), self._database)
         return self._made[substrate]
 
     def usable(self) -> tuple[str, ...]:
         """Substrates that this installation is configured for."""
-        return tuple(name for name in _MAKERS if _IS_CONFIGURED[name](self._settings))
+        return usable(self._settings)
 
     async def aclose(self) -> None:
         """Close all drivers."""
@@ -42,38 +47,33 @@ class Drivers:
             await driver.aclose()
 
 
-def _process(settings: Settings, _: Database) -> SubstrateDriver:
-    from services.cells.substrates.process import ProcessDriver  # late: each process loads the substrates that it uses
+def check_substrates(settings: Settings, catalogue: Catalogue) -> None:
+    """What a process has to know before it starts.
 
-    return ProcessDriver(data_dir=settings.data_dir)
-
-
-def _namespace(settings: Settings, _: Database) -> SubstrateDriver | None:
-    cluster = namespace_settings(settings)
-    if cluster is None:
-        return None
-    from services.cells.substrates.namespace.driver import NamespaceDriver  # late, as above
-
-    return NamespaceDriver(cluster)
-
-
-def _server(settings: Settings, database: Database) -> SubstrateDriver | None:
-    project = server_settings(settings)
-    if project is None:
-        return None
-    from services.cells.machines.channel import MachineChannel  # late, as above
-    from services.cells.substrates.server.driver import ServerDriver
-
-    return ServerDriver(settings=project, channel=MachineChannel(database))
+    Raises PermanentError for a substrate of which one half is missing, NeedsAttentionError for a name in plans or
+    settings that no substrate has.
+    """
+    require_both_halves(SUBSTRATES, LIVE)
+    said: dict[str, tuple[str, ...]] = {"CLAWSTACK_DEFAULT_SUBSTRATE": (settings.default_substrate,)}
+    said |= {f"Plan {plan.key}": plan.substrates for plan in catalogue.plans.values()}
+    for where, names in said.items():
+        for name in names:
+            if name not in SUBSTRATES:
+                raise NeedsAttentionError(
+                    f"{where} names the substrate {name!r}, which does not exist.",
+                    code="unknown_substrate",
+                    remedy=f"Choose one of: {', '.join(SUBSTRATES)}.",
+                )
 
 
-_MAKERS: Final[Mapping[str, Callable[[Settings, Database], SubstrateDriver | None]]] = {
-    "process": _process,
-    "namespace": _namespace,
-    "server": _server,
-}
-_IS_CONFIGURED: Final[Mapping[str, Callable[[Settings], bool]]] = {
-    "process": lambda _: True,
-    "namespace": lambda settings: settings.kubeconfig is not None,
-    "server": lambda settings: bool(settings.servers),
-}
+def require_both_halves(stacks: Mapping[str, Any], live: Mapping[str, Any]) -> None:
+    """Raises PermanentError that names what is missing where."""
+    halves = {"tenants/substrates/registry.py": stacks, "services/cells/substrates/registry.py": live}
+    known = {name for half in halves.values() for name in half}
+    missing = [f"{name!r} is missing in {file}" for file, half in halves.items() for name in sorted(known - set(half))]
+    if missing:
+        raise PermanentError(
+            f"A substrate has two halves, and one is not there: {'; '.join(missing)}.",
+            code="half_a_substrate",
+            remedy="Enter the other half under the same name.",
+        )

@@ -15,6 +15,7 @@ from rich.console import Console
 from clawstack.errors import NeedsAttentionError
 from services.cli.demonstration.evidence import Evidence, NamespaceEvidence, ProcessEvidence
 from services.cli.demonstration.world import World
+from tenants.substrates.namespace import NAMESPACE
 from toolchain.cluster import lifecycle
 from toolchain.cluster.running import TestCluster
 
@@ -36,7 +37,7 @@ def prepared(
     A cluster named by CLAWSTACK_KUBECONFIG (with CLAWSTACK_CLUSTER) is used in place of a new one, and left alone.
     """
     wanted = {**(overrides or {}), "CLAWSTACK_DEFAULT_SUBSTRATE": substrate}
-    if substrate != "namespace":
+    if substrate != NAMESPACE.name:
         world = World(overrides=wanted)
         yield Ground(world=world, evidence=ProcessEvidence(world=world))
         return

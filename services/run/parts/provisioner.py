@@ -27,13 +27,14 @@ from services.cells.provisioner.pack_config import pack_config
 from services.cells.provisioner.preview import preview
 from services.cells.provisioner.reconcile import Reconciler
 from services.cells.provisioner.runner import OperationRunner
-from services.cells.substrates.grounds import namespace_settings, server_settings
+from services.cells.substrates.installation import installation_of
 from services.cells.workers.metrics import OperationMetrics
 from services.kit.parts import Part
 from services.tables.tenants import Tenant
 from services.web.api import operations, tenants
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
+from tenants.substrates.registry import builder_of
 
 
 def create_part(platform: CellPlatform) -> Part:
@@ -160,12 +161,12 @@ async def preview_tenant(
 
 def program_maker(settings: Settings) -> MakeProgram:
     """Makes the Pulumi program of any cell, wherever these settings let it run."""
-    cluster, server = cache(lambda: namespace_settings(settings)), cache(lambda: server_settings(settings))
+    builder = cache(partial(builder_of, installation=installation_of(settings)))
 
     def make_program(spec: CellSpec) -> Program:
         from tenants.program import cell_program  # late: it loads Pulumi, which the API does not need
 
-        return cell_program(spec, cluster=cluster(), server=server())
+        return cell_program(spec, builder(spec.substrate))
 
     return make_program
 

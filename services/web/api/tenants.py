@@ -20,7 +20,7 @@ from services.business.tenants.schemas import (
     TenantView,
     UsageView,
 )
-from services.cells.provisioner.assembly import CELL_SECRETS
+from services.cells.provisioner.assembly import cell_secrets
 from services.traffic.ledger.usage import usage_of
 from services.web.api.paging import Limit, Offset
 from services.web.dependencies.callers import requires
@@ -142,7 +142,7 @@ async def logs(
     """The end of the gateway's log, without secrets; with `Accept: text/event-stream` a stream that goes on."""
     async with platform.database.transaction() as session:  # over before the cell is asked, which may take its time
         tenant = await service.find(session, principal, slug)
-        for name in CELL_SECRETS:  # opened, so that the redactor of this process knows them
+        for name in cell_secrets():  # opened, so that the redactor of this process knows them
             await platform.vault.get(session, tenant.id, name)
     driver = drivers.of(tenant.runs_on)
     if streams.is_wanted(request.headers.get("accept", "")):

@@ -9,6 +9,7 @@ from typing import Any
 
 from pulumi import automation as auto
 
+from tenants.namespace.component import NamespaceBuilder
 from tenants.program import cell_program
 from tests.unit.namespace.builders import cell, make_settings
 from toolchain.locate import locate
@@ -27,7 +28,9 @@ def main() -> None:
     stack = auto.create_or_select_stack(
         stack_name=spec.slug,
         project_name="clawstack-cells",
-        program=cell_program(spec, cluster=make_settings(kubeconfig=facts["kubeconfig"], **facts["settings"])),
+        program=cell_program(
+            spec, NamespaceBuilder(make_settings(kubeconfig=facts["kubeconfig"], **facts["settings"]))
+        ),
         opts=auto.LocalWorkspaceOptions(work_dir=str(work)),
     )
     judged = {"policy_packs": [str(policy_pack(locate(), PACK))]} if verb in {"preview", "up"} else {}

@@ -10,6 +10,7 @@ from typing import Any
 from pulumi import automation as auto
 
 from tenants.program import cell_program
+from tenants.server.component import ServerBuilder
 from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
 from toolchain.locate import locate
@@ -28,7 +29,7 @@ def main() -> None:
     stack = auto.create_or_select_stack(
         stack_name=spec.slug,
         project_name="clawstack-cells",
-        program=cell_program(spec, server=settings),
+        program=cell_program(spec, ServerBuilder(settings)),
         opts=auto.LocalWorkspaceOptions(work_dir=str(work)),
     )
     judged = {"policy_packs": [str(policy_pack(locate(), PACK))]} if verb in {"preview", "up"} else {}

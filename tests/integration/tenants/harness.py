@@ -22,9 +22,9 @@ from pulumi.runtime.proto import provider_pb2
 from clawstack.errors import ClawstackError
 from clawstack.naming import account_name
 from clawstack.plugin_server.values import Secret, to_python, to_struct
+from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process import accounts, supervision, supervisord
 from tenants.process.limits import leave_control_groups
-from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.process.plan import ProcessPlan, build_plan
 from tenants.process.trees import TreeOwner, end_all
 from tenants.process_provider.servicer import ClawstackProvider

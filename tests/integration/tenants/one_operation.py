@@ -9,6 +9,7 @@ from typing import Any
 
 from pulumi import automation as auto
 
+from tenants.process.component import ProcessBuilder
 from tenants.program import cell_program
 from tenants.spec import CellSpec
 
@@ -28,7 +29,7 @@ def _stack(folder: Path, spec: CellSpec) -> auto.Stack:
     return auto.create_or_select_stack(
         stack_name=spec.slug,
         project_name="clawstack-cells",
-        program=cell_program(spec),
+        program=cell_program(spec, ProcessBuilder()),
         opts=auto.LocalWorkspaceOptions(work_dir=str(work)),
     )
 

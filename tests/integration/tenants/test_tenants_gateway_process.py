@@ -126,7 +126,7 @@ def test_stopping_works_although_the_supervisor_is_deaf(cell: Cell) -> None:
 def test_two_racing_starters_start_one_supervisor(place: Place) -> None:
     starters = [lambda: supervisord.ensure_running(place.supervisor) for _ in range(4)]
     in_threads(*starters)
-    from tenants.process.paths import SupervisorPaths
+    from tenants.paths import SupervisorPaths
 
     assert len(supervisord.find(SupervisorPaths(folder=place.supervisor))) == 1
 

@@ -19,7 +19,7 @@ from clawstack.addons.workloads.plan import priorities
 from clawstack.settings import Settings, environment_names
 from clawstack_policies.kubernetes import pods as pod_rules
 from clawstack_policies.pack import POLICIES
-from services.cells.substrates.grounds import namespace_settings, platform_url, router_url
+from tenants.substrates.namespace import NAMESPACE, namespace_settings
 from tests.unit.addons.builders import (
     CELL_IMAGE,
     EXTERNAL_DATABASE,
@@ -223,14 +223,13 @@ def test_the_services_know_their_cluster(role: str, tmp_path: Path) -> None:
         cluster_router_url=variables["CLAWSTACK_CLUSTER_ROUTER_URL"],
     )
     told = namespace_settings(platform)
-    assert told is not None
     assert told.image == CELL_IMAGE
     assert told.storage_class == "hcloud-volumes"
     [user] = yaml.safe_load(told.kubeconfig.get_secret_value())["users"]
     assert user["user"] == {"tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}
     services = {entry.name for entry in manifests() if entry.kind == "Service"}
-    for url, service in ((platform_url, "clawstack-proxy"), (router_url, "clawstack-router")):
-        assert url(platform, "namespace") == f"http://{service}.clawstack.svc:8080"
+    for url, service in ((NAMESPACE.platform_url, "clawstack-proxy"), (NAMESPACE.router_url, "clawstack-router")):
+        assert url(platform) == f"http://{service}.clawstack.svc:8080"
         assert service in services
 
 

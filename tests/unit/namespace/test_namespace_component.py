@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -13,9 +14,11 @@ from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
 from clawstack.plugin_server.values import Secret, reveal, to_python
+from clawstack.settings import Settings
+from services.cells.substrates.installation import installation_of
+from tenants.namespace.component import NamespaceBuilder
 from tenants.namespace.plan import NamespacePlan, build_plan
 from tenants.program import cell_program
-from tenants.spec import Substrate
 from tenants.substrates.registry import builder_of
 from tests.mock_engine import run_program
 from tests.unit.namespace.builders import PLANTED_KUBECONFIG, TODAY, cell, make_settings, plan_of
@@ -60,7 +63,7 @@ def declare(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[list[str]
     """URNs and stack outputs."""
     exported: dict[str, Any] = {}
     monkeypatch.setattr(pulumi, "export", exported.__setitem__)
-    program = cell_program(cell(), cluster=make_settings(**settings))
+    program = cell_program(cell(), NamespaceBuilder(make_settings(**settings)))
 
     async def to_its_end() -> None:
         program()
@@ -167,17 +170,21 @@ def test_outputs_tell_where_the_cell_is(monkeypatch: pytest.MonkeyPatch, request
 
 def test_without_a_cluster_the_substrate_is_refused_with_what_there_is() -> None:
     with pytest.raises(InvalidInputError, match="'namespace'") as refused:
-        cell_program(cell())
-    assert refused.value.remedy == "Choose one of: process. To use namespaces, configure a cluster."
+        builder_of("namespace", installation_of(Settings(_env_file=None)))
+    assert refused.value.remedy == (
+        "Choose one of: process. To use namespaces, set CLAWSTACK_KUBECONFIG and CLAWSTACK_CLUSTER."
+    )
     with pytest.raises(InvalidInputError) as refused:
-        builder_of(Substrate.SERVER, cluster=make_settings())
-    assert refused.value.remedy == "Choose one of: process, namespace. To use servers, configure a Hetzner project."
+        builder_of("server", installation_of(Settings(_env_file=None, kubeconfig=Path("kubeconfig"))))
+    assert refused.value.remedy == (
+        "Choose one of: process, namespace. To use servers, set CLAWSTACK_SERVERS and CLAWSTACK_HCLOUD_TOKEN."
+    )
 
 
 def test_a_cell_for_another_substrate_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="not for a namespace"):
-        builder_of(Substrate.NAMESPACE, cluster=make_settings()).build(make_spec(), today=TODAY)
+        NamespaceBuilder(make_settings()).build(make_spec(), today=TODAY)
 
 
 def test_the_builder_gives_the_pure_plan() -> None:
-    assert builder_of(Substrate.NAMESPACE, cluster=make_settings()).build(cell(), today=TODAY) == plan_of()
+    assert NamespaceBuilder(make_settings()).build(cell(), today=TODAY) == plan_of()

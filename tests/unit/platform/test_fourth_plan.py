@@ -17,9 +17,10 @@ from clawstack_policies.hetzner.allowance import types_allowed
 from clawstack_policies.plans import substrate_within_plan
 from services.business.signups.forms import Entered, check_order
 from services.business.tenants.places import require_usable, usual_place
-from services.cells.substrates.grounds import server_settings
+from services.cells.substrates.installation import installation_of
 from services.web.site.views import entered_of, landing_context, signup_context
 from tenants.process.plan import build_plan
+from tenants.substrates.server import server_settings
 from tests.unit.addons.builders import settings as addons
 from tests.unit.namespace import builders as namespace
 from tests.unit.platform.fourth_plan import TEXT, sold
@@ -124,16 +125,14 @@ def _servers(**given: object) -> Settings:
 
 
 def test_the_builder_of_servers_gives_it_its_machine() -> None:
-    project = server_settings(_servers())
-    assert project is not None
+    project = server_settings(installation_of(_servers()))
     built = servers.plan_of(servers.cell("family"), server_types=project.server_types)
     assert built.machine is not None
     assert built.machine.server_type == "cx53"
 
 
 def test_the_operator_may_name_another_machine_for_one_plan() -> None:
-    project = server_settings(_servers(server_types={"business": "cx43"}))
-    assert project is not None
+    project = server_settings(installation_of(_servers(server_types={"business": "cx43"})))
     assert project.server_types == {"family": "cx53", "business": "cx43"}
 
 

@@ -12,8 +12,11 @@ from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
 from clawstack.plugin_server.values import Secret, reveal, to_python
+from clawstack.settings import Settings
+from services.cells.substrates.installation import installation_of
 from tenants.program import cell_program
-from tenants.spec import CellSpec, Substrate
+from tenants.server.component import ServerBuilder
+from tenants.spec import CellSpec
 from tenants.substrates.registry import builder_of
 from tests.mock_engine import run_program
 from tests.unit.server.builders import BOOT_TOKEN, PLANTED_API_TOKEN, TODAY, cell, make_settings, plan_of
@@ -57,7 +60,7 @@ def declare(
     """URNs and stack outputs."""
     exported: dict[str, Any] = {}
     monkeypatch.setattr(pulumi, "export", exported.__setitem__)
-    program = cell_program(spec or cell(), server=make_settings(**settings))
+    program = cell_program(spec or cell(), ServerBuilder(make_settings(**settings)))
 
     async def to_its_end() -> None:
         program()
@@ -196,9 +199,11 @@ def test_firewall_rules_reach_hetzner_as_planned(monkeypatch: pytest.MonkeyPatch
 
 def test_without_a_project_the_substrate_is_refused_with_what_there_is() -> None:
     with pytest.raises(InvalidInputError, match="'server'") as refused:
-        cell_program(cell())
-    assert refused.value.remedy == "Choose one of: process. To use servers, configure a Hetzner project."
-    builder = builder_of(Substrate.SERVER, server=make_settings())
+        builder_of("server", installation_of(Settings(_env_file=None)))
+    assert refused.value.remedy == (
+        "Choose one of: process. To use servers, set CLAWSTACK_SERVERS and CLAWSTACK_HCLOUD_TOKEN."
+    )
+    builder = ServerBuilder(make_settings())
     assert builder.build(cell(), today=TODAY) == plan_of()
     with pytest.raises(InvalidInputError, match="not for a server"):
         builder.build(make_spec(), today=TODAY)

@@ -6,10 +6,11 @@ import hashlib
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from clawstack.errors import NeedsAttentionError
-from services.cells.substrates.server.grounds import server_settings
+from clawstack.settings import Settings
+from services.cells.substrates.installation import installation_of
+from tenants.substrates.server import SERVER, server_settings
 from tests.unit.server.builders import PLANTED_API_TOKEN, settings_data
 from toolchain import pins
 
@@ -22,12 +23,23 @@ def given(**changes: Any) -> dict[str, Any]:
 
 
 def read(what: dict[str, Any], *, token: str | None = PLANTED_API_TOKEN, url: str = URL) -> Any:
-    secret = None if token is None else SecretStr(token)
-    return server_settings(token=secret, endpoint="https://api.example.org/v1", platform_url=url, given=what)
+    return server_settings(
+        installation_of(
+            Settings(
+                _env_file=None,
+                hcloud_token=token,
+                hcloud_endpoint="https://api.example.org/v1",
+                public_url=url,
+                servers=what,
+            )
+        ),
+        server_types={},
+    )
 
 
 def test_without_settings_there_are_no_servers() -> None:
-    assert read({}) is None
+    assert not SERVER.is_configured(Settings(_env_file=None, hcloud_token=PLANTED_API_TOKEN, servers={}))
+    assert SERVER.is_configured(Settings(_env_file=None, servers=given()))
 
 
 def test_machines_install_what_the_platform_itself_is_pinned_to() -> None:

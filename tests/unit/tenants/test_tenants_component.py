@@ -11,8 +11,12 @@ from typing_extensions import override
 from clawstack.errors import InvalidInputError
 from clawstack.labels import REQUIRED
 from clawstack.plugin_server.values import SECRET_SIGNATURE, SIGNATURE_KEY
+from clawstack.settings import Settings
+from services.cells.substrates.installation import installation_of
+from tenants.process.component import ProcessBuilder
 from tenants.process_provider.servicer import default_handlers
 from tenants.program import cell_program
+from tenants.substrates.registry import builder_of
 from tests.mock_engine import run_program
 from tests.unit.tenants.builders import PLANTED, make_spec
 
@@ -45,7 +49,9 @@ def recorder() -> Recorder:
 
 def run(recorder: Recorder, **changes: Any) -> list[str]:
     """Run the cell's program to its end; the URNs that it registered."""
-    return run_program(cell_program(make_spec(**changes)), recorder, project="clawstack-cells", stack="emma")
+    return run_program(
+        cell_program(make_spec(**changes), ProcessBuilder()), recorder, project="clawstack-cells", stack="emma"
+    )
 
 
 def is_secret(value: Any) -> bool:
@@ -111,6 +117,6 @@ def test_the_ids_of_the_account_reach_directory_and_gateway(recorder: Recorder) 
 
 def test_an_impossible_cell_is_refused_before_the_engine_starts() -> None:
     with pytest.raises(InvalidInputError, match="no bundle"):
-        cell_program(make_spec(bundle={"name": "nurse", "version": "1.0"}))
+        cell_program(make_spec(bundle={"name": "nurse", "version": "1.0"}), ProcessBuilder())
     with pytest.raises(InvalidInputError, match="cannot run on the substrate"):
-        cell_program(make_spec(substrate="server"))
+        builder_of("server", installation_of(Settings(_env_file=None)))

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from clawstack.errors import TemporaryError
+from tenants.paths import SupervisorPaths
 from tenants.process.files import locked, read_json, write_file
 from tenants.process.launch import Launch, Limits
-from tenants.process.paths import SupervisorPaths
 from tenants.process.programs import program_name, render_daemon, render_program, slug_of
 
 LIMITS = Limits(memory_mb=1536, cpu=1.0, disk_mb=2048, max_processes=256, max_open_files=4096)

@@ -13,6 +13,7 @@ import yaml
 
 from clawstack.addons.base.workloads import WorkloadRole, Workloads
 from clawstack.addons.workloads.pods import KUBECONFIG, NAME, PORT, name_of, selector
+from clawstack.labels import IN_NAMESPACES
 from clawstack.plans import load_catalogue
 
 _ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -30,7 +31,7 @@ def cell_variables(cluster: str, own: Workloads) -> dict[str, str]:
         **cells.more,
     }
     return {
-        "CLAWSTACK_DEFAULT_SUBSTRATE": "namespace",
+        "CLAWSTACK_DEFAULT_SUBSTRATE": IN_NAMESPACES,
         "CLAWSTACK_KUBECONFIG": KUBECONFIG,
         "CLAWSTACK_CLUSTER": json.dumps(described, sort_keys=True),
         "CLAWSTACK_CLUSTER_PLATFORM_URL": _service(own, WorkloadRole.PROXY),

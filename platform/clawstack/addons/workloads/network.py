@@ -11,13 +11,13 @@ from clawstack.addons.base.settings import AddonsSettings, ExternalDatabase
 from clawstack.addons.base.workloads import WorkloadRole, Workloads
 from clawstack.addons.charts import database, ingress, monitoring
 from clawstack.addons.workloads.pods import PORT, selector
-from clawstack.labels import SUBSTRATE
+from clawstack.labels import IN_NAMESPACES, SUBSTRATE
 
 Document = dict[str, Any]
 
 CELL_PORT: Final = 18789
 """OpenClaw's own."""
-CELLS: Final = {SUBSTRATE: "namespace"}
+CELLS: Final = {SUBSTRATE: IN_NAMESPACES}
 """Namespaces of cells carry it, and nobody but the worker makes those."""
 GATEWAYS: Final = {"app.kubernetes.io/name": "openclaw"}
 #: Networks that are not the internet: pods, nodes, metadata service.

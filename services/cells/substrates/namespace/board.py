@@ -15,13 +15,13 @@ from lightkube.resources.core_v1 import Pod
 from lightkube.utils.quantity import parse_quantity
 
 from clawstack.errors import ClawstackError
-from clawstack.labels import MANAGED_BY, SUBSTRATE
+from clawstack.labels import IN_NAMESPACES, MANAGED_BY, SUBSTRATE
 from services.cells.substrates.namespace import fingerprints
 from services.cells.substrates.namespace.cluster import Cluster
 from services.cells.substrates.namespace.judge import POD
 from tenants.namespace.workload import NAME
 
-CELLS: Final = {MANAGED_BY: "clawstack", SUBSTRATE: "namespace"}
+CELLS: Final = {MANAGED_BY: "clawstack", SUBSTRATE: IN_NAMESPACES}
 _FRESH: Final = 1.0
 _OBJECTS_FRESH: Final = 5.0
 _USAGE_FRESH: Final = 15.0

@@ -12,12 +12,12 @@ from lightkube.core.resource import ApiInfo, ResourceDef
 from lightkube.generic_resource import GenericNamespacedResource
 from lightkube.resources.core_v1 import Namespace
 
-from clawstack.labels import MANAGED_BY, SUBSTRATE
+from clawstack.labels import IN_NAMESPACES, MANAGED_BY, SUBSTRATE
 from services.cells.substrates.namespace.cluster import Cluster
 from tenants.namespace import isolation, workload
 
 """By `Kind/name`."""
-_OURS: Final = {MANAGED_BY: "clawstack", SUBSTRATE: "namespace"}
+_OURS: Final = {MANAGED_BY: "clawstack", SUBSTRATE: IN_NAMESPACES}
 _LETTERS: Final = 12
 
 

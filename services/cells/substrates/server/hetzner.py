@@ -18,8 +18,8 @@ from hcloud.servers.client import BoundServer
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from clawstack.labels import MANAGED_BY, SUBSTRATE, TENANT
+from tenants.server import NAME
 from tenants.server.settings import ServerSettings
-from tenants.spec import Substrate
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ class Project:
         return left
 
     def _cells(self) -> list[tuple[str, str]]:
-        selector = f"{MANAGED_BY}=clawstack,{SUBSTRATE}={Substrate.SERVER.value},{TENANT}"
+        selector = f"{MANAGED_BY}=clawstack,{SUBSTRATE}={NAME},{TENANT}"
         client = self._client
         servers = client.servers.get_all(label_selector=selector)
         volumes = client.volumes.get_all(label_selector=selector)

@@ -11,9 +11,9 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from clawstack.naming import namespace_name
 from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.repository.bots import CellAddress
+from tenants.substrates.registry import SUBSTRATES
 
 _MAX_URL: Final = 2048
 _FIRST_UNPRIVILEGED: Final = 1024
@@ -39,9 +39,10 @@ def judge_target(url: str, cell: CellAddress, *, platform_ports: frozenset[int])
         raise _bad("invalid URL") from None
     if parts.scheme not in _SCHEMES or not parts.hostname or parts.username is not None or "\\" in url:
         raise _bad("invalid URL")
-    if cell.substrate == "process":
+    place = SUBSTRATES.get(cell.substrate)
+    if place is not None and place.on_this_machine:
         return _judge_loopback(parts, port, platform_ports)
-    if cell.substrate == "namespace" and _is_in_namespace(parts.hostname, cell.slug):
+    if place is not None and place.is_own_host(parts.hostname, cell.slug):
         return Target(url=url, loopback_port=None)
     raise _bad("the address must be this assistant's own")
 
@@ -59,14 +60,6 @@ def _judge_loopback(parts: SplitResult, port: int, platform_ports: frozenset[int
         raise _bad("this port belongs to the platform")
     shown = f"[{literal}]" if ":" in literal else literal
     return Target(url=parts._replace(netloc=f"{shown}:{port}", fragment="").geturl(), loopback_port=port)
-
-
-def _is_in_namespace(host: str, slug: str) -> bool:
-    namespace = namespace_name(slug)
-    return any(
-        host.endswith(ending) and "." not in host.removesuffix(ending) and host.removesuffix(ending) != ""
-        for ending in (f".{namespace}.svc", f".{namespace}.svc.cluster.local")
-    )
 
 
 def _bad(reason: str) -> BotApiError:

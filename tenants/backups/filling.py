@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from tenants.backups import archive
+from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process import accounts, directories
 from tenants.process.accounts import Ids
 from tenants.process.files import locked
-from tenants.process.paths import CellPaths, SupervisorPaths
 from tenants.spec import CellSpec
 
 _LOCK_SECONDS: Final = 600.0

@@ -1,4 +1,4 @@
-"""What every substrate must be able to do."""
+"""What a substrate must be able to build. It stands beside the substrates, so that none of them knows of the others."""
 
 from __future__ import annotations
 

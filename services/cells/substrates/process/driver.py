@@ -16,9 +16,9 @@ from typing_extensions import override
 from clawstack.vocabulary import Observed
 from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from tenants.backups.archive import Archive
+from tenants.backups.filling import back_up, fill
+from tenants.paths import CellPaths
 from tenants.process import supervision
-from tenants.process.filling import back_up, fill
-from tenants.process.paths import CellPaths
 from tenants.process.supervision import GatewayState, GatewayStatus
 from tenants.spec import CellSpec
 

@@ -10,11 +10,15 @@ PINS   := toolchain/pins.py toolchain/plugin_choice.py $(wildcard toolchain/*/go
 PACKAGES := platform/clawstack tenants services sandbox toolchain policies/clawstack_policies
 # `make test` runs everything; the narrower targets leave the tests that take minutes to `make test-long`.
 NOT_LONG := -m "not long"
-PYTEST := $(PYTHON) -m pytest
+# Tests that wait for pods and gateways leave half of a processor idle: three workers fill two. Unit tests only compute.
+# WORKERS=0 runs them one after the other in one process.
+WORKERS ?= 3
+UNIT_WORKERS ?= logical
+PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --second-try
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test test-unit test-integration test-e2e test-long demo migration clean
+.PHONY: help setup check test test-unit test-integration test-e2e test-long durations demo migration clean
 
 help: ## list the targets
 	@echo "clawstack: hosted OpenClaw assistants, one Pulumi stack each"
@@ -60,7 +64,7 @@ test: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## all tests
 	$(PYTEST) tests
 
 test-unit: $(VENV)/.ready-packages ## tests without network and processes; seconds
-	$(PYTEST) $(NOT_LONG) tests/unit
+	$(PYTHON) -m pytest -n $(UNIT_WORKERS) $(NOT_LONG) tests/unit
 
 test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges ## tests with a real PostgreSQL and a real Pulumi engine
 	$(PYTEST) $(NOT_LONG) tests/integration
@@ -70,6 +74,9 @@ test-e2e: $(VENV)/.ready-cluster ## tests with a real gateway, a real browser an
 
 test-long: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## only the tests that take minutes
 	$(PYTEST) -m long tests
+
+durations: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## all tests, and what each group took into tests/durations.json
+	$(PYTEST) --write-durations --durations=40 tests
 
 demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (KEEP=1 leaves it running, SUBSTRATE=process|namespace)
 	$(VENV)/bin/clawstack demo $(if $(KEEP),--keep) $(if $(SUBSTRATE),--substrate $(SUBSTRATE))

@@ -8,6 +8,13 @@ from collections.abc import Generator
 
 import pytest
 
+pytest_plugins = (  # those that others import come first: pytest rewrites their assertions when it imports them
+    "tests.plugins.reports",
+    "tests.plugins.durations",
+    "tests.plugins.spreading",
+    "tests.plugins.second_try",
+)
+
 
 def pytest_configure() -> None:
     """Let SIGINT mean something again.

@@ -16,9 +16,8 @@ _SECONDS = 120
 _CONFTEST = f"""
 import sys
 sys.path.insert(0, {str(_REPOSITORY)!r})
-pytest_plugins = ("tests.plugins.reports", "tests.plugins.durations", "tests.plugins.spreading", "tests.plugins.second_try")
+from tests.conftest import pytest_plugins
 """
-
 _PLUGINS = "xdist.plugin,pytest_timeout,pytest_asyncio.plugin"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

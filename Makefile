@@ -72,8 +72,8 @@ test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges ## tests with a rea
 test-e2e: $(VENV)/.ready-cluster ## tests with a real gateway, a real browser and a real Kubernetes node
 	$(PYTEST) $(NOT_LONG) tests/e2e
 
-test-long: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## only the tests that take minutes
-	$(PYTEST) -m long tests
+test-long: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## only the tests that take minutes, and every property with many new examples
+	$(PYTEST) -m "long or hypothesis" --hypothesis-profile=long tests
 
 durations: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## all tests, and what each group took into tests/durations.json
 	$(PYTEST) --write-durations --durations=40 tests

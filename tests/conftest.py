@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 pytest_plugins = (  # those that others import come first: pytest rewrites their assertions when it imports them
+    "tests.plugins.properties",
     "tests.plugins.garbage",
     "tests.plugins.reports",
     "tests.plugins.durations",

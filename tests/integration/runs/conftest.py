@@ -16,7 +16,8 @@ _SECONDS = 120
 _CONFTEST = f"""
 import sys
 sys.path.insert(0, {str(_REPOSITORY)!r})
-from tests.conftest import pytest_plugins
+from tests import conftest
+pytest_plugins = [name for name in conftest.pytest_plugins if name != "tests.plugins.properties"]  # slow to import
 """
 _PLUGINS = "xdist.plugin,pytest_timeout,pytest_asyncio.plugin"
 

@@ -7,6 +7,7 @@ import signal
 pytest_plugins = (  # those that others import come first: pytest rewrites their assertions when it imports them
     "tests.plugins.properties",
     "tests.plugins.garbage",
+    "tests.plugins.limits",
     "tests.plugins.reports",
     "tests.plugins.durations",
     "tests.plugins.spreading",

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from tests.waiting import patient
 from toolchain.cluster.lifecycle import attach, start, stop
 from toolchain.cluster.running import TestCluster
 
@@ -46,7 +47,7 @@ class Hand:
     def __call__(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """What kubectl prints; an assertion with its complaint where it fails."""
         command = [str(self.cluster.kubectl), f"--kubeconfig={self.cluster.kubeconfig}", *arguments]
-        answer = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=120)
+        answer = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=patient(120))
         assert not check or answer.returncode == 0, f"kubectl {' '.join(arguments)}: {answer.stderr}"
         return answer.stdout if answer.returncode == 0 else answer.stdout + answer.stderr
 
@@ -61,7 +62,7 @@ class Hand:
 
     def await_(self, condition: Callable[[], T | None], what: str, *, seconds: float = 60) -> T:
         """The first answer of the condition that is true."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patient(seconds)
         while not (answer := condition()):
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
             time.sleep(0.1)

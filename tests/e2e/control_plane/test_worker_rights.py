@@ -14,6 +14,7 @@ from tenants.namespace.plan import NamespacePlan
 from tests.e2e.control_plane.api_server import ApiServer
 from tests.unit.addons.builders import addon, manifests
 from tests.unit.namespace.builders import plan_of
+from tests.waiting import patient
 
 WORKER = ("--as=system:serviceaccount:clawstack:clawstack-worker", "--as-group=system:authenticated")
 APPLIED = (
@@ -34,7 +35,7 @@ def platform(api: ApiServer) -> None:
         "metadata": {"name": "default", "namespace": "kube-system"},
     }
     api.apply(account)
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + patient(_SECONDS)
     # An API server takes a new policy up after a moment.
     while FENCE not in api(*WORKER, "create", "namespace", "not-a-cell", "--dry-run=server", check=False):
         assert time.monotonic() < deadline, "the fence does not stand"

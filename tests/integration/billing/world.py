@@ -32,6 +32,7 @@ from services.factory import create_app
 from services.onboarding.part import create_part as create_onboarding_part
 from services.parts import Part
 from services.provisioner.tables import Tenant
+from tests.waiting import patient
 
 SECRET = "whsec_integration_test_0123456789"
 KEY = "sk_test_clawstack"
@@ -60,7 +61,7 @@ class StandIn:
         command = [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(self._data)]
         command += ["--only", "stripe", "--ready-file", str(ready), "--stripe-api-key", KEY]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + patient(30)
         while not (ready.exists() and ready.read_text().strip()):
             assert self.process.poll() is None, "the stand-in ended while starting"
             assert time.monotonic() < deadline, "the stand-in was not ready within 30 s"
@@ -70,7 +71,7 @@ class StandIn:
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(patient(10))
 
 
 @dataclass
@@ -212,7 +213,10 @@ async def opened_world(platform: Platform, stand_in: StandIn, **settings: Any) -
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http, httpx.AsyncClient(timeout=30) as outside:
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=patient(30)) as http,
+        httpx.AsyncClient(timeout=patient(30)) as outside,
+    ):
         world = World(platform=platform, app=app, stand_in=stand_in, url=url, parts=parts, http=http, outside=outside)
         try:
             while not server.started:
@@ -223,7 +227,7 @@ async def opened_world(platform: Platform, stand_in: StandIn, **settings: Any) -
             await _forget_webhook(world)
         finally:
             server.should_exit = True
-            await asyncio.wait_for(task, 20)
+            await asyncio.wait_for(task, patient(20))
 
 
 async def _set_up_stripe(world: World) -> None:

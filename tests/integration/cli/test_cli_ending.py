@@ -17,6 +17,7 @@ import pytest
 
 from services.database.embedded import EmbeddedPostgres
 from tests.integration.cli.conftest import Cli
+from tests.waiting import patient
 from toolchain.paths import cache_root
 
 _SECONDS = 30
@@ -59,7 +60,7 @@ def started(cli: Cli) -> subprocess.Popen[str]:
 def wait_for_its_hold(cli: Cli, process: subprocess.Popen[str]) -> None:
     """Until the process is in the midst of starting the database."""
     lock = cli.data / "postgres.lock"
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + patient(_SECONDS)
     while not lock.exists() and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.01)
@@ -73,7 +74,7 @@ def test_told_to_end_while_the_database_starts(alone, sent, code):
     try:
         wait_for_its_hold(alone, process)
         os.kill(process.pid, sent)
-        output, _ = process.communicate(timeout=_SECONDS)
+        output, _ = process.communicate(timeout=patient(_SECONDS))
     finally:
         process.kill()
     assert process.returncode == code, output
@@ -92,7 +93,7 @@ def test_told_to_end_while_it_serves(alone, sent):
             if "Starting worker" in line:
                 break
         os.kill(process.pid, sent)
-        lines.append(process.communicate(timeout=_SECONDS)[0])
+        lines.append(process.communicate(timeout=patient(_SECONDS))[0])
     finally:
         process.kill()
     output = "".join(lines)

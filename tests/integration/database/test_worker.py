@@ -21,6 +21,7 @@ from services.jobs.queue import Job, defer
 from services.jobs.worker import create_jobs_app, run_worker
 from services.parts import Part
 from tests.embedded_server import running_postgres
+from tests.waiting import patient
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ async def test_a_cancelled_worker_ends_and_is_not_begun_again(database, postgres
     await _until(lambda: done == ["x"])
     worker.cancel()
     with suppress(asyncio.CancelledError):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(patient(20)):
             await worker
     assert worker.done()
 
@@ -112,7 +113,7 @@ async def test_a_cancellation_that_gets_lost_beside_the_worker_holds_nobody_up(d
     await _defer(database, "x")
     await _until(lambda: done == ["x"])
     worker.cancel()
-    await asyncio.wait({worker}, timeout=30)
+    await asyncio.wait({worker}, timeout=patient(30))
     assert worker.cancelled() or worker.result() is None
 
 

@@ -34,6 +34,7 @@ from services.llm_proxy.tokens import register_proxy_token
 from services.provisioner.tables import Tenant
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.vendor import REAL_KEY, Vendor
+from tests.waiting import patient
 
 MODEL = "gpt-5-mini"
 
@@ -106,7 +107,7 @@ class Proxy:
 
     async def settled_books(self, cell: Cell, entries: int = 1) -> Books:
         """The books once there are so many entries and nothing is reserved."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(patient(15)):
             while True:
                 books = await self.books(cell)
                 if len(books.entries) >= entries and not books.open_reservations:
@@ -188,7 +189,9 @@ async def start_proxy(platform: Platform, vendor: Vendor) -> AsyncIterator[Start
             )
             url = await stack.enter_async_context(serving(create_app(mine, [part])))
             session = await stack.enter_async_context(
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30), connector=aiohttp.TCPConnector(limit=0))
+                aiohttp.ClientSession(
+                    timeout=aiohttp.ClientTimeout(total=patient(30)), connector=aiohttp.TCPConnector(limit=0)
+                )
             )
             return Proxy(platform=mine, url=url, session=session)
 

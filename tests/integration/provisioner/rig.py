@@ -29,6 +29,7 @@ from services.provisioner.reconcile import Reconciler
 from services.provisioner.tables import Operation, OperationEvent, Tenant
 from tenants.backups.archive import Archive
 from tests.integration.provisioner.programs import probe_program
+from tests.waiting import patient
 from toolchain.locate import locate
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
@@ -212,7 +213,7 @@ def new_tenant(**changes: Any) -> NewTenant:
 
 async def until(condition: Callable[[], Any], *, seconds: float = 30.0) -> Any:
     """The first truthy answer of `condition` (a function or a coroutine function)."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patient(seconds)
     while True:
         answer = condition()
         if asyncio.iscoroutine(answer):

@@ -21,6 +21,7 @@ from services.provisioner import streams
 from services.provisioner.part import create_part
 from services.provisioner.tables import Tenant
 from tests.integration.provisioner.rig import Rig, until
+from tests.waiting import patient
 
 ALL = ("tenants:read", "tenants:write", "operations:read", "usage:read")
 As = Callable[..., Awaitable[dict[str, str]]]
@@ -178,7 +179,7 @@ async def test_events_are_streamed_while_they_happen_and_resumed(rig: Rig, api: 
     await asyncio.sleep(0)
     hold.unlink()
     await run
-    stream = await asyncio.wait_for(listening, 20)
+    stream = await asyncio.wait_for(listening, patient(20))
     assert stream.headers["content-type"].startswith("text/event-stream")
     events = parsed(stream.text)
     assert [event["id"] for event in events] == [str(number) for number in range(1, len(events) + 1)]

@@ -13,6 +13,7 @@ from services.provisioner.tables import Cell, CellLease, Operation, Tenant
 from services.provisioner.vocabulary import Observed
 from services.substrates.protocol import Orphan, Sighting
 from tests.integration.provisioner.rig import Rig
+from tests.waiting import patient
 
 
 class FileProbe:
@@ -65,7 +66,7 @@ async def test_when_a_cell_was_last_seen_well_is_kept_but_for_rows_that_somebody
     sweep, _ = sweep_of(rig)
     async with rig.platform.database.transaction() as session:
         await session.execute(select(Tenant).with_for_update())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patient(10)):
             await sweep.run()
         assert (await rig.tenant(tenant)).observed_at == before
 

@@ -19,6 +19,7 @@ from services.servers.schemas import OrderKind, Phase
 from tenants.spec import CellSpec, DesiredState
 from tests.integration.server.rig import Rig, token_of
 from tests.unit.tenants.builders import PLANTED_PROXY
+from tests.waiting import patient
 
 OTHER = "noah-parent-h4j8np"
 MACHINE_SECRET = "m" * 43
@@ -27,7 +28,7 @@ AGENT_HASH = hashlib.sha256(MACHINE_SECRET.encode()).hexdigest()
 
 @pytest.fixture
 async def http(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"{rig.root}/v1/servers/", timeout=20) as client:
+    async with httpx.AsyncClient(base_url=f"{rig.root}/v1/servers/", timeout=patient(20)) as client:
         yield client
 
 

@@ -35,6 +35,7 @@ from services.telegram.part import create_part
 from services.telegram.schemas import Timings
 from services.telegram.tables import TelegramUpdate
 from services.telegram.tokens import register_channel_token
+from tests.waiting import patient
 
 REPOSITORY = Path(__file__).parents[3]
 SECRET = "planted-webhook-secret"
@@ -118,7 +119,7 @@ class Cell:
 
     async def poll_until(self, count: int) -> list[dict[str, Any]]:
         """Poll until so many updates came in all; then confirm them."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patient(PATIENCE)):
             while len(self.got) < count:
                 await self.poll(timeout=5)
         await self.poll()
@@ -238,7 +239,7 @@ async def serving(platform: Platform, *, timings: Timings = BRISK, port: int = 0
 
 async def until(condition: Callable[[], Awaitable[Any]], *, patience: float = PATIENCE) -> Any:
     """Waits until a condition holds; returns what it returned."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + patient(patience)
     while True:
         value = await condition()
         if value:
@@ -271,6 +272,6 @@ class RouterProcess:
     def kill(self) -> None:
         """SIGKILL: no handler runs."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(patient(10))
         if self.process.stdout is not None:
             self.process.stdout.close()

@@ -31,6 +31,7 @@ from tenants.process_provider.servicer import ClawstackProvider
 from tenants.spec import CellSpec
 from tests.unit.tenants.builders import make_spec
 from tests.unit.tenants.calls import Aborted, Context
+from tests.waiting import patient
 from toolchain.locate import locate
 
 VERSION = "2026.1.1"
@@ -39,7 +40,7 @@ PLANTED = ("csp_planted-proxy-token-0001", "csc_planted-channel-token-0002", "cs
 
 def until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "the condition") -> Any:
     """The first true answer of `condition`."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patient(seconds)
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
         time.sleep(0.05)

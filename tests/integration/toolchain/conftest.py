@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.toolchain.engine import Project
+from tests.waiting import patient
 from toolchain.locate import Toolchain, locate
 
 
@@ -30,7 +31,7 @@ def project(tools: Toolchain, tmp_path: Path) -> Iterator[Project]:
 
 def await_none(project: Project, seconds: float = 15) -> list[list[str]]:
     """What of the project still runs after at most that time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patient(seconds)
     while (running := [process.info["cmdline"] for process in project.processes()]) and time.monotonic() < deadline:
         time.sleep(0.05)
     return running

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from tests.waiting import patient
 from toolchain.linking import link_plugins
 from toolchain.locate import Toolchain
 
@@ -73,7 +74,7 @@ class Project:
         """Exit code and everything that was printed."""
         child = self.start(*arguments)
         try:
-            printed, _ = child.communicate(timeout=LIMIT)
+            printed, _ = child.communicate(timeout=patient(LIMIT))
         except subprocess.TimeoutExpired:
             child.kill()
             raise

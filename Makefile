@@ -18,7 +18,7 @@ PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --second-try
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test test-unit test-integration test-e2e test-long durations demo migration clean
+.PHONY: help setup check test test-unit test-integration test-e2e test-long test-near durations demo migration clean
 
 help: ## list the targets
 	@echo "clawstack: hosted OpenClaw assistants, one Pulumi stack each"
@@ -74,6 +74,10 @@ test-e2e: $(VENV)/.ready-cluster ## tests with a real gateway, a real browser an
 
 test-long: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## only the tests that take minutes, and every property with many new examples
 	$(PYTEST) -m "long or hypothesis" --hypothesis-profile=long tests
+
+test-near: $(VENV)/.ready-packages ## what the change since BASE (HEAD) can reach by imports, nearest first, until something fails
+	@near=$$($(PYTHON) -m tests.near --base $(or $(BASE),HEAD)); \
+	  test -z "$$near" || $(PYTHON) -m pytest -x --as-given -n $(UNIT_WORKERS) $(NOT_LONG) $$near
 
 durations: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## all tests, and what each group took into tests/durations.json
 	$(PYTEST) --write-durations --durations=40 tests

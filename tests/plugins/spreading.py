@@ -55,6 +55,10 @@ class GroupScheduling(LoadScopeScheduling):
         return crashed
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--as-given", action="store_true", help="workers take groups in the order of the command line")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
     """Whatever `--dist` says: no other way keeps apart what the machine has once."""
@@ -65,7 +69,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupSc
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Workers agree on the order because they read the same table; without workers pytest's own order stays."""
-    if _is_worker(config):
+    if _is_worker(config) and not config.getoption("--as-given"):
         names = ordered({group_of(item.nodeid) for item in items}, durations.known())
         place = {name: number for number, name in enumerate(names)}
         items.sort(key=lambda item: place[group_of(item.nodeid)])

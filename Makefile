@@ -81,6 +81,7 @@ test-near: $(VENV)/.ready-packages ## what the change since BASE (HEAD) can reac
 
 durations: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## all tests, and what each group took into tests/durations.json
 	$(PYTEST) --write-durations --durations=40 tests
+	$(PYTHON) -m tests.plugins.durations
 
 demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (KEEP=1 leaves it running, SUBSTRATE=process|namespace)
 	$(VENV)/bin/clawstack demo $(if $(KEEP),--keep) $(if $(SUBSTRATE),--substrate $(SUBSTRATE))

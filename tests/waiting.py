@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -33,6 +35,16 @@ def until(condition: Callable[[], T | None], what: str, *, seconds: float = _USU
         assert time.monotonic() < deadline, _in_vain(what, seconds, answer)
         time.sleep(pause)
     return answer
+
+
+def await_ready(process: subprocess.Popen[Any], file: Path, *, seconds: float = 30) -> None:
+    """Until a process that was just started has written the whole file in which it says that it is ready."""
+
+    def written() -> bool:
+        assert process.poll() is None, f"it ended before it was ready: {process.args!r}"
+        return file.exists() and file.read_text().endswith("\n")
+
+    until(written, f"{file.name} of {process.args!r}", seconds=seconds, pause=0.02)
 
 
 async def eventually(

@@ -64,7 +64,7 @@ def await_record(starter: subprocess.Popen[str], *names: str) -> Record:
         record = Book().read()
         return record is not None and record.processes.keys() >= set(names)
 
-    assert processes.await_(there, seconds=60)
+    assert processes.await_(there, seconds=patient(60))
     record = Book().read()
     assert record
     return record
@@ -134,7 +134,7 @@ def test_a_cluster_whose_owner_was_killed_is_nobodys_and_ends_without_a_trace(tm
     program = [sys.executable, "-c", OWNED.format(data=str(tmp_path / "data"))]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         record = await_record(owner, "kubelet")
-        assert processes.await_(lambda: attach() is not None, seconds=60)
+        assert processes.await_(lambda: attach() is not None, seconds=patient(60))
         use("orphan")
         os.kill(owner.pid, signal.SIGKILL)
     assert attach() is None

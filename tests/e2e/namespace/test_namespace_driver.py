@@ -21,7 +21,7 @@ from tenants.backups.stream import decrypt
 from tenants.namespace.plan import build_plan
 from tenants.spec import CellSpec, DesiredState
 from tests.e2e.namespace.cells import Cells, identity
-from tests.waiting import patient
+from tests.waiting import eventually, patient, within
 
 pytestmark = pytest.mark.timeout(900)
 MARK = "memory of its own"
@@ -133,11 +133,8 @@ async def test_a_gateway_that_is_still_starting_ends_at_once_when_it_is_told_to(
 async def _running(cells: Cells, spec: CellSpec) -> None:
     """Return as soon as the gateway's container runs."""
     state = "jsonpath={.status.containerStatuses[0].state}"
-    async with asyncio.timeout(patient(60)):
-        while "running" not in cells.kubectl(
-            "get", "pod", "gateway-0", "-n", namespace_name(spec.slug), "-o", state, check=False
-        ):
-            await asyncio.sleep(0.1)
+    words = ("get", "pod", "gateway-0", "-n", namespace_name(spec.slug), "-o", state)
+    await eventually(lambda: "running" in cells.kubectl(*words, check=False), "the gateway's container runs", pause=0.1)
 
 
 async def test_an_image_that_is_nowhere_needs_attention(cells: Cells) -> None:
@@ -193,9 +190,11 @@ async def test_a_configuration_that_the_gateway_refuses_needs_attention_and_heal
 
 
 async def _seen(cells: Cells, spec: CellSpec, observed: Observed) -> None:
-    async with asyncio.timeout(patient(10)):  # what a look shows may be a second old
-        while (await cells.driver.look(spec.slug, port=1)).observed is not observed:
+    seen: list[Observed] = []
+    async with within(10, f"{observed}", seen=lambda: seen):  # what a look shows may be a second old
+        while seen[-1:] != [observed]:
             await asyncio.sleep(0.2)
+            seen.append((await cells.driver.look(spec.slug, port=1)).observed)
 
 
 def _documents(cells: Cells, spec: CellSpec) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from services.factory import create_app
 from services.onboarding.part import create_part as create_onboarding_part
 from services.parts import Part
 from services.provisioner.tables import Tenant
-from tests.waiting import patient
+from tests.waiting import await_ready, patient
 
 SECRET = "whsec_integration_test_0123456789"
 KEY = "sk_test_clawstack"
@@ -61,11 +61,7 @@ class StandIn:
         command = [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(self._data)]
         command += ["--only", "stripe", "--ready-file", str(ready), "--stripe-api-key", KEY]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + patient(30)
-        while not (ready.exists() and ready.read_text().strip()):
-            assert self.process.poll() is None, "the stand-in ended while starting"
-            assert time.monotonic() < deadline, "the stand-in was not ready within 30 s"
-            time.sleep(0.02)
+        await_ready(self.process, ready)
         self.base = json.loads(ready.read_text())["stripe_api_base"]
 
     def stop(self) -> None:

@@ -21,7 +21,7 @@ from services.jobs.queue import Job, defer
 from services.jobs.worker import create_jobs_app, run_worker
 from services.parts import Part
 from tests.embedded_server import running_postgres
-from tests.waiting import patient
+from tests.waiting import eventually, patient
 
 
 @pytest.fixture
@@ -46,9 +46,7 @@ async def _defer(database, word):
 
 
 async def _until(condition, seconds=30):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
+    await eventually(condition, f"{condition}", seconds=seconds, pause=0.05)
 
 
 async def test_jobs_are_done_after_the_server_was_killed(server):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import patient
+from tests.waiting import await_ready, patient
 
 Object = dict[str, Any]
 
@@ -67,11 +66,7 @@ def running(folder: Path) -> Iterator[Hetzner]:
     command = [sys.executable, "-m", "sandbox.hcloud", "--ready-file", str(ready), "--action-seconds", "0.02"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            deadline = time.monotonic() + patient(30)
-            while not ready.exists():
-                assert process.poll() is None, "the stand-in ended"
-                assert time.monotonic() < deadline, "the stand-in does not get ready"
-                time.sleep(0.02)
+            await_ready(process, ready)
             told = json.loads(ready.read_text())
             yield Hetzner(endpoint=told["hcloud_endpoint"], token=told["hcloud_token"], control=told["hcloud_control"])
         finally:

@@ -16,7 +16,7 @@ from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.integration.killed_engine import mend
 from tests.integration.toolchain.conftest import await_none
 from tests.integration.toolchain.engine import Project
-from tests.waiting import patient
+from tests.waiting import patient, until
 from toolchain.locate import locate
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -149,11 +149,12 @@ def kill(hetzner: Hetzner, stack: Stack, at: int, *command: str) -> None:
     hetzner.tell("speed", {"seconds": 0.15})
     before = len(hetzner.requests())
     engine = stack.project.start(*command, "--yes", "--skip-preview", "--stack", "dev")
-    deadline = time.monotonic() + patient(60)
-    while sum(call["method"] != "GET" for call in hetzner.requests()[before:]) < at:
+
+    def came() -> bool:
         assert engine.poll() is None, engine.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+        return sum(call["method"] != "GET" for call in hetzner.requests()[before:]) >= at
+
+    until(came, f"{at} changing calls", pause=0.01)
     for process in stack.project.processes():
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
@@ -211,11 +212,12 @@ def test_an_interrupt_leaves_nothing_unrecorded(hetzner: Hetzner, stack: Stack) 
     """Ctrl-C: what Hetzner has begun is in the state, so that a destroy removes it without a second update."""
     hetzner.tell("speed", {"seconds": 0.02, "commands": {"create_server": 30}})
     engine = stack.project.start("up", "--yes", "--skip-preview", "--stack", "dev")
-    deadline = time.monotonic() + patient(60)
-    while len(hetzner.names("servers")) < 2:
+
+    def came() -> bool:
         assert engine.poll() is None, engine.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        return len(hetzner.names("servers")) >= 2
+
+    until(came, "two servers", pause=0.02)
     started = time.monotonic()
     engine.send_signal(2)
     printed, _ = engine.communicate(timeout=patient(30))

@@ -20,7 +20,7 @@ from typing_extensions import override
 from clawstack.plugin_server.values import to_struct
 from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.unit.hcloud_plugin.engine_calls import accepted, urn
-from tests.waiting import patient
+from tests.waiting import patient, until
 
 MODULE = "toolchain.plugins.hcloud_provider.main"
 
@@ -71,10 +71,7 @@ def begun(hetzner: Hetzner, way: grpc.Channel) -> Any:
     inputs = to_struct(accepted("Server", name="slow", location="fsn1"))
     request = provider_pb2.CreateRequest(urn=urn("Server"), properties=inputs)
     pending = stub.Create.future(request, timeout=60)
-    deadline = time.monotonic() + patient(20)
-    while not hetzner.names("servers"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: hetzner.names("servers"), "a server", seconds=20, pause=0.02)
     return pending
 
 
@@ -115,10 +112,7 @@ def test_the_engine_hears_how_far_hetzner_is(
 ) -> None:
     with channel(plugin) as way:
         pending = begun(hetzner, way)
-        deadline = time.monotonic() + patient(20)
-        while not log[0].heard:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: log[0].heard, "a line of the log", seconds=20, pause=0.02)
         hetzner.tell("speed", {"seconds": 0.02, "commands": {"create_server": 0.02}})
         hetzner.tell("settle")
         assert pending.result(timeout=patient(20)).id
@@ -139,7 +133,11 @@ def test_a_plugin_ends_when_its_engine_is_killed(tmp_path: Path) -> None:
         assert engine.stdout is not None
         number = int(engine.stdout.readline().split()[0])
         engine.kill()
-    deadline = time.monotonic() + patient(15)
-    while Path(f"/proc/{number}").exists() and "Z" not in Path(f"/proc/{number}/stat").read_text().split()[2]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not _lives(number), f"the end of {number}", seconds=15)
+
+
+def _lives(number: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{number}/stat").read_text().split()[2]
+    except OSError:
+        return False

@@ -33,7 +33,7 @@ from services.provisioner.tables import Tenant
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy, outage, serving, small_catalogue
 from tests.integration.llm_proxy.vendor import Vendor
-from tests.waiting import patient
+from tests.waiting import patient, within
 
 
 async def statuses(proxy: Proxy, cell: Cell, count: int, **body: object) -> list[int]:
@@ -52,7 +52,7 @@ async def test_a_hundred_at_once_at_the_limit_stay_within_it(start_proxy: StartP
     proxy = await start_proxy(catalogue=small_catalogue(monthly_tokens=limit))
     cell = await proxy.add_cell()
     asking = [asyncio.create_task(statuses(proxy, cell, 1, max_tokens=100)) for _ in range(100)]
-    async with asyncio.timeout(patient(20)):
+    async with within(20, "all are answered or let in", seen=lambda: len(vendor.bodies)):
         while sum(task.done() for task in asking) + len(vendor.bodies) < 100:  # all are either refused or let in
             await asyncio.sleep(0.02)
     period = (await proxy.books(cell)).period
@@ -362,7 +362,7 @@ async def test_another_plan_counts_within_two_seconds(start_proxy: StartProxy) -
     assert await statuses(proxy, cell, 1) == [429]
     async with proxy.platform.database.transaction() as session:
         await session.execute(update(Tenant).where(Tenant.id == cell.tenant_id).values(plan="pro"))
-    async with asyncio.timeout(patient(2)):
+    async with within(2, "the larger plan allows more"):
         while await statuses(proxy, cell, 1) != [200]:
             await asyncio.sleep(0.05)
     assert Decimal(proxy.platform.catalogue.plan("pro").monthly_tokens) > 50

@@ -23,7 +23,7 @@ from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.conftest import Cell, Proxy, StartProxy, serving
 from tests.integration.llm_proxy.test_llm_proxy_answers import events_of
 from tests.integration.llm_proxy.vendor import REAL_KEY, Vendor, answers
-from tests.waiting import patient
+from tests.waiting import patient, within
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ async def test_a_client_that_leaves_while_money_is_set_aside_leaves_nothing_behi
 async def waiting_for_a_lock(proxy: Proxy) -> None:
     """Returns once a statement of the proxy waits for a row."""
     waiting = sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    async with asyncio.timeout(patient(5)):
+    async with within(5, "a statement waits for a row"):
         while True:
             async with proxy.platform.database.transaction() as session:
                 if await session.scalar(waiting):
@@ -269,7 +269,7 @@ async def test_many_clients_that_leave_leave_nothing_reserved(proxy: Proxy, cell
             await asyncio.sleep(delay)  # the point is to leave at any moment, also within the reservation
 
     await asyncio.gather(*(come_and_go(0.004 * number) for number in range(40)))
-    async with asyncio.timeout(patient(15)):
+    async with within(15, "every call is settled", seen=lambda: len(vendor.bodies)):
         while True:
             books = await proxy.books(cell)
             if not books.open_reservations and len(books.entries) >= len(vendor.bodies):

@@ -21,7 +21,7 @@ import psutil
 import yaml
 
 from tests.integration.killed_engine import mend
-from tests.waiting import patient
+from tests.waiting import await_ready, patient
 
 ROOT = Path(__file__).parents[3]
 PACK = ("--policy-pack", str(ROOT / "policies"))
@@ -72,11 +72,7 @@ def hetzner(folder: Path, *, action_seconds: float = 0.02) -> Iterator[Hetzner]:
     command += ["--action-seconds", str(action_seconds)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            deadline = time.monotonic() + patient(30)
-            while not (ready.exists() and ready.read_text().strip()):
-                assert process.poll() is None, "the stand-in ended"
-                assert time.monotonic() < deadline, "the stand-in does not get ready"
-                time.sleep(0.02)
+            await_ready(process, ready)
             told = json.loads(ready.read_text())
             yield Hetzner(endpoint=told["hcloud_endpoint"], token=told["hcloud_token"], control=told["hcloud_control"])
         finally:

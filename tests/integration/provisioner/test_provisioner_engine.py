@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from services.provisioner.engine.run import StackPlace
 from services.provisioner.machine import Machine
 from tests.integration.provisioner.programs import ProbeCell
 from tests.integration.provisioner.rig import Probe, engine_processes
-from tests.waiting import patient
+from tests.waiting import patient, until
 
 SLUG = "emma-1"
 PASSPHRASE = "planted-passphrase-0123456789abcdef"
@@ -116,11 +117,8 @@ def bench(data_dir: Path, probe: Probe) -> Bench:
     return Bench(data_dir, probe)
 
 
-def wait(condition: object, seconds: float = 30) -> None:
-    deadline = time.monotonic() + patient(seconds)
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def wait(condition: Callable[[], object], seconds: float = 30) -> None:
+    until(condition, f"{condition}", seconds=seconds, pause=0.02)
 
 
 def verbs(lines: list[str]) -> list[str]:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import requests
 from hcloud import Client
 
-from tests.waiting import patient
+from tests.waiting import await_ready, patient
 
 Json = dict[str, Any]
 
@@ -65,11 +64,7 @@ def running(folder: Path, *arguments: str, module: str = "sandbox.hcloud") -> It
     command = [sys.executable, "-m", module, "--ready-file", str(ready_file), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + patient(30)
-        while not ready_file.exists():
-            assert process.poll() is None, "it ended before it was ready"
-            assert time.monotonic() < until, "it was not ready in 30 s"
-            time.sleep(0.02)
+        await_ready(process, ready_file)
         ready = json.loads(ready_file.read_text())
         with client_of(ready) as client:
             yield Cloud(process, ready, client)

@@ -17,7 +17,7 @@ import httpx
 import stripe
 from typing_extensions import override
 
-from tests.waiting import patient
+from tests.waiting import await_ready, patient
 
 SECRET = "whsec_integration"
 KEY = "sk_test_clawstack"
@@ -38,11 +38,7 @@ class StandIn:
         command = [sys.executable, "-m", "sandbox", "--port", str(self.port), "--data", str(self.data)]
         command += ["--only", "stripe", "--ready-file", str(ready)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + patient(20)
-        while not (ready.exists() and ready.read_text().strip()):
-            assert self.process.poll() is None, "the stand-in ended while starting"
-            assert time.monotonic() < deadline, "the stand-in was not ready within 20 s"
-            time.sleep(0.01)
+        await_ready(self.process, ready, seconds=20)
         told = json.loads(ready.read_text())
         self.port, self.base = told["port"], told["stripe_api_base"]
         return self

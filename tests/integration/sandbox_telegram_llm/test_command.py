@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.sandbox_telegram_llm.process import Sandbox, running
-from tests.waiting import patient
+from tests.waiting import eventually, patient
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -60,10 +60,8 @@ async def test_state_survives_restart_and_ids_keep_rising(tmp_path: Path) -> Non
         sent = await second.post(f"{second.telegram}/bot{second.token}/sendMessage", {"chat_id": 42, "text": "hi"})
         assert sent["result"]["message_id"] == 2
         assert sent["result"]["chat"]["first_name"] == "Pat"
-        deadline = time.monotonic() + patient(10)
-        while '"hi"' not in (tmp_path / "telegram" / "state.json").read_text():
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
+        state = tmp_path / "telegram" / "state.json"
+        await eventually(lambda: '"hi"' in state.read_text(), "the message in the file", seconds=10)
         second.process.kill()
     async with running(*data) as third:
         after_crash = await third.act(text="after")

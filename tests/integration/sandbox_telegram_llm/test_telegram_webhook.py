@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.integration.sandbox_telegram_llm.process import Sandbox
-from tests.waiting import patient
+from tests.waiting import patient, within
 
 SECRET = "secret_Token-1"
 
@@ -55,12 +55,12 @@ async def call(sandbox: Sandbox, method: str, **params: Any) -> Any:
 
 
 async def info_with(sandbox: Sandbox, name: str, value: Any) -> dict[str, Any]:
-    async with asyncio.timeout(patient(20)):
-        while True:
-            info: dict[str, Any] = await call(sandbox, "getWebhookInfo")
-            if info.get(name) == value:
-                return info
+    info: dict[str, Any] = {}
+    async with within(20, f"{name} is {value}", seen=lambda: info):
+        while info.get(name) != value:
             await asyncio.sleep(0.02)
+            info = await call(sandbox, "getWebhookInfo")
+    return info
 
 
 async def test_updates_arrive_with_the_secret_and_are_then_gone(sandbox: Sandbox, receiver: Receiver) -> None:

@@ -6,7 +6,6 @@ import itertools
 import json
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 
 from services.context import Platform
 from tests.integration.telegram.harness import REPOSITORY, People, World, serving, settings_for
-from tests.waiting import patient
+from tests.waiting import await_ready, patient
 
 _BOTS = 150
 
@@ -29,11 +28,7 @@ def telegram_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for number in range(_BOTS):
         command += ["--telegram-bot", f"{_name(number)}={_token(number)}"]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + patient(20)
-    while not (ready.exists() and ready.read_text().endswith("\n")):
-        assert process.poll() is None, "the stand-in ended"
-        assert time.monotonic() < deadline, "the stand-in did not start"
-        time.sleep(0.02)
+    await_ready(process, ready, seconds=20)
     yield json.loads(ready.read_text())["telegram_api_root"]
     process.terminate()
     process.wait(patient(10))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.integration.toolchain.conftest import await_none
 from tests.integration.toolchain.engine import Project
-from tests.waiting import patient
+from tests.waiting import patient, until
 from toolchain.locate import Toolchain
 
 PROGRAM = """
@@ -171,7 +170,4 @@ def test_plugins_and_programs_end_when_the_engine_is_killed(project: Project) ->
 
 
 def _await(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + patient(seconds)
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+    until(condition, f"{condition}", seconds=seconds)

@@ -60,10 +60,10 @@ check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI
 	$(if $(wildcard __main__.py),$(VENV)/bin/mypy __main__.py)
 	$(VENV)/bin/lint-imports
 
-test: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## all tests
+test: $(VENV)/.ready-cluster $(VENV)/.ready-judges ## all tests, by WORKERS (3) workers
 	$(PYTEST) tests
 
-test-unit: $(VENV)/.ready-packages ## tests without network and processes; seconds
+test-unit: $(VENV)/.ready-packages ## tests without network and processes; under a minute
 	$(PYTHON) -m pytest -n $(UNIT_WORKERS) $(NOT_LONG) tests/unit
 
 test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges ## tests with a real PostgreSQL and a real Pulumi engine

@@ -68,7 +68,7 @@ class SecondTry:
         stats = self._terminal.stats
         lost = [nodeid for nodeid in self._collected if nodeid not in self._ended]
         failed = self._failed_that_may_try_again() if self._config.getoption("--second-try") else []
-        tries = self._run([*failed, *lost]) if failed or (lost and self._config.getoption("--second-try")) else {}
+        tries = self._run(self._in_order({*failed, *lost})) if self._config.getoption("--second-try") else {}
         for nodeid in failed:
             verdicts.add_second(stats, nodeid, tries.get(nodeid, []), self._category)
         for nodeid in lost:
@@ -101,8 +101,15 @@ class SecondTry:
             return []
         return failed
 
+    def _in_order(self, nodeids: set[str]) -> list[str]:
+        """As they were collected: tests that want no cluster come before those that share one."""
+        known = self._collected or dict.fromkeys(verdicts.failed_in(self._terminal.stats))
+        return [nodeid for nodeid in known if nodeid in nodeids]
+
     def _run(self, nodeids: list[str]) -> Tries:
         """Reports of the second run by test; what it printed is shown if it did not get to its end."""
+        if not nodeids:
+            return {}
         self._say(f"running {len(nodeids)} tests once more, alone:")
         tries: Tries = defaultdict(list)
         with tempfile.TemporaryDirectory() as place:

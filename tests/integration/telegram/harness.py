@@ -118,7 +118,7 @@ class Cell:
 
     async def poll_until(self, count: int) -> list[dict[str, Any]]:
         """Poll until so many updates came in all; then confirm them."""
-        async with within(PATIENCE, f"{count} updates", seen=self.texts):
+        async with within(60, f"{count} updates", seen=self.texts):
             while len(self.got) < count:
                 await self.poll(timeout=5)
         await self.poll()

@@ -12,11 +12,15 @@ JUDGES_PINS  := $(wildcard toolchain/judges/*.py toolchain/judges/modules/*/go.*
 PACKAGES := platform/clawstack tenants services sandbox toolchain policies/clawstack_policies
 # `make test` runs everything; the narrower targets leave the tests that take minutes to `make test-long`.
 NOT_LONG := -m "not long"
-PYTEST := $(PYTHON) -m pytest
+# Tests that wait for pods and gateways leave half of a processor idle: three workers fill two. Unit tests only compute.
+# WORKERS=0 runs them one after the other in one process.
+WORKERS ?= 3
+UNIT_WORKERS ?= logical
+PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --second-try
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test test-unit test-integration test-e2e test-long demo migration clean
+.PHONY: help setup check test test-unit test-integration test-e2e test-long test-near durations demo migration clean
 
 help: ## list the targets
 	@echo "clawstack: hosted OpenClaw assistants, one Pulumi stack each"
@@ -63,11 +67,11 @@ check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI
 	$(if $(wildcard __main__.py),$(VENV)/bin/mypy __main__.py)
 	$(VENV)/bin/lint-imports
 
-test: $(VENV)/.ready-everything ## all tests
+test: $(VENV)/.ready-everything ## all tests, by WORKERS (3) workers
 	$(PYTEST) tests
 
-test-unit: $(VENV)/.ready-packages ## tests without network and processes; seconds
-	$(PYTEST) $(NOT_LONG) tests/unit
+test-unit: $(VENV)/.ready-packages ## tests without network and processes; under a minute
+	$(PYTHON) -m pytest -n $(UNIT_WORKERS) $(NOT_LONG) tests/unit
 
 test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges ## tests with a real PostgreSQL and a real Pulumi engine
 	$(PYTEST) $(NOT_LONG) tests/integration
@@ -75,8 +79,16 @@ test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges ## tests with a rea
 test-e2e: $(VENV)/.ready-cluster ## tests with a real gateway, a real browser and a real Kubernetes node
 	$(PYTEST) $(NOT_LONG) tests/e2e
 
-test-long: $(VENV)/.ready-everything ## only the tests that take minutes
-	$(PYTEST) -m long tests
+test-long: $(VENV)/.ready-everything ## only the tests that take minutes, and every property with many new examples
+	$(PYTEST) -m "long or hypothesis" --hypothesis-profile=long tests
+
+test-near: $(VENV)/.ready-packages ## what the change since BASE (HEAD) can reach by imports, nearest first, until something fails
+	@near=$$($(PYTHON) -m tests.near --base $(or $(BASE),HEAD)); \
+	  test -z "$$near" || $(PYTHON) -m pytest -x --as-given -n $(UNIT_WORKERS) $(NOT_LONG) $$near
+
+durations: $(VENV)/.ready-everything ## all tests, and what each group took into tests/durations.json
+	$(PYTEST) --write-durations --durations=40 tests
+	$(PYTHON) -m tests.plugins.durations
 
 demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (KEEP=1 leaves it running, SUBSTRATE=process|namespace)
 	$(VENV)/bin/clawstack demo $(if $(KEEP),--keep) $(if $(SUBSTRATE),--substrate $(SUBSTRATE))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from services.kit.database.embedded import EmbeddedPostgres
+from toolchain.paths import cache_root
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def running_postgres() -> Iterator[EmbeddedPostgres]:
     """A started server with an empty database, gone afterwards. In /tmp, for a socket's path must be short."""
     folder = Path(tempfile.mkdtemp(prefix="claw-pg-", dir="/tmp"))
     folder.chmod(0o711)
-    server = EmbeddedPostgres(data_dir=folder, cache_dir=Path(os.environ.get("CLAWSTACK_CACHE_DIR") or folder))
+    server = EmbeddedPostgres(data_dir=folder, cache_dir=cache_root())
     try:
         server.start()
         yield server

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from tests.waiting import patient, until
 from toolchain.cluster.lifecycle import attach, start, stop
 from toolchain.cluster.running import TestCluster
 
@@ -46,7 +46,7 @@ class Hand:
     def __call__(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """What kubectl prints; an assertion with its complaint where it fails."""
         command = [str(self.cluster.kubectl), f"--kubeconfig={self.cluster.kubeconfig}", *arguments]
-        answer = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=120)
+        answer = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=patient(120))
         assert not check or answer.returncode == 0, f"kubectl {' '.join(arguments)}: {answer.stderr}"
         return answer.stdout if answer.returncode == 0 else answer.stdout + answer.stderr
 
@@ -61,11 +61,7 @@ class Hand:
 
     def await_(self, condition: Callable[[], T | None], what: str, *, seconds: float = 60) -> T:
         """The first answer of the condition that is true."""
-        deadline = time.monotonic() + seconds
-        while not (answer := condition()):
-            assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-            time.sleep(0.1)
-        return answer
+        return until(condition, what, seconds=seconds, pause=0.1)
 
     def await_phase(self, namespace: str, pod: str, phase: str, *, seconds: float = 60) -> dict[str, Any]:
         """The pod, once it is in that phase."""

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from services.cli.demonstration.observe import Observer
+from services.cli.demonstration.parent import Parent
 from services.cli.demonstration.world import World
 from tests.e2e.people import Customer, payer
+from tests.waiting import patient
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient() -> Iterator[None]:
+    """The demo's own waits, which tests use, scale with those of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in ((World, "await_"), (Parent, "next_message")):
+            patch.setattr(owner, name, _scaled(getattr(owner, name)))
+        yield
+
+
+def _scaled(wait: Callable[..., Any]) -> Callable[..., Any]:
+    usual: float = inspect.signature(wait).parameters["seconds"].default
+
+    @functools.wraps(wait)
+    def scaled(*arguments: Any, seconds: float = usual, **named: Any) -> Any:
+        return wait(*arguments, seconds=patient(seconds), **named)
+
+    return scaled
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ from services.tables import migrate
 from tests.embedded_server import running_postgres
 
 _TEMPLATE = "clawstack_template"
+#: Nobody needs these databases after a crash of the machine, and waiting for the disk is most of what making one takes.
+_FORGETFUL = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +33,9 @@ def server_url() -> Iterator[str]:
     """URL of this session's server, with a migrated template database on it."""
     with running_postgres() as server:
         with psycopg.connect(libpq_url(server.url), autocommit=True) as connection:
+            for setting in _FORGETFUL:
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
             connection.execute(f"CREATE DATABASE {_TEMPLATE}")
         migrate.upgrade(_on(server.url, _TEMPLATE))
         yield server.url

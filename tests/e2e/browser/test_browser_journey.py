@@ -13,11 +13,12 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from services.cli.demonstration.observe import Observer
 from services.cli.demonstration.world import World
+from tests.waiting import patient
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PHONE = {"width": 390, "height": 844}
-SECOND = 1_000
+SECOND = patient(1_000)
 LIVE = 180 * SECOND
 ANSWER = 90 * SECOND
 

@@ -12,6 +12,7 @@ import pytest
 
 from bench import provision
 from bench._kwok import VOLUMES
+from tests.waiting import patient
 from toolchain.cluster.pins import KUBERNETES_BUILD, KWOK_BUILD
 from toolchain.surroundings import Surroundings
 
@@ -32,7 +33,7 @@ def test_two_cells_are_paid_for_changed_destroyed_and_compared(tmp_path: Path) -
         capture_output=True,
         text=True,
         check=False,
-        timeout=_SECONDS,
+        timeout=patient(_SECONDS),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]

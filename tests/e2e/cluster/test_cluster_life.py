@@ -19,6 +19,7 @@ import pytest
 from clawstack.errors import NeedsAttentionError
 from tests.e2e.cluster.pods import shell_pod
 from tests.e2e.cluster_fixture import Hand
+from tests.waiting import patient
 from toolchain.cluster import machine, processes
 from toolchain.cluster.components import Component, Programs, components
 from toolchain.cluster.layout import DEFAULT_DATA, Layout
@@ -38,7 +39,7 @@ def alone() -> Iterator[None]:
 
 
 def words(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=patient(20)).stdout
 
 
 def look() -> dict[str, object]:
@@ -63,7 +64,7 @@ def await_record(starter: subprocess.Popen[str], *names: str) -> Record:
         record = Book().read()
         return record is not None and record.processes.keys() >= set(names)
 
-    assert processes.await_(there, seconds=60)
+    assert processes.await_(there, seconds=patient(60))
     record = Book().read()
     assert record
     return record
@@ -74,7 +75,7 @@ def leftovers(layout: Layout) -> list[object]:
 
 
 def run(*arguments: str) -> str:
-    answer = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=150)
+    answer = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=patient(150))
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout
 
@@ -114,7 +115,7 @@ def test_a_start_that_was_killed_on_its_way_is_cleared_away(tmp_path: Path) -> N
     assert '"running": true' in run("status", "--json")
     use("stays")
 
-    second = subprocess.run([*COMMAND, "start"], capture_output=True, text=True, check=False, timeout=60)
+    second = subprocess.run([*COMMAND, "start"], capture_output=True, text=True, check=False, timeout=patient(60))
     assert second.returncode == 1
     assert "A test cluster runs here already" in second.stdout
 
@@ -125,7 +126,7 @@ def test_a_start_that_was_killed_on_its_way_is_cleared_away(tmp_path: Path) -> N
     assert look() == before
     assert not Path(data).exists()
     assert Book().read() is None
-    assert subprocess.run([*COMMAND, "status"], capture_output=True, check=False, timeout=30).returncode == 1
+    assert subprocess.run([*COMMAND, "status"], capture_output=True, check=False, timeout=patient(30)).returncode == 1
 
 
 def test_a_cluster_whose_owner_was_killed_is_nobodys_and_ends_without_a_trace(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_cluster_whose_owner_was_killed_is_nobodys_and_ends_without_a_trace(tm
     program = [sys.executable, "-c", OWNED.format(data=str(tmp_path / "data"))]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         record = await_record(owner, "kubelet")
-        assert processes.await_(lambda: attach() is not None, seconds=60)
+        assert processes.await_(lambda: attach() is not None, seconds=patient(60))
         use("orphan")
         os.kill(owner.pid, signal.SIGKILL)
     assert attach() is None

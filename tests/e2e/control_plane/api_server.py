@@ -20,6 +20,7 @@ from rich.console import Console
 from clawstack.k3s import NodeSettings
 from clawstack.k3s.hardening import ADMISSION, AUDIT_LOG, AUDIT_POLICY
 from tests.unit.k3s.test_k3s_user_data import file, k3s
+from tests.waiting import patient
 from toolchain.board import Board
 from toolchain.cluster import builds, certificates, packages
 from toolchain.cluster.components import Component, components
@@ -45,7 +46,7 @@ class ApiServer:
     def __call__(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """What kubectl prints; its complaint too where it may fail."""
         command = [str(self.kubectl), f"--kubeconfig={self.kubeconfig}", *arguments]
-        answer = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
+        answer = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=patient(60))
         assert not check or answer.returncode == 0, f"kubectl {' '.join(arguments)}: {answer.stderr}"
         return answer.stdout if answer.returncode == 0 else answer.stdout + answer.stderr
 
@@ -102,7 +103,7 @@ def _running(layout: Layout, component: Component, command: tuple[str, ...]) -> 
     with log.open("w") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + patient(_SECONDS)
         while not answers(layout, component.probe):
             assert process.poll() is None, f"{component.name} ended:\n{log_end(log)}"
             assert time.monotonic() < deadline, f"{component.name} does not answer:\n{log_end(log)}"
@@ -111,10 +112,10 @@ def _running(layout: Layout, component: Component, command: tuple[str, ...]) -> 
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(patient(20))
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(patient(10))
 
 
 def _free_ports() -> Ports:

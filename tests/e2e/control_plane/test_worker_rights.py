@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from tenants.namespace.plan import NamespacePlan
 from tests.e2e.control_plane.api_server import ApiServer
 from tests.unit.addons.builders import addon, manifests
 from tests.unit.namespace.builders import plan_of
+from tests.waiting import until
 
 WORKER = ("--as=system:serviceaccount:clawstack:clawstack-worker", "--as-group=system:authenticated")
 APPLIED = (
@@ -34,11 +34,12 @@ def platform(api: ApiServer) -> None:
         "metadata": {"name": "default", "namespace": "kube-system"},
     }
     api.apply(account)
-    deadline = time.monotonic() + _SECONDS
+
+    def stands() -> bool:
+        return FENCE in api(*WORKER, "create", "namespace", "not-a-cell", "--dry-run=server", check=False)
+
     # An API server takes a new policy up after a moment.
-    while FENCE not in api(*WORKER, "create", "namespace", "not-a-cell", "--dry-run=server", check=False):
-        assert time.monotonic() < deadline, "the fence does not stand"
-        time.sleep(0.2)
+    until(stands, "the fence", seconds=_SECONDS, pause=0.2)
 
 
 def refused(api: ApiServer, *arguments: str, text: str | None = None) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clawstack.tools import Tools
+from tests.waiting import patient
 from toolchain.cluster.archive import Entry, Settings, tree, write_archive
 from toolchain.cluster.calls import Calls
 from toolchain.cluster.contents import Sources, libraries, shell
@@ -44,7 +45,7 @@ def put_into(cluster: TestCluster, scratch: Path) -> str:
     """Write the image and import it into the running node; returns `name:tag@sha256:...`."""
     around = Surroundings.read()
     compileall = [sys.executable, "-m", "compileall", "-q", *(str(ROOT / name) for name in _OURS)]
-    subprocess.run(compileall, check=True, timeout=120)
+    subprocess.run(compileall, check=True, timeout=patient(120))
     environ = {"PATH": f"{PLACE}/.venv/bin:/usr/local/bin:/usr/bin:/bin", "CLAWSTACK_CACHE_DIR": CACHE}
     settings = Settings(environ=environ, user="10001", folder=PLACE, machine=around.machine)
     file = scratch / "clawstack.tar"
@@ -152,7 +153,9 @@ def _is_current(compiled: bytes, place: Path) -> bool:
 
 
 def _libraries(binaries: Iterable[Path]) -> Iterator[Entry]:
-    listed = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, text=True, check=False, timeout=120)
+    listed = subprocess.run(
+        ["ldd", *map(str, binaries)], capture_output=True, text=True, check=False, timeout=patient(120)
+    )
     for library in dict.fromkeys(map(os.path.normpath, libraries(listed.stdout))):
         if not library.startswith(sys.prefix):  # those of packages moved with them
             yield Entry(path=library, source=Path(library).resolve())

@@ -21,6 +21,7 @@ from tenants.backups.stream import decrypt
 from tenants.namespace.plan import build_plan
 from tenants.spec import CellSpec
 from tests.e2e.namespace.cells import Cells, identity
+from tests.waiting import eventually, patient, within
 
 pytestmark = pytest.mark.timeout(900)
 MARK = "memory of its own"
@@ -70,7 +71,7 @@ async def test_a_cell_lives_through_all_its_changes(cells: Cells) -> None:
     await cells.settle(again)
     second = identity(cells.pod(spec.slug))
     assert second[0] != first[0]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patient(30)):
         await following
     assert len(lines) > 3  # those of before, and what it said while it ended
     await cells.settle(again)
@@ -101,7 +102,7 @@ async def test_a_suspended_cell_keeps_its_memory_and_another_can_be_filled_with_
     cells.destroy(spec.slug)
     began = time.monotonic()
     await cells.driver.confirm_gone(spec.slug, tell=cells.told.append)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < patient(60)
     assert cells.kubectl.get("namespace", namespace_name(spec.slug)) is None
     assert spec.slug not in {orphan.slug for orphan in await cells.driver.orphans(frozenset())}
 
@@ -126,17 +127,14 @@ async def test_a_gateway_that_is_still_starting_ends_at_once_when_it_is_told_to(
 
     await cells.driver.release(spec, tell=cells.told.append)
 
-    assert time.monotonic() - began < 60, "the pod's grace period is 330 s"
+    assert time.monotonic() - began < patient(60), "the pod's grace period is 330 s"
 
 
 async def _running(cells: Cells, spec: CellSpec) -> None:
     """Return as soon as the gateway's container runs."""
     state = "jsonpath={.status.containerStatuses[0].state}"
-    async with asyncio.timeout(60):
-        while "running" not in cells.kubectl(
-            "get", "pod", "gateway-0", "-n", namespace_name(spec.slug), "-o", state, check=False
-        ):
-            await asyncio.sleep(0.1)
+    words = ("get", "pod", "gateway-0", "-n", namespace_name(spec.slug), "-o", state)
+    await eventually(lambda: "running" in cells.kubectl(*words, check=False), "the gateway's container runs", pause=0.1)
 
 
 async def test_an_image_that_is_nowhere_needs_attention(cells: Cells) -> None:
@@ -192,9 +190,11 @@ async def test_a_configuration_that_the_gateway_refuses_needs_attention_and_heal
 
 
 async def _seen(cells: Cells, spec: CellSpec, observed: Observed) -> None:
-    async with asyncio.timeout(10):  # what a look shows may be a second old
-        while (await cells.driver.look(spec.slug, port=1)).observed is not observed:
+    seen: list[Observed] = []
+    async with within(10, f"{observed}", seen=lambda: seen):  # what a look shows may be a second old
+        while seen[-1:] != [observed]:
             await asyncio.sleep(0.2)
+            seen.append((await cells.driver.look(spec.slug, port=1)).observed)
 
 
 def _documents(cells: Cells, spec: CellSpec) -> list[dict[str, Any]]:

@@ -8,10 +8,12 @@ import sys
 import httpx
 import pytest
 
+from tests.waiting import patient
+
 
 @pytest.fixture
 def http(world):
-    with httpx.Client(base_url=world.urls.platform, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=world.urls.platform, trust_env=False, timeout=patient(30)) as client:
         yield client
 
 
@@ -99,7 +101,7 @@ def test_an_unknown_setting_is_a_one_line_error(world):
     environment = {**world.environment(), "CLAWSTACK_STRIPE_KEY": "planted-value"}
     result = subprocess.run(
         [sys.executable, "-m", "services.cli", "tenants", "list"],
-        env=environment, capture_output=True, text=True, timeout=60, check=False,
+        env=environment, capture_output=True, text=True, timeout=patient(60), check=False,
     )  # fmt: skip
     assert result.returncode == 1
     assert "CLAWSTACK_STRIPE_KEY is not a setting" in result.stderr
@@ -111,7 +113,7 @@ def test_an_unknown_setting_is_a_one_line_error(world):
 def test_a_taken_port_is_a_one_line_error(world):
     result = subprocess.run(
         [sys.executable, "-m", "services.cli", "serve"],
-        env=world.environment(), capture_output=True, text=True, timeout=60, check=False,
+        env=world.environment(), capture_output=True, text=True, timeout=patient(60), check=False,
     )  # fmt: skip
     assert result.returncode == 1
     assert "CLAWSTACK_PORT" in result.stderr

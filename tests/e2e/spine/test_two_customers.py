@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from services.cli.demonstration.world import BOT_USERNAME
+from tests.waiting import patient
 
 
 def _token(customer, prefix):
@@ -18,7 +19,9 @@ def _token(customer, prefix):
 
 
 def _bot(world, token, method, **params):
-    return httpx.post(f"{world.urls.platform}/telegram/bot{token}/{method}", json=params, timeout=30, trust_env=False)
+    return httpx.post(
+        f"{world.urls.platform}/telegram/bot{token}/{method}", json=params, timeout=patient(30), trust_env=False
+    )
 
 
 def test_each_has_a_gateway_of_its_own(two):
@@ -119,8 +122,12 @@ def test_a_gateway_refuses_the_others_token(two):
     owner = second.environ()["CLAWSTACK_GATEWAY_TOKEN"]
     url = f"{second.observed['endpoint']}/tools/invoke"
     body = {"tool": "session_status", "args": {}}
-    refused = httpx.post(url, json=body, headers={"Authorization": f"Bearer {stranger}"}, trust_env=False, timeout=20)
-    admitted = httpx.post(url, json=body, headers={"Authorization": f"Bearer {owner}"}, trust_env=False, timeout=20)
+    refused = httpx.post(
+        url, json=body, headers={"Authorization": f"Bearer {stranger}"}, trust_env=False, timeout=patient(20)
+    )
+    admitted = httpx.post(
+        url, json=body, headers={"Authorization": f"Bearer {owner}"}, trust_env=False, timeout=patient(20)
+    )
     assert refused.status_code == 401
     assert admitted.status_code != 401
 
@@ -129,7 +136,9 @@ def test_a_stranger_who_writes_to_the_bot_reaches_nobody(two, world):
     body = {"bot": BOT_USERNAME, "chat_id": 99999, "user": {"id": 99999, "first_name": "Mallory"}, "text": "hi Emma"}
     httpx.post(f"{world.urls.telegram}/_control/send", json=body, trust_env=False).raise_for_status()
     url = f"{world.urls.telegram}/_control/chats/99999/messages"
-    answer = httpx.get(url, params={"after": 0, "wait": 20, "bot": BOT_USERNAME}, timeout=40, trust_env=False).json()
+    answer = httpx.get(
+        url, params={"after": 0, "wait": 20, "bot": BOT_USERNAME}, timeout=patient(40), trust_env=False
+    ).json()
     text = " ".join(event["message"].get("text", "") for event in answer["messages"])
     assert text, "a stranger gets one hint"
     assert "Emma" not in text.replace("hi Emma", "")

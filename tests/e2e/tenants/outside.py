@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import patient
+
 BOT = "parent_bot"
 CHANNEL_TOKEN = "424242:planted-channel-token-0002abcdefgh"
 PROXY_TOKEN = "csp_planted-proxy-token-0001"
@@ -33,7 +35,7 @@ class Outside:
                  "--telegram-bot", f"{BOT}={CHANNEL_TOKEN}", "--llm-key", PROXY_TOKEN],
                 stdout=log, stderr=log,
             )  # fmt: skip
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + patient(60)
         while not ready.exists():
             assert process.poll() is None, (folder / "sandbox.log").read_text()
             assert time.monotonic() < deadline, "the stand-ins did not come up"
@@ -42,7 +44,7 @@ class Outside:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(patient(30))
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -72,6 +74,6 @@ class Outside:
             data=json.dumps(body).encode() if body else None,
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=patient(30)) as response:
             answer: dict[str, Any] = json.loads(response.read())
         return answer

@@ -17,6 +17,7 @@ from tenants.backups import archive
 from tenants.process import accounts
 from tests.e2e.tenants.outside import CHANNEL_TOKEN, PROXY_TOKEN, Outside
 from tests.integration.tenants.harness import Cell, Place, until
+from tests.waiting import patient
 from toolchain.locate import locate
 
 GOLDEN = Path(__file__).parents[2] / "unit" / "tenants" / "golden"
@@ -106,7 +107,7 @@ def test_the_life_of_a_real_cell(place: Place, outside: Outside) -> None:
     stopping = time.monotonic()
     cell.spec = spec.model_copy(update={"desired": "suspended"})
     cell.up()
-    assert time.monotonic() - stopping < 25, "an idle gateway ends in seconds, not by force"
+    assert time.monotonic() - stopping < patient(25), "an idle gateway ends in seconds, not by force"
     assert not cell.processes()
     cell.spec = spec
     cell.up()

@@ -23,6 +23,7 @@ from services.business.backups.service import register_backups
 from services.tables.tenants import Tenant
 from tenants.backups.archive import ArchiveManifest
 from tenants.backups.stream import encrypt
+from tests.waiting import patient
 
 MADE = datetime(2026, 11, 21, 9, tzinfo=UTC)
 
@@ -46,7 +47,7 @@ class S3Server:
 
     def ask(self, path: str) -> None:
         request = urllib.request.Request(self.endpoint + path, method="PUT", headers={"Content-Length": "0"})
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=patient(20)) as answer:
             assert answer.status == 200
 
 

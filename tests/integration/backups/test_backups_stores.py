@@ -15,6 +15,7 @@ from clawstack.errors import NeedsAttentionError, NotFoundError, TemporaryError
 from clawstack.settings import Settings
 from services.business.backups.stores.choosing import store_of
 from services.business.backups.stores.protocol import BackupStore, Stored, digest
+from tests.waiting import patient
 
 BIG = 20 * 1024 * 1024 + 17
 """Three parts of an upload."""
@@ -127,7 +128,7 @@ async def test_memory_stays_bounded(tmp_path: Path, s3: object) -> None:
         file.truncate(160 * 1024 * 1024)
     url = s3.url(secrets.token_hex(4))  # type: ignore[attr-defined]
     answer = subprocess.run(
-        [sys.executable, "-c", MEMORY, url, str(big)], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", MEMORY, url, str(big)], capture_output=True, text=True, check=False, timeout=patient(120)
     )
     assert answer.returncode == 0, answer.stderr
     assert int(answer.stdout) < 80

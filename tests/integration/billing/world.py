@@ -32,6 +32,7 @@ from services.run.parts.billing import create_part as create_billing_part
 from services.run.parts.signups import create_part as create_onboarding_part
 from services.tables.billing import Signup, StripeEvent, Subscription
 from services.tables.tenants import Tenant
+from tests.waiting import await_ready, patient
 
 SECRET = "whsec_integration_test_0123456789"
 KEY = "sk_test_clawstack"
@@ -60,17 +61,13 @@ class StandIn:
         command = [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(self._data)]
         command += ["--only", "stripe", "--ready-file", str(ready), "--stripe-api-key", KEY]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
-        while not (ready.exists() and ready.read_text().strip()):
-            assert self.process.poll() is None, "the stand-in ended while starting"
-            assert time.monotonic() < deadline, "the stand-in was not ready within 30 s"
-            time.sleep(0.02)
+        await_ready(self.process, ready)
         self.base = json.loads(ready.read_text())["stripe_api_base"]
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(patient(10))
 
 
 @dataclass
@@ -212,7 +209,10 @@ async def opened_world(platform: ProcessPlatform, stand_in: StandIn, **settings:
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http, httpx.AsyncClient(timeout=30) as outside:
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=patient(30)) as http,
+        httpx.AsyncClient(timeout=patient(30)) as outside,
+    ):
         world = World(platform=platform, app=app, stand_in=stand_in, url=url, parts=parts, http=http, outside=outside)
         try:
             while not server.started:
@@ -223,7 +223,7 @@ async def opened_world(platform: ProcessPlatform, stand_in: StandIn, **settings:
             await _forget_webhook(world)
         finally:
             server.should_exit = True
-            await asyncio.wait_for(task, 20)
+            await asyncio.wait_for(task, patient(20))
             await platform.stripe.close()
 
 

@@ -19,6 +19,7 @@ from services.business.tenants.desired import NewTenant, create_tenant
 from services.kit.database.connection import Database
 from services.kit.database.embedded import EmbeddedPostgres
 from services.tables.tenants import Tenant
+from tests.waiting import patient
 from toolchain.paths import cache_root
 
 _SECONDS = 60
@@ -45,7 +46,7 @@ class Cli:
             stdin=subprocess.DEVNULL if answer is None else None,
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=patient(_SECONDS),
             cwd=self.folder,
             env={**self.environment, **environment},
             check=False,

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from services.kit.database.embedded import EmbeddedPostgres
 from tests.integration.cli.conftest import Cli
+from tests.waiting import patient, until
 from toolchain.paths import cache_root
 
 _SECONDS = 30
@@ -59,11 +59,12 @@ def started(cli: Cli) -> subprocess.Popen[str]:
 def wait_for_its_hold(cli: Cli, process: subprocess.Popen[str]) -> None:
     """Until the process is in the midst of starting the database."""
     lock = cli.data / "postgres.lock"
-    deadline = time.monotonic() + _SECONDS
-    while not lock.exists() and time.monotonic() < deadline:
+
+    def held() -> bool:
         assert process.poll() is None
-        time.sleep(0.01)
-    assert lock.exists()
+        return lock.exists()
+
+    until(held, f"{lock}", seconds=_SECONDS, pause=0.01)
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)])
@@ -73,7 +74,7 @@ def test_told_to_end_while_the_database_starts(alone, sent, code):
     try:
         wait_for_its_hold(alone, process)
         os.kill(process.pid, sent)
-        output, _ = process.communicate(timeout=_SECONDS)
+        output, _ = process.communicate(timeout=patient(_SECONDS))
     finally:
         process.kill()
     assert process.returncode == code, output
@@ -92,7 +93,7 @@ def test_told_to_end_while_it_serves(alone, sent):
             if "Starting worker" in line:
                 break
         os.kill(process.pid, sent)
-        lines.append(process.communicate(timeout=_SECONDS)[0])
+        lines.append(process.communicate(timeout=patient(_SECONDS))[0])
     finally:
         process.kill()
     output = "".join(lines)

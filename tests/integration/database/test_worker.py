@@ -21,6 +21,7 @@ from services.kit.jobs.worker import create_jobs_app, run_worker
 from services.kit.parts import Part
 from services.tables import migrate
 from tests.embedded_server import running_postgres
+from tests.waiting import eventually, patient
 
 
 @pytest.fixture
@@ -45,9 +46,7 @@ async def _defer(database, word):
 
 
 async def _until(condition, seconds=30):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
+    await eventually(condition, f"{condition}", seconds=seconds, pause=0.05)
 
 
 async def test_jobs_are_done_after_the_server_was_killed(server):
@@ -90,7 +89,7 @@ async def test_a_cancelled_worker_ends_and_is_not_begun_again(database, postgres
     await _until(lambda: done == ["x"])
     worker.cancel()
     with suppress(asyncio.CancelledError):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(patient(20)):
             await worker
     assert worker.done()
 
@@ -112,7 +111,7 @@ async def test_a_cancellation_that_gets_lost_beside_the_worker_holds_nobody_up(d
     await _defer(database, "x")
     await _until(lambda: done == ["x"])
     worker.cancel()
-    await asyncio.wait({worker}, timeout=30)
+    await asyncio.wait({worker}, timeout=patient(30))
     assert worker.cancelled() or worker.result() is None
 
 

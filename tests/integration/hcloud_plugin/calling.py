@@ -16,6 +16,7 @@ from clawstack.plugin_server.serving import start
 from clawstack.plugin_server.values import Secret, to_python, to_struct
 from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.unit.hcloud_plugin.engine_calls import urn
+from tests.waiting import patient
 from toolchain.plugins.hcloud_provider.api import Patience
 from toolchain.plugins.hcloud_provider.provider import HcloudProvider
 
@@ -154,8 +155,8 @@ def engine(hetzner: Hetzner, **config: Any) -> Iterator[Engine]:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
             access = {"token": Secret(hetzner.token), "endpoint": hetzner.endpoint}
             settings = {**access, "pollInterval": "20ms", "pollFunction": "constant", **config}
-            stub.Configure(provider_pb2.ConfigureRequest(args=to_struct(settings)), timeout=20)
+            stub.Configure(provider_pb2.ConfigureRequest(args=to_struct(settings)), timeout=patient(20))
             yield Engine(stub=stub, provider=provider)
     finally:
-        server.stop(0).wait(10)
+        server.stop(0).wait(patient(10))
         provider.close()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import await_ready, patient
 
 Object = dict[str, Any]
 
@@ -30,7 +31,7 @@ class Hetzner:
         request = urllib.request.Request(
             f"{self.control}/{path}", data=data, method=method, headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=patient(20)) as answer:
             text = answer.read()
         result: Object = json.loads(text) if text else {}
         return result
@@ -46,7 +47,7 @@ class Hetzner:
     def ask(self, path: str) -> Object:
         """One GET of the API itself."""
         request = urllib.request.Request(f"{self.endpoint}{path}", headers={"Authorization": f"Bearer {self.token}"})
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=patient(20)) as answer:
             result: Object = json.loads(answer.read())
         return result
 
@@ -65,13 +66,9 @@ def running(folder: Path) -> Iterator[Hetzner]:
     command = [sys.executable, "-m", "sandbox.hcloud", "--ready-file", str(ready), "--action-seconds", "0.02"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            deadline = time.monotonic() + 30
-            while not ready.exists():
-                assert process.poll() is None, "the stand-in ended"
-                assert time.monotonic() < deadline, "the stand-in does not get ready"
-                time.sleep(0.02)
+            await_ready(process, ready)
             told = json.loads(ready.read_text())
             yield Hetzner(endpoint=told["hcloud_endpoint"], token=told["hcloud_token"], control=told["hcloud_control"])
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(patient(20))

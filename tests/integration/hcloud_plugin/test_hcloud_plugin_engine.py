@@ -16,6 +16,7 @@ from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.integration.killed_engine import mend
 from tests.integration.toolchain.conftest import await_none
 from tests.integration.toolchain.engine import Project
+from tests.waiting import patient, until
 from toolchain.locate import locate
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -148,15 +149,16 @@ def kill(hetzner: Hetzner, stack: Stack, at: int, *command: str) -> None:
     hetzner.tell("speed", {"seconds": 0.15})
     before = len(hetzner.requests())
     engine = stack.project.start(*command, "--yes", "--skip-preview", "--stack", "dev")
-    deadline = time.monotonic() + 60
-    while sum(call["method"] != "GET" for call in hetzner.requests()[before:]) < at:
+
+    def came() -> bool:
         assert engine.poll() is None, engine.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+        return sum(call["method"] != "GET" for call in hetzner.requests()[before:]) >= at
+
+    until(came, f"{at} changing calls", pause=0.01)
     for process in stack.project.processes():
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=patient(30))
     assert await_none(stack.project) == []
     hetzner.tell("speed", {"seconds": 0.02})
     mend(stack.project.folder / "state")
@@ -210,15 +212,16 @@ def test_an_interrupt_leaves_nothing_unrecorded(hetzner: Hetzner, stack: Stack) 
     """Ctrl-C: what Hetzner has begun is in the state, so that a destroy removes it without a second update."""
     hetzner.tell("speed", {"seconds": 0.02, "commands": {"create_server": 30}})
     engine = stack.project.start("up", "--yes", "--skip-preview", "--stack", "dev")
-    deadline = time.monotonic() + 60
-    while len(hetzner.names("servers")) < 2:
+
+    def came() -> bool:
         assert engine.poll() is None, engine.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        return len(hetzner.names("servers")) >= 2
+
+    until(came, "two servers", pause=0.02)
     started = time.monotonic()
     engine.send_signal(2)
-    printed, _ = engine.communicate(timeout=30)
-    assert time.monotonic() - started < 15
+    printed, _ = engine.communicate(timeout=patient(30))
+    assert time.monotonic() - started < patient(15)
     assert engine.returncode != 0
     assert "Traceback" not in printed
     hetzner.tell("speed", {"seconds": 0.02, "commands": {"create_server": 0.02}})

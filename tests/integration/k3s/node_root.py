@@ -14,6 +14,7 @@ import yaml
 
 from clawstack.k3s import K3sRelease, NodeSettings, user_data
 from tests.unit.k3s.clusters import AGENT_TOKEN, TOKEN
+from tests.waiting import patient
 
 _BINARY = '#!/bin/sh\necho "k3s $*" >>"$STUBS/log"\n[ ! -e "$STUBS/api-is-down" ]\n'
 _STUBS = {
@@ -113,7 +114,7 @@ class NodeRoot:
             env={"PATH": f"{self.stubs / 'bin'}:{os.environ['PATH']}", "STUBS": str(self.stubs)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=patient(60),
             check=False,
         )
 

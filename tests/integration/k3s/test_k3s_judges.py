@@ -14,12 +14,13 @@ import pytest
 
 from tests.unit.k3s.clusters import control_plane, large_cluster
 from tests.unit.k3s.test_k3s_user_data import CASES, file, parsed, render
+from tests.waiting import patient
 
 
 def _judge(*command: str) -> subprocess.CompletedProcess[str]:
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed (Debian packages: cloud-init, shellcheck, nftables, systemd)")
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=patient(60), check=False)
 
 
 @pytest.mark.parametrize("name", [*CASES, "with-keys"])

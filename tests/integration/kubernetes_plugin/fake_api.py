@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from typing_extensions import override
 
+from tests.waiting import patient
+
 Object = dict[str, Any]
 
 
@@ -169,7 +171,7 @@ def serve(cluster: Cluster) -> Iterator[Cluster]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(patient(5))
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:

@@ -17,6 +17,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from clawstack.plugin_server.values import to_struct
 from tests.integration.kubernetes_plugin.fake_api import Cluster, serve
 from tests.integration.kubernetes_plugin.test_kubernetes_plugin_protocol import NAMESPACE, kubeconfig, urn
+from tests.waiting import patient
 
 MODULE = "toolchain.plugins.kubernetes_provider.main"
 
@@ -37,12 +38,12 @@ def channel(process: subprocess.Popen[str]) -> grpc.Channel:
 
 def test_it_announces_itself_and_goes_quietly_and_at_once(plugin: subprocess.Popen[str]) -> None:
     with channel(plugin) as way:
-        info = provider_pb2_grpc.ResourceProviderStub(way).GetPluginInfo(empty_pb2.Empty(), timeout=20)
+        info = provider_pb2_grpc.ResourceProviderStub(way).GetPluginInfo(empty_pb2.Empty(), timeout=patient(20))
     assert info.version.count(".") >= 2
     started = time.monotonic()
     plugin.send_signal(signal.SIGINT)
-    assert plugin.wait(10) == 0
-    assert time.monotonic() - started < 2
+    assert plugin.wait(patient(10)) == 0
+    assert time.monotonic() - started < patient(2)
     assert plugin.stderr is not None
     assert plugin.stderr.read() == ""
 
@@ -56,7 +57,7 @@ def test_an_interrupt_ends_a_long_delete_with_a_sentence(plugin: subprocess.Pope
         with channel(plugin) as way:
             stub = provider_pb2_grpc.ResourceProviderStub(way)
             arguments = to_struct({"kubeconfig": kubeconfig(cluster)})
-            stub.Configure(provider_pb2.ConfigureRequest(args=arguments), timeout=20)
+            stub.Configure(provider_pb2.ConfigureRequest(args=arguments), timeout=patient(20))
             old = to_struct(NAMESPACE)
             pending = stub.Delete.future(
                 provider_pb2.DeleteRequest(urn=urn(NAMESPACE), id="x", properties=old, old_inputs=old), timeout=60
@@ -65,6 +66,6 @@ def test_an_interrupt_ends_a_long_delete_with_a_sentence(plugin: subprocess.Pope
                 time.sleep(0.02)
             plugin.send_signal(signal.SIGINT)
             with pytest.raises(grpc.RpcError) as ended:
-                pending.result(timeout=20)
+                pending.result(timeout=patient(20))
         assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert plugin.wait(10) == 0
+        assert plugin.wait(patient(10)) == 0

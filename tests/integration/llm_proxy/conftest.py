@@ -34,6 +34,7 @@ from services.traffic.llm_proxy.limits import InFlight, RateLimit
 from services.traffic.llm_proxy.tokens import register_proxy_token
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.vendor import REAL_KEY, Vendor
+from tests.waiting import patient, within
 
 MODEL = "gpt-5-mini"
 
@@ -106,12 +107,16 @@ class Proxy:
 
     async def settled_books(self, cell: Cell, entries: int = 1) -> Books:
         """The books once there are so many entries and nothing is reserved."""
-        async with asyncio.timeout(15):
-            while True:
-                books = await self.books(cell)
-                if len(books.entries) >= entries and not books.open_reservations:
-                    return books
+        books: list[Books] = []  # the last ones
+
+        async def settled() -> bool:
+            books[:] = [await self.books(cell)]
+            return len(books[0].entries) >= entries and not books[0].open_reservations
+
+        async with within(15, f"{entries} entries and nothing reserved", seen=lambda: books):
+            while not await settled():
                 await asyncio.sleep(0.02)
+        return books[0]
 
 
 class _Server(uvicorn.Server):
@@ -188,7 +193,9 @@ async def start_proxy(platform: Platform, vendor: Vendor) -> AsyncIterator[Start
             )
             url = await stack.enter_async_context(serving(create_app(mine, [part])))
             session = await stack.enter_async_context(
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30), connector=aiohttp.TCPConnector(limit=0))
+                aiohttp.ClientSession(
+                    timeout=aiohttp.ClientTimeout(total=patient(30)), connector=aiohttp.TCPConnector(limit=0)
+                )
             )
             return Proxy(platform=mine, url=url, session=session)
 

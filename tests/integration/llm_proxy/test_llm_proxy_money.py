@@ -33,6 +33,7 @@ from services.traffic.llm_proxy.tokens import register_proxy_token
 from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.conftest import MODEL, Cell, Proxy, StartProxy, outage, serving, small_catalogue
 from tests.integration.llm_proxy.vendor import Vendor
+from tests.waiting import patient, within
 
 
 async def statuses(proxy: Proxy, cell: Cell, count: int, **body: object) -> list[int]:
@@ -51,7 +52,7 @@ async def test_a_hundred_at_once_at_the_limit_stay_within_it(start_proxy: StartP
     proxy = await start_proxy(catalogue=small_catalogue(monthly_tokens=limit))
     cell = await proxy.add_cell()
     asking = [asyncio.create_task(statuses(proxy, cell, 1, max_tokens=100)) for _ in range(100)]
-    async with asyncio.timeout(20):
+    async with within(20, "all are answered or let in", seen=lambda: len(vendor.bodies)):
         while sum(task.done() for task in asking) + len(vendor.bodies) < 100:  # all are either refused or let in
             await asyncio.sleep(0.02)
     period = (await proxy.books(cell)).period
@@ -135,7 +136,7 @@ async def test_answers_under_way_are_told_from_a_used_up_month(start_proxy: Star
     proxy = await start_proxy(catalogue=small_catalogue(monthly_tokens=400))
     cell = await proxy.add_cell()
     first = asyncio.create_task(statuses(proxy, cell, 1, max_tokens=300))
-    await asyncio.wait_for(vendor.arrived.wait(), 10)
+    await asyncio.wait_for(vendor.arrived.wait(), patient(10))
     async with proxy.chat(cell, max_tokens=300) as answer:
         assert (answer.status, (await answer.json())["error"]["code"]) == (429, "limit_reserved")
         assert int(answer.headers["retry-after"]) > 0
@@ -273,7 +274,7 @@ async def test_a_settlement_waits_for_the_database_to_come_back(
 ) -> None:
     vendor.manner = vendors.waits_before_headers
     asking = asyncio.create_task(statuses(proxy, cell, 1))
-    await asyncio.wait_for(vendor.arrived.wait(), 10)
+    await asyncio.wait_for(vendor.arrived.wait(), patient(10))
     async with outage(postgres_url):
         vendor.hold.set()
         assert await asking == [200]  # the answer is paid for; the customer shall have it
@@ -292,7 +293,7 @@ async def test_the_end_of_the_process_waits_for_settlements(
     async with serving(create_app(platform, [create_part(platform)])) as url:
         second = Proxy(platform=platform, url=url, session=proxy.session)
         asking = asyncio.create_task(statuses(second, cell, 1))
-        await asyncio.wait_for(vendor.arrived.wait(), 10)
+        await asyncio.wait_for(vendor.arrived.wait(), patient(10))
         async with outage(postgres_url):
             vendor.hold.set()
             assert await asking == [200]
@@ -369,7 +370,7 @@ async def test_another_plan_counts_within_two_seconds(start_proxy: StartProxy) -
     assert await statuses(proxy, cell, 1) == [429]
     async with proxy.platform.database.transaction() as session:
         await session.execute(update(Tenant).where(Tenant.id == cell.tenant_id).values(plan="pro"))
-    async with asyncio.timeout(2):
+    async with within(2, "the larger plan allows more"):
         while await statuses(proxy, cell, 1) != [200]:
             await asyncio.sleep(0.05)
     assert Decimal(proxy.platform.catalogue.plan("pro").monthly_tokens) > 50

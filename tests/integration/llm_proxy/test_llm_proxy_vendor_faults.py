@@ -23,6 +23,7 @@ from tests.integration.llm_proxy import vendor as vendors
 from tests.integration.llm_proxy.conftest import Cell, Proxy, StartProxy, serving
 from tests.integration.llm_proxy.test_llm_proxy_answers import events_of
 from tests.integration.llm_proxy.vendor import REAL_KEY, Vendor, answers
+from tests.waiting import patient, within
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ async def test_a_silent_vendor_is_given_up_and_charged_by_estimate(start_proxy: 
     (entry,) = (await proxy.books(cell)).entries
     assert (entry.outcome, entry.output_tokens, entry.raw_usage) == ("estimated", 77, None)
     assert entry.cost > 0
-    await asyncio.wait_for(vendor.left.wait(), 5)
+    await asyncio.wait_for(vendor.left.wait(), patient(5))
 
 
 async def test_a_stream_that_stalls_ends_with_an_error_event(start_proxy: StartProxy, vendor: Vendor) -> None:
@@ -130,7 +131,7 @@ async def test_a_stream_that_stalls_ends_with_an_error_event(start_proxy: StartP
     assert "[DONE]" not in events
     (entry,) = (await proxy.books(cell)).entries
     assert (entry.outcome, entry.output_tokens) == ("estimated", 50)
-    await asyncio.wait_for(vendor.left.wait(), 5)
+    await asyncio.wait_for(vendor.left.wait(), patient(5))
 
 
 async def test_a_stream_that_breaks_ends_with_an_error_event(proxy: Proxy, cell: Cell, vendor: Vendor) -> None:
@@ -211,7 +212,7 @@ async def test_a_client_that_leaves_in_the_middle_ends_the_vendors_work_and_is_c
     async with leaving_client(proxy, cell, stream=True, max_tokens=40) as posting:
         response = await posting
         assert b"one" in await response.content.readany()
-    await asyncio.wait_for(vendor.left.wait(), 5)
+    await asyncio.wait_for(vendor.left.wait(), patient(5))
     books = await proxy.settled_books(cell)
     (entry,) = books.entries
     assert (entry.outcome, entry.status, entry.output_tokens) == ("estimated", 200, 40)
@@ -227,8 +228,8 @@ async def test_a_client_that_leaves_before_the_first_byte_ends_the_vendors_work_
         vendor.arrived.clear()
         vendor.left.clear()
         async with leaving_client(proxy, cell, stream=stream, max_tokens=40):
-            await asyncio.wait_for(vendor.arrived.wait(), 5)
-        await asyncio.wait_for(vendor.left.wait(), 5)
+            await asyncio.wait_for(vendor.arrived.wait(), patient(5))
+        await asyncio.wait_for(vendor.left.wait(), patient(5))
     books = await proxy.settled_books(cell, entries=2)
     assert {(entry.outcome, entry.status, entry.output_tokens) for entry in books.entries} == {("estimated", None, 40)}
 
@@ -252,7 +253,7 @@ async def test_a_client_that_leaves_while_money_is_set_aside_leaves_nothing_behi
 async def waiting_for_a_lock(proxy: Proxy) -> None:
     """Returns once a statement of the proxy waits for a row."""
     waiting = sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    async with asyncio.timeout(5):
+    async with within(5, "a statement waits for a row"):
         while True:
             async with proxy.platform.database.transaction() as session:
                 if await session.scalar(waiting):
@@ -268,7 +269,7 @@ async def test_many_clients_that_leave_leave_nothing_reserved(proxy: Proxy, cell
             await asyncio.sleep(delay)  # the point is to leave at any moment, also within the reservation
 
     await asyncio.gather(*(come_and_go(0.004 * number) for number in range(40)))
-    async with asyncio.timeout(15):
+    async with within(15, "every call is settled", seen=lambda: len(vendor.bodies)):
         while True:
             books = await proxy.books(cell)
             if not books.open_reservations and len(books.entries) >= len(vendor.bodies):
@@ -298,7 +299,7 @@ async def test_the_end_of_the_process_settles_what_is_under_way(proxy: Proxy, ce
 async def test_events_arrive_as_they_are_written_and_not_at_the_end(proxy: Proxy, cell: Cell, vendor: Vendor) -> None:
     vendor.manner = vendors.waits_in_stream
     async with proxy.chat(cell, stream=True) as answer:
-        first = await asyncio.wait_for(answer.content.readany(), 5)
+        first = await asyncio.wait_for(answer.content.readany(), patient(5))
         assert b"one" in first
         assert not vendor.hold.is_set()
         vendor.hold.set()

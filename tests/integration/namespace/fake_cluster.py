@@ -21,6 +21,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tests.waiting import patient
+
 Object = dict[str, Any]
 
 #: Stands for node with openclaw.mjs: knows `backup create` and `backup restore`, as OpenClaw answers them.
@@ -254,7 +256,7 @@ async def serving(cluster: FakeCluster) -> AsyncIterator[FakeCluster]:
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patient(10)):
             while not server.started:
                 await asyncio.sleep(0.01)
         cluster.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"

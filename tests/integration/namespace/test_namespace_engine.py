@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.kubernetes_plugin.fake_api import Cluster, serve
 from tests.integration.kubernetes_plugin.test_kubernetes_plugin_protocol import kubeconfig
+from tests.waiting import patient
 from toolchain.linking import link_plugins
 from toolchain.locate import locate
 from toolchain.plugin_choice import WANTED, starter
@@ -44,7 +45,7 @@ class Stack:
         command = [sys.executable, "-m", "tests.integration.namespace.one_operation", verb, str(self.folder)]
         facts = json.dumps({"cell": cell, "kubeconfig": kubeconfig(self.cluster), "settings": settings})
         answer = subprocess.run(
-            command, input=facts, env=self._environ(), capture_output=True, text=True, timeout=120, check=False
+            command, input=facts, env=self._environ(), capture_output=True, text=True, timeout=patient(120), check=False
         )
         assert answer.returncode == 0, answer.stderr
         told: dict[str, Any] = json.loads(answer.stdout)

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.unit.namespace.builders import plan_of, pod
+from tests.waiting import patient
 
 
 def test_the_seed_step_makes_a_private_folder_below_the_volume(tmp_path: Path) -> None:
@@ -20,7 +21,9 @@ def test_the_seed_step_makes_a_private_folder_below_the_volume(tmp_path: Path) -
     volume.mkdir()
     volume.chmod(0o2775)
     for _ in range(2):
-        subprocess.run(["sh", "-c", script], check=True, env={"SLUG": "anna", "PATH": "/usr/bin:/bin"}, timeout=20)
+        subprocess.run(
+            ["sh", "-c", script], check=True, env={"SLUG": "anna", "PATH": "/usr/bin:/bin"}, timeout=patient(20)
+        )
     assert (volume / "anna" / "state").stat().st_mode & 0o7777 == 0o700
     assert (volume / "anna").stat().st_mode & 0o7777 == 0o700
     assert (volume / "anna/config/openclaw.json").read_text() == "{}"

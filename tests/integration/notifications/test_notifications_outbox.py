@@ -24,6 +24,7 @@ from services.run.parts.notifications import create_part
 from services.tables.billing import Customer
 from services.tables.notifications import OutboxMessage
 from services.tables.tenants import Tenant
+from tests.waiting import patient
 
 
 @dataclass(kw_only=True)
@@ -126,7 +127,7 @@ async def test_a_sender_that_hangs_is_given_up(database: Database, monkeypatch: 
             await asyncio.Event().wait()
 
     await owe(database)
-    assert await asyncio.wait_for(deliverer(database, Hanging()).deliver_due(), 5) == 0
+    assert await asyncio.wait_for(deliverer(database, Hanging()).deliver_due(), patient(5)) == 0
     assert [row.attempts for row in await rows(database)] == [1]
 
 

@@ -21,6 +21,7 @@ import psutil
 import yaml
 
 from tests.integration.killed_engine import mend
+from tests.waiting import await_ready, patient
 
 ROOT = Path(__file__).parents[3]
 PACK = ("--policy-pack", str(ROOT / "policies"))
@@ -40,7 +41,7 @@ class Hetzner:
         request = urllib.request.Request(
             f"{self.control}/{path}", data=data, method=method, headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=patient(20)) as answer:
             result: dict[str, Any] = json.loads(answer.read() or b"{}")
         return result
 
@@ -71,16 +72,12 @@ def hetzner(folder: Path, *, action_seconds: float = 0.02) -> Iterator[Hetzner]:
     command += ["--action-seconds", str(action_seconds)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            deadline = time.monotonic() + 30
-            while not (ready.exists() and ready.read_text().strip()):
-                assert process.poll() is None, "the stand-in ended"
-                assert time.monotonic() < deadline, "the stand-in does not get ready"
-                time.sleep(0.02)
+            await_ready(process, ready)
             told = json.loads(ready.read_text())
             yield Hetzner(endpoint=told["hcloud_endpoint"], token=told["hcloud_token"], control=told["hcloud_control"])
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(patient(20))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +94,7 @@ class Operator:
             mend(Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://")))
         result = subprocess.run(
             self.command(*arguments),
-            cwd=self.project, env=self.environment, capture_output=True, text=True, timeout=_TIMEOUT, check=False,
+            cwd=self.project, env=self.environment, capture_output=True, text=True, timeout=patient(_TIMEOUT), check=False,
         )  # fmt: skip
         assert (result.returncode == 0) == (expect == 0), (
             f"{arguments}: {result.returncode}\n{result.stdout}{result.stderr}"
@@ -135,7 +132,7 @@ class Operator:
         """`python -m clawstack.cluster.<module>`."""
         return subprocess.run(
             [sys.executable, "-m", f"clawstack.cluster.{module}", *arguments],
-            cwd=self.project, env=self.environment, input=stdin, capture_output=True, text=True, timeout=120, check=False,
+            cwd=self.project, env=self.environment, input=stdin, capture_output=True, text=True, timeout=patient(120), check=False,
         )  # fmt: skip
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -151,16 +148,16 @@ def kill_engine(process: subprocess.Popen[str]) -> None:
     """kill -9 of the engine alone, as the kernel does when memory runs out; what it started may end by itself."""
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
-    process.wait(20)
-    _, alive = psutil.wait_procs(family, timeout=10)
+    process.wait(patient(20))
+    _, alive = psutil.wait_procs(family, timeout=patient(10))
     for member in alive:
         member.kill()
-    psutil.wait_procs(alive, timeout=10)
+    psutil.wait_procs(alive, timeout=patient(10))
 
 
 def after_requests(world: Hetzner, process: subprocess.Popen[str], count: int) -> bool:
     """Wait until the stand-in has answered so many requests that change something; False when the process ended first."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + patient(120)
     while writes(world) < count:
         assert time.monotonic() < deadline, f"{count} changes never come"
         if process.poll() is not None:
@@ -171,7 +168,7 @@ def after_requests(world: Hetzner, process: subprocess.Popen[str], count: int) -
 
 def after_request(world: Hetzner, process: subprocess.Popen[str], method: str, path: str) -> None:
     """Wait until the stand-in has answered a request like this one well."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + patient(120)
     pattern = re.compile(path + "$")
     while not any(
         row["method"] == method and pattern.search(row["path"]) and row["status"] < 300 for row in world.requests()

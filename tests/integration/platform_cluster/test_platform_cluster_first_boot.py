@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from clawstack.cluster.user_data import way_out
 from tests.unit.platform_cluster.examples import declare, large_cluster, raw_cluster
+from tests.waiting import patient
 
 TLS = "/var/lib/rancher/k3s/server/tls"
 
@@ -27,7 +28,7 @@ def first_boot():
 
 def _sh(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", "-euc", script], env={**os.environ, **environment}, capture_output=True, text=True, timeout=30, check=False
+        ["sh", "-euc", script], env={**os.environ, **environment}, capture_output=True, text=True, timeout=patient(30), check=False
     )  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def everything():
 def _judge(*command: str) -> subprocess.CompletedProcess[str]:
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed (Debian packages: cloud-init, nftables)")
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=patient(60), check=False)
 
 
 @pytest.mark.parametrize("name", ["claw-control-plane-1", "claw-cells-1", "claw-data-1", "claw-nat"])

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import patient
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -34,7 +36,7 @@ def pulumi(tmp_path):
     def run(*arguments: str, expect: int = 0) -> str:
         result = subprocess.run(
             [str(Path(sys.prefix) / "bin" / "pulumi"), *arguments, "--non-interactive"],
-            cwd=project, env=environment, capture_output=True, text=True, timeout=120, check=False,
+            cwd=project, env=environment, capture_output=True, text=True, timeout=patient(120), check=False,
         )  # fmt: skip
         assert (result.returncode == 0) == (expect == 0), result.stdout + result.stderr
         return result.stdout + result.stderr

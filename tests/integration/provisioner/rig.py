@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -30,6 +28,7 @@ from services.run.parts.provisioner import create_reconciler
 from services.tables.tenants import Operation, OperationEvent, Tenant
 from tenants.backups.archive import Archive
 from tests.integration.provisioner.programs import probe_program
+from tests.waiting import eventually
 from toolchain.locate import locate
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
@@ -213,15 +212,7 @@ def new_tenant(**changes: Any) -> NewTenant:
 
 async def until(condition: Callable[[], Any], *, seconds: float = 30.0) -> Any:
     """The first truthy answer of `condition` (a function or a coroutine function)."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if asyncio.iscoroutine(answer):
-            answer = await answer
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
-        await asyncio.sleep(0.02)
+    return await eventually(condition, f"{condition}", seconds=seconds)
 
 
 def engine_processes(folder: Path) -> list[psutil.Process]:

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pulumi
 import pytest
-from services.traffic.telegram.errors import BotApiError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import override
@@ -33,6 +32,7 @@ from services.kit.vault.service import Vault
 from services.run.factory import create_app
 from services.run.parts.provisioner import create_part, create_reconciler, program_maker
 from services.tables.tenants import Tenant
+from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.repository.bots import CellAddress
 from services.traffic.telegram.virtual.targets import judge_target
 from tenants.backups.archive import Archive

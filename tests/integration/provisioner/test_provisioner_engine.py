@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from services.cells.engine.run import StackPlace
 from services.cells.provisioner.machine import Machine
 from tests.integration.provisioner.programs import ProbeCell
 from tests.integration.provisioner.rig import Probe, engine_processes
+from tests.waiting import patient, until
 
 SLUG = "emma-1"
 PASSPHRASE = "planted-passphrase-0123456789abcdef"
@@ -115,11 +117,8 @@ def bench(data_dir: Path, probe: Probe) -> Bench:
     return Bench(data_dir, probe)
 
 
-def wait(condition: object, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def wait(condition: Callable[[], object], seconds: float = 30) -> None:
+    until(condition, f"{condition}", seconds=seconds, pause=0.02)
 
 
 def verbs(lines: list[str]) -> list[str]:
@@ -162,7 +161,7 @@ def test_a_stack_is_made_as_the_cli_makes_it(bench: Bench) -> None:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
     command = [str(bench.probe.tools().pulumi), "--non-interactive", "stack", "init", SLUG]
-    subprocess.run(command, cwd=theirs.work_dir, env=environment, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=theirs.work_dir, env=environment, check=True, capture_output=True, timeout=patient(60))
     made = state_files.files_of(theirs.backend_url, project=theirs.project, stack=SLUG)
     assert made is not None
     bench.files.root.mkdir(parents=True)
@@ -232,7 +231,7 @@ def test_cancelling_ends_every_process_and_leaves_no_lock(bench: Bench) -> None:
     assert len(engine_processes(bench.data)) >= 2, "the CLI and the plugin"
     control.stop(StopReason.CANCELLED)
     hold.unlink()
-    thread.join(30)
+    thread.join(patient(30))
     assert [type(error) for error in raised] == [OperationStoppedError]
     assert engine_processes(bench.data) == []
     assert list(bench.files.locks.glob("*.json")) == [], "a graceful end gives the lock back"
@@ -244,7 +243,7 @@ def test_what_does_not_stop_in_its_grace_is_killed_and_the_next_run_recovers(ben
     thread, raised = bench.in_background("up", control)
     wait(lambda: bench.probe.begun("create", SLUG))
     control.stop(StopReason.CANCELLED)
-    thread.join(30)
+    thread.join(patient(30))
     assert [type(error) for error in raised] == [OperationStoppedError]
     assert engine_processes(bench.data) == []
     assert len(list(bench.files.locks.glob("*.json"))) == 1, "a killed CLI leaves its lock"
@@ -275,7 +274,7 @@ def test_a_creation_that_was_killed_is_found_again_before_it_is_destroyed(bench:
     thread, _ = bench.in_background("up", control)
     wait(lambda: bench.probe.begun("create", SLUG))
     control.stop(StopReason.CANCELLED)
-    thread.join(30)
+    thread.join(patient(30))
     assert bench.probe.cell(SLUG) is not None, "the killed run had made it"
     (bench.probe.folder / f"hold-create-{SLUG}").unlink()
 
@@ -294,7 +293,7 @@ def test_state_elsewhere_recovers_through_the_cli_alone(bench: Bench, monkeypatc
     thread, _ = bench.in_background("up", control)
     wait(lambda: bench.probe.begun("create", SLUG))
     control.stop(StopReason.CANCELLED)
-    thread.join(30)
+    thread.join(patient(30))
     files = look(bench.place.backend_url, project=bench.place.project, stack=SLUG)
     assert files is not None
     assert len(list(files.locks.glob("*.json"))) == 1
@@ -338,7 +337,7 @@ def test_a_killed_run_leaves_no_thread_behind(bench: Bench) -> None:
     thread, _ = bench.in_background("up", control)
     wait(lambda: bench.probe.begun("create", SLUG))
     control.stop(StopReason.CANCELLED)
-    thread.join(30)
+    thread.join(patient(30))
     names = ("inline", "pulumi-")
     wait(lambda: not [other.name for other in threading.enumerate() if other.name.startswith(names)])
 
@@ -349,7 +348,7 @@ def test_an_operation_ends_when_its_budget_is_used_up(bench: Bench) -> None:
     with pytest.raises(OperationStoppedError) as caught:
         bench.up(control=bench.control(budget=3, grace=0.5))
     assert caught.value.reason is StopReason.BUDGET
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < patient(15)
     assert engine_processes(bench.data) == []
 
 
@@ -445,7 +444,7 @@ def test_nothing_secret_is_in_arguments_environment_or_state(bench: Bench) -> No
         seen_arguments.append(" ".join(process.cmdline()))
         seen_environment.append(process.environ())
     hold.unlink()
-    thread.join(30)
+    thread.join(patient(30))
     assert raised == []
     assert len(seen_arguments) >= 2
     planted = (PASSPHRASE, TOKEN, "planted-master-key", "planted-parent-secret")

@@ -13,6 +13,7 @@ from services.cells.substrates.protocol import Orphan, Sighting
 from services.kit.database.base import utcnow
 from services.tables.tenants import Cell, CellLease, Operation, Tenant
 from tests.integration.provisioner.rig import Rig
+from tests.waiting import patient
 
 
 class FileProbe:
@@ -65,7 +66,7 @@ async def test_when_a_cell_was_last_seen_well_is_kept_but_for_rows_that_somebody
     sweep, _ = sweep_of(rig)
     async with rig.platform.database.transaction() as session:
         await session.execute(select(Tenant).with_for_update())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patient(10)):
             await sweep.run()
         assert (await rig.tenant(tenant)).observed_at == before
 

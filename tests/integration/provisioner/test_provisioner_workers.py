@@ -22,6 +22,7 @@ from clawstack.crypto import MasterKey
 from clawstack.vocabulary import Desired
 from services.tables.tenants import Operation, Tenant
 from tests.integration.provisioner.rig import Rig, engine_processes, until
+from tests.waiting import patient
 
 LEASE_SECONDS = 3.0
 
@@ -59,7 +60,7 @@ class Workers:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
-            process.wait(10)
+            process.wait(patient(10))
             if process.stdout is not None:
                 process.stdout.close()
 
@@ -137,7 +138,7 @@ async def test_a_worker_killed_in_the_middle_is_taken_over(rig: Rig, workers: Wo
     assert len(before) >= 2
 
     first.kill()
-    first.wait(10)
+    first.wait(patient(10))
     workers.start()
     # The second worker has ended what the first one left before it begins the same again.
     await until(lambda: rig.probe.begun(op, tenant.slug) >= 2, seconds=60)
@@ -236,7 +237,7 @@ async def test_a_worker_told_to_stop_hands_its_work_over(rig: Rig, workers: Work
     await until(lambda: rig.probe.begun("create", tenant.slug))
     first.send_signal(signal.SIGINT)
     hold.unlink()
-    first.wait(30)
+    first.wait(patient(30))
     assert engine_processes(rig.platform.settings.data_dir) == []
     workers.start()
     await until(lambda: state_is(rig, tenant, "healthy"), seconds=60)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 import requests
 from hcloud import Client
+
+from tests.waiting import await_ready, patient
 
 Json = dict[str, Any]
 
@@ -24,7 +25,7 @@ class Cloud:
 
     def control(self, method: str, path: str, body: Json | None = None, /, **query: Any) -> Json:
         url = f"{self.ready['hcloud_control']}/{path}"
-        answer = requests.request(method, url, json=body, params=query, timeout=10)
+        answer = requests.request(method, url, json=body, params=query, timeout=patient(10))
         told: Json = answer.json()
         assert answer.status_code == 200, told
         return told
@@ -63,14 +64,10 @@ def running(folder: Path, *arguments: str, module: str = "sandbox.hcloud") -> It
     command = [sys.executable, "-m", module, "--ready-file", str(ready_file), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 30
-        while not ready_file.exists():
-            assert process.poll() is None, "it ended before it was ready"
-            assert time.monotonic() < until, "it was not ready in 30 s"
-            time.sleep(0.02)
+        await_ready(process, ready_file)
         ready = json.loads(ready_file.read_text())
         with client_of(ready) as client:
             yield Cloud(process, ready, client)
     finally:
         process.terminate()
-        assert process.wait(15) == 0
+        assert process.wait(patient(15)) == 0

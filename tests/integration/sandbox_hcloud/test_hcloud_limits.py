@@ -15,6 +15,7 @@ from hcloud.server_types import ServerType
 from hcloud.zones import ZoneRecord
 
 from tests.integration.sandbox_hcloud.process import Cloud, client_of, running
+from tests.waiting import patient
 
 FSN = Location(name="fsn1")
 CX23, DEBIAN = ServerType("cx23"), Image(name="debian-13")
@@ -216,7 +217,7 @@ def test_many_clients_at_once_get_different_addresses_and_ids(cloud: Cloud):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(patient(30))
     servers = cloud.client.servers.get_all()
     assert len({one.id for one in servers}) == 30
     assert len({one.private_net[0].ip for one in servers}) == 30

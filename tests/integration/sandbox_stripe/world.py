@@ -17,6 +17,8 @@ import httpx
 import stripe
 from typing_extensions import override
 
+from tests.waiting import await_ready, patient
+
 SECRET = "whsec_integration"
 KEY = "sk_test_clawstack"
 GOOD, DECLINED, FAILS_LATER = "4242424242424242", "4000000000000002", "4000000000000341"
@@ -36,11 +38,7 @@ class StandIn:
         command = [sys.executable, "-m", "sandbox", "--port", str(self.port), "--data", str(self.data)]
         command += ["--only", "stripe", "--ready-file", str(ready)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while not (ready.exists() and ready.read_text().strip()):
-            assert self.process.poll() is None, "the stand-in ended while starting"
-            assert time.monotonic() < deadline, "the stand-in was not ready within 20 s"
-            time.sleep(0.01)
+        await_ready(self.process, ready, seconds=20)
         told = json.loads(ready.read_text())
         self.port, self.base = told["port"], told["stripe_api_base"]
         return self
@@ -49,26 +47,26 @@ class StandIn:
         """kill -9."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(patient(10))
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(patient(10))
 
     def client(self, key: str = KEY, **options: Any) -> stripe.StripeClient:
         return stripe.StripeClient(key, base_addresses={"api": self.base}, **options)
 
     def control(self, path: str, **values: Any) -> Json:
         """POST to /_control; anything but 200 fails the test."""
-        answer = httpx.post(f"{self.base}/_control/{path}", json=values, timeout=30)
+        answer = httpx.post(f"{self.base}/_control/{path}", json=values, timeout=patient(30))
         assert answer.status_code == 200, answer.text
         body: Json = answer.json()
         return body
 
     def look(self, path: str, **query: Any) -> Json:
         """GET from /_control."""
-        answer = httpx.get(f"{self.base}/_control/{path}", params=query, timeout=30)
+        answer = httpx.get(f"{self.base}/_control/{path}", params=query, timeout=patient(30))
         assert answer.status_code == 200, answer.text
         body: Json = answer.json()
         return body
@@ -144,7 +142,7 @@ class Receiver:
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
-        self.thread.join(5)
+        self.thread.join(patient(5))
 
 
 def given(**params: Any) -> Any:

@@ -13,6 +13,7 @@ import aiohttp
 
 from sandbox.llm.config import DEFAULT_KEY
 from sandbox.telegram.config import DEFAULT_TOKEN
+from tests.waiting import patient
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Sandbox:
     async def stop(self, number: signal.Signals) -> tuple[int, str, str]:
         """Send a signal; return exit status, stdout after the ready line, and stderr."""
         self.process.send_signal(number)
-        out, err = await asyncio.wait_for(self.process.communicate(), 15)
+        out, err = await asyncio.wait_for(self.process.communicate(), patient(15))
         assert self.process.returncode is not None
         return self.process.returncode, out.decode(), err.decode()
 
@@ -67,7 +68,7 @@ async def running(*arguments: str) -> AsyncIterator[Sandbox]:
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
     try:
         assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        line = await asyncio.wait_for(process.stdout.readline(), patient(30))
         async with aiohttp.ClientSession() as http:
             yield Sandbox(process, json.loads(line), http)
     finally:

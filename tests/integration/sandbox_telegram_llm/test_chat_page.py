@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from tests.integration.sandbox_telegram_llm.process import Sandbox
+from tests.waiting import patient
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH; `python -m toolchain setup chromium`")
@@ -19,7 +20,7 @@ async def page() -> AsyncIterator[Page]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         phone = await browser.new_context(viewport={"width": 360, "height": 640})
         page = await phone.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(patient(15_000))
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         yield page

@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from tests.integration.sandbox_telegram_llm.process import Sandbox
+from tests.waiting import patient
 
 SYSTEM = "# Identity\n- Name: Clawdia\n- Role: parenting assistant\n\n# Family\n- Child: Emma\n- Age: 24 months"
 ANSWER = 'Hi! I\'m Clawdia, your parenting assistant. I know Emma is 24 months old. You said: "hi"'
@@ -18,11 +19,15 @@ HI: Any = [{"role": "user", "content": "hi"}]
 
 
 def openai_client(sandbox: Sandbox, key: str = "") -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=f"{sandbox.llm}/v1", api_key=key or sandbox.key, max_retries=0, timeout=20)
+    return openai.AsyncOpenAI(
+        base_url=f"{sandbox.llm}/v1", api_key=key or sandbox.key, max_retries=0, timeout=patient(20)
+    )
 
 
 def anthropic_client(sandbox: Sandbox, key: str = "") -> anthropic.AsyncAnthropic:
-    return anthropic.AsyncAnthropic(base_url=sandbox.llm, api_key=key or sandbox.key, max_retries=0, timeout=20)
+    return anthropic.AsyncAnthropic(
+        base_url=sandbox.llm, api_key=key or sandbox.key, max_retries=0, timeout=patient(20)
+    )
 
 
 async def test_openai_whole(sandbox: Sandbox) -> None:
@@ -160,7 +165,7 @@ async def test_a_client_that_hangs_up_is_noticed_at_once(sandbox: Sandbox, kind:
     listening = asyncio.create_task(listen())
     await sandbox.get(f"{sandbox.llm}/_control/requests", wait=10)
     if kind == "stall_mid":
-        await asyncio.wait_for(first.wait(), 10)
+        await asyncio.wait_for(first.wait(), patient(10))
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     await client.close()

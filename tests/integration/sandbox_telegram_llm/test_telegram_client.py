@@ -10,6 +10,7 @@ from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, Networ
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, MessageHandler, filters
 
 from tests.integration.sandbox_telegram_llm.process import Sandbox
+from tests.waiting import patient
 
 
 def client(sandbox: Sandbox, token: str = "") -> Bot:
@@ -120,7 +121,7 @@ async def test_two_pollers_conflict(sandbox: Sandbox, bot: Bot) -> None:
     async with client(sandbox) as other:
         second = asyncio.create_task(other.get_updates(timeout=20))
         with pytest.raises(Conflict):
-            await asyncio.wait_for(first, 10)
+            await asyncio.wait_for(first, patient(10))
         await sandbox.act(text="still heard")
         assert (await asyncio.wait_for(second, 10))[0].message is not None
 

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.integration.sandbox_telegram_llm.process import Sandbox
+from tests.waiting import patient, within
 
 SECRET = "secret_Token-1"
 
@@ -31,7 +32,7 @@ class Receiver:
         return web.json_response(body, status=status)
 
     async def next_text(self) -> str:
-        _, update = await asyncio.wait_for(self.got.get(), 20)
+        _, update = await asyncio.wait_for(self.got.get(), patient(20))
         return str(update["message"]["text"])
 
 
@@ -54,18 +55,18 @@ async def call(sandbox: Sandbox, method: str, **params: Any) -> Any:
 
 
 async def info_with(sandbox: Sandbox, name: str, value: Any) -> dict[str, Any]:
-    async with asyncio.timeout(20):
-        while True:
-            info: dict[str, Any] = await call(sandbox, "getWebhookInfo")
-            if info.get(name) == value:
-                return info
+    info: dict[str, Any] = {}
+    async with within(20, f"{name} is {value}", seen=lambda: info):
+        while info.get(name) != value:
             await asyncio.sleep(0.02)
+            info = await call(sandbox, "getWebhookInfo")
+    return info
 
 
 async def test_updates_arrive_with_the_secret_and_are_then_gone(sandbox: Sandbox, receiver: Receiver) -> None:
     await sandbox.act(text="before")  # what waited is pushed, too
     await call(sandbox, "setWebhook", url=receiver.url, secret_token=SECRET)
-    secret, update = await asyncio.wait_for(receiver.got.get(), 20)
+    secret, update = await asyncio.wait_for(receiver.got.get(), patient(20))
     assert (secret, update["message"]["text"]) == (SECRET, "before")
     await sandbox.act(text="after")
     assert await receiver.next_text() == "after"

@@ -21,6 +21,8 @@ from typing import Any
 
 import yaml
 
+from tests.waiting import patient
+
 HERE = Path(__file__).parent
 #: What a test cannot have.
 STUBS = ("blkid", "cryptsetup", "id", "mkfs.ext4", "mount", "mountpoint", "nft", "resize2fs", "sync", "systemctl", "umount", "useradd")  # fmt: skip
@@ -86,7 +88,7 @@ class RehearsedMachine:
         """Blocks until the agent was started, or the bootstrap gave up."""
         program = str(self.root) + self.first_program
         return subprocess.run(
-            [program], env=self.environment(), capture_output=True, text=True, timeout=60, check=False, cwd="/"
+            [program], env=self.environment(), capture_output=True, text=True, timeout=patient(60), check=False, cwd="/"
         )
 
     async def boot(self, user_data: str, behaviour: Mapping[str, Any] | None = None) -> None:
@@ -96,7 +98,12 @@ class RehearsedMachine:
 
     def systemctl(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["systemctl", *arguments], env=self.environment(), capture_output=True, text=True, timeout=30, check=True
+            ["systemctl", *arguments],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=patient(30),
+            check=True,
         )
         return done.stdout
 

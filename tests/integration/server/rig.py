@@ -38,6 +38,7 @@ from tenants.server.user_data import user_data
 from tenants.spec import CellSpec
 from tests.integration.server.rehearsal import Disk, RehearsedMachine, node_archive
 from tests.unit.server.builders import cell, make_settings
+from tests.waiting import eventually, patient
 from toolchain import pins
 
 T = TypeVar("T")
@@ -172,7 +173,7 @@ class Rig:
         key = token_of(spec).key
         last: MachineState | None = None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patient(PATIENCE)):
                 while True:
                     found = await self.channel.machines(spec.slug)
                     last = next((machine for machine in found if machine.key == key), None)
@@ -208,10 +209,7 @@ class Rig:
 
     async def awaited(self, ask: Callable[[], Awaitable[T]]) -> Any:
         """What `ask` gives once it gives something."""
-        async with asyncio.timeout(PATIENCE):
-            while not (found := await ask()):
-                await asyncio.sleep(0.05)
-        return found
+        return await eventually(ask, f"{ask}", seconds=PATIENCE, pause=0.05)
 
     async def silence(self, spec: CellSpec, *, seconds: float) -> None:
         """The machine has not called for so long."""

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
 from tests.integration.hcloud_plugin.standin import Hetzner
+from tests.waiting import patient
 from toolchain.linking import link_plugins
 from toolchain.locate import locate
 from toolchain.plugin_choice import WANTED, starter
@@ -60,7 +61,7 @@ class Stack:
         command = [sys.executable, "-m", "tests.integration.server.one_operation", verb, str(self.folder)]
         facts = json.dumps({"spec": revealed(spec), "settings": revealed(settings)})
         answer = subprocess.run(
-            command, input=facts, env=self._environ(), capture_output=True, text=True, timeout=120, check=False
+            command, input=facts, env=self._environ(), capture_output=True, text=True, timeout=patient(120), check=False
         )
         assert answer.returncode == 0, answer.stderr
         told: dict[str, Any] = json.loads(answer.stdout)

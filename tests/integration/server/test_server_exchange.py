@@ -20,6 +20,7 @@ from services.kit.database.base import utcnow
 from tenants.spec import CellSpec
 from tests.integration.server.rig import Rig, token_of
 from tests.unit.tenants.builders import PLANTED_PROXY
+from tests.waiting import patient
 
 OTHER = "noah-parent-h4j8np"
 MACHINE_SECRET = "m" * 43
@@ -28,7 +29,7 @@ AGENT_HASH = hashlib.sha256(MACHINE_SECRET.encode()).hexdigest()
 
 @pytest.fixture
 async def http(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"{rig.root}/v1/servers/", timeout=20) as client:
+    async with httpx.AsyncClient(base_url=f"{rig.root}/v1/servers/", timeout=patient(20)) as client:
         yield client
 
 

@@ -12,6 +12,7 @@ import pytest
 from tenants.server.user_data import agent_source, user_data
 from tests.unit.server.builders import BOOT_TOKEN, cell, make_settings
 from tests.unit.server.test_server_user_data import text_of
+from tests.waiting import patient
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
@@ -22,7 +23,9 @@ def test_shell_is_clean(tmp_path: Path) -> None:
     unit = text_of("/clawstack-gateway.service")
     [line] = [line for line in unit.splitlines() if line.startswith("ExecStartPre=")]
     seed.write_text("#!/bin/sh\n" + line.split("-euc ", 1)[1].strip("'") + "\n")
-    done = subprocess.run(["shellcheck", script, seed], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        ["shellcheck", script, seed], capture_output=True, text=True, timeout=patient(30), check=False
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -32,7 +35,11 @@ def test_cloud_init_takes_it(tmp_path: Path, settings: dict[str, Any]) -> None:
     file = tmp_path / "user-data"
     file.write_text(user_data(cell(), make_settings(**settings), token=BOOT_TOKEN))
     done = subprocess.run(
-        ["cloud-init", "schema", "--config-file", file], capture_output=True, text=True, timeout=60, check=False
+        ["cloud-init", "schema", "--config-file", file],
+        capture_output=True,
+        text=True,
+        timeout=patient(60),
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -45,7 +52,7 @@ def test_systemd_finds_the_gateway_well_guarded(tmp_path: Path) -> None:
         ["systemd-analyze", "security", "--offline=yes", "--threshold=20", unit],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=patient(30),
         check=False,
     )
     assert done.returncode == 0, done.stdout[-500:] + done.stderr

@@ -15,6 +15,7 @@ from tests.integration.server.rehearsal import RehearsedMachine
 from tests.integration.server.rig import Rig, token_of
 from tests.unit.server.builders import PLANTED_API_TOKEN
 from tests.unit.tenants.builders import PLANTED_CHANNEL, PLANTED_GATEWAY, PLANTED_PROXY
+from tests.waiting import patient
 from toolchain.locate import locate
 
 STATE = Path("var/lib/clawstack/volume/emma-parent-x7k2mq/state")
@@ -283,7 +284,9 @@ async def test_logs_arrive_without_secrets(rig: Rig) -> None:
 def test_the_agent_is_valid_for_the_node_that_runs_it(tmp_path: Path) -> None:
     file = tmp_path / "agent.mjs"
     file.write_text(agent_source("agent.mjs"))
-    done = subprocess.run([locate().node, "--check", file], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [locate().node, "--check", file], capture_output=True, text=True, timeout=patient(20), check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

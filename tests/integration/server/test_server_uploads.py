@@ -20,13 +20,14 @@ from tenants.backups.stream import encrypt
 from tenants.spec import CellSpec
 from tests.integration.server.rig import Rig
 from tests.integration.server.test_server_exchange import agent_of, bearer, exchange
+from tests.waiting import patient
 
 PLAIN = b"what openclaw made of it " * 60_000
 
 
 @pytest.fixture
 async def http(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"{rig.root}/v1/servers/", timeout=20) as client:
+    async with httpx.AsyncClient(base_url=f"{rig.root}/v1/servers/", timeout=patient(20)) as client:
         yield client
 
 

@@ -6,7 +6,6 @@ import itertools
 import json
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from services.kit.context import Platform
 from tests.integration.telegram.harness import REPOSITORY, People, World, serving, settings_for
+from tests.waiting import await_ready, patient
 
 _BOTS = 150
 
@@ -28,14 +28,10 @@ def telegram_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for number in range(_BOTS):
         command += ["--telegram-bot", f"{_name(number)}={_token(number)}"]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while not (ready.exists() and ready.read_text().endswith("\n")):
-        assert process.poll() is None, "the stand-in ended"
-        assert time.monotonic() < deadline, "the stand-in did not start"
-        time.sleep(0.02)
+    await_ready(process, ready, seconds=20)
     yield json.loads(ready.read_text())["telegram_api_root"]
     process.terminate()
-    process.wait(10)
+    process.wait(patient(10))
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +41,7 @@ def bot_numbers() -> Iterator[int]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=patient(60))) as session:
         yield session
 
 

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -35,6 +34,7 @@ from services.tables.tenants import Tenant
 from services.traffic.telegram.links import create_link
 from services.traffic.telegram.model.schemas import Timings
 from services.traffic.telegram.tokens import register_channel_token
+from tests.waiting import eventually, patient, within
 
 REPOSITORY = Path(__file__).parents[3]
 SECRET = "planted-webhook-secret"
@@ -118,7 +118,7 @@ class Cell:
 
     async def poll_until(self, count: int) -> list[dict[str, Any]]:
         """Poll until so many updates came in all; then confirm them."""
-        async with asyncio.timeout(PATIENCE):
+        async with within(60, f"{count} updates", seen=self.texts):
             while len(self.got) < count:
                 await self.poll(timeout=5)
         await self.poll()
@@ -238,13 +238,7 @@ async def serving(platform: Platform, *, timings: Timings = BRISK, port: int = 0
 
 async def until(condition: Callable[[], Awaitable[Any]], *, patience: float = PATIENCE) -> Any:
     """Waits until a condition holds; returns what it returned."""
-    deadline = time.monotonic() + patience
-    while True:
-        value = await condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, "the condition never held"
-        await asyncio.sleep(0.02)
+    return await eventually(condition, f"{condition}", seconds=patience)
 
 
 async def _async(value: Any) -> Any:
@@ -271,6 +265,6 @@ class RouterProcess:
     def kill(self) -> None:
         """SIGKILL: no handler runs."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(patient(10))
         if self.process.stdout is not None:
             self.process.stdout.close()

@@ -17,6 +17,7 @@ from services.traffic.telegram.model.schemas import Retention, SeenKind
 from services.traffic.telegram.repository import seen
 from services.traffic.telegram.retention import prune
 from tests.integration.telegram.harness import BRISK, Cell, World, serving, until
+from tests.waiting import patient
 
 #: Nothing looks by itself: what arrives was announced.
 _ONLY_CALLS = replace(BRISK, recheck=timedelta(hours=1))
@@ -36,7 +37,7 @@ async def test_a_waiting_poll_is_woken_by_the_update_itself(called: World) -> No
     poll = asyncio.create_task(cell.poll(timeout=40))
     await until(lambda: _polls(called, 1))
     await called.people.write(chat, "wake up")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patient(5)):
         assert [update["message"]["text"] for update in await poll] == ["wake up"]
 
 
@@ -49,7 +50,7 @@ async def test_an_update_of_another_process_wakes_it_too(called: World) -> None:
         poll = asyncio.create_task(cell.poll(timeout=40))
         await until(lambda: _polls(replace(called, platform=other), 1))
         await called.people.write(chat, "wake up")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patient(5)):
             assert len(await poll) == 1
 
 
@@ -61,7 +62,7 @@ async def test_a_poll_survives_the_loss_of_the_listening_connection(called: Worl
     listeners = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
     assert await called.scalar(listeners) >= 1
     await called.people.write(chat, "said while nobody listened")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patient(10)):
         assert len(await poll) == 1
 
 

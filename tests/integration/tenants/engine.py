@@ -18,6 +18,7 @@ from typing import Any
 from tenants.spec import CellSpec
 from tests.integration.killed_engine import mend
 from tests.integration.tenants.harness import Place
+from tests.waiting import patient
 from toolchain.locate import locate
 
 _SECONDS = 150.0
@@ -47,7 +48,7 @@ class Engine:
             mend(self.place.folder / "pulumi" / "state")
         process = self.start(verb)
         try:
-            process.wait(_SECONDS)
+            process.wait(patient(_SECONDS))
         finally:
             if process.poll() is None:
                 kill_group(process)

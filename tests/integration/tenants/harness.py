@@ -9,7 +9,6 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,6 +28,7 @@ from tenants.process.plan import ProcessPlan, build_plan
 from tenants.process.trees import TreeOwner, end_all
 from tenants.process_provider.servicer import ClawstackProvider
 from tenants.spec import CellSpec
+from tests import waiting
 from tests.unit.tenants.builders import make_spec
 from tests.unit.tenants.calls import Aborted, Context
 from toolchain.locate import locate
@@ -39,11 +39,7 @@ PLANTED = ("csp_planted-proxy-token-0001", "csc_planted-channel-token-0002", "cs
 
 def until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "the condition") -> Any:
     """The first true answer of `condition`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
-        time.sleep(0.05)
-    return answer
+    return waiting.until(condition, what, seconds=seconds)
 
 
 def free_port() -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from clawstack.tools import Tools
 from tests.integration.toolchain.engine import Project
+from tests.waiting import patient
 from toolchain.locate import locate
 
 
@@ -31,7 +32,7 @@ def project(tools: Tools, tmp_path: Path) -> Iterator[Project]:
 
 def await_none(project: Project, seconds: float = 15) -> list[list[str]]:
     """What of the project still runs after at most that time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patient(seconds)
     while (running := [process.info["cmdline"] for process in project.processes()]) and time.monotonic() < deadline:
         time.sleep(0.05)
     return running

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from clawstack.tools import Tools
+from tests.waiting import patient
 from toolchain.linking import link_plugins
 
 LIMIT = 120
@@ -73,7 +74,7 @@ class Project:
         """Exit code and everything that was printed."""
         child = self.start(*arguments)
         try:
-            printed, _ = child.communicate(timeout=LIMIT)
+            printed, _ = child.communicate(timeout=patient(LIMIT))
         except subprocess.TimeoutExpired:
             child.kill()
             raise

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.toolchain.engine import LIMIT, Project
+from tests.waiting import patient
 from toolchain.policy_packs import policy_pack
 from toolchain.surroundings import Surroundings
 
@@ -117,7 +118,7 @@ def test_an_inline_program_with_an_executable_pack_needs_no_language_host(projec
         env=environ,
         capture_output=True,
         text=True,
-        timeout=LIMIT,
+        timeout=patient(LIMIT),
         check=False,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from clawstack.tools import Tools
 from tests.integration.toolchain.conftest import await_none
 from tests.integration.toolchain.engine import Project
+from tests.waiting import patient, until
 
 PROGRAM = """
     import pulumi
@@ -150,7 +150,7 @@ def test_an_interrupt_is_quiet_and_leaves_neither_processes_nor_a_lock(project: 
     child = project.start("up", "--yes", "--skip-preview", "--stack", "dev")
     _await((project.program / "running").exists)
     os.killpg(child.pid, signal.SIGINT)
-    printed, _ = child.communicate(timeout=30)
+    printed, _ = child.communicate(timeout=patient(30))
     assert child.returncode != 0
     assert "Traceback" not in printed
     assert "KeyboardInterrupt" not in printed
@@ -165,12 +165,9 @@ def test_plugins_and_programs_end_when_the_engine_is_killed(project: Project) ->
     _await((project.program / "running").exists)
     assert len(project.processes()) >= 4, "engine, host, program and provider"
     child.kill()
-    child.communicate(timeout=30)
+    child.communicate(timeout=patient(30))
     assert await_none(project) == []
 
 
 def _await(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+    until(condition, f"{condition}", seconds=seconds)

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from clawstack.background import background, end
+from tests.waiting import patient
 
 
 class _BrokenError(Exception):
@@ -32,7 +33,7 @@ async def test_a_task_that_loses_its_cancellation_is_ended_all_the_same() -> Non
     task = asyncio.create_task(_loses(2, told))
     await asyncio.sleep(0)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patient(10)):
         await end(task, patience=0.01)
 
     assert task.cancelled()

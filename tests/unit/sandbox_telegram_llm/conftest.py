@@ -12,6 +12,7 @@ from sandbox.llm.app import create_app as create_llm
 from sandbox.llm.config import DEFAULT_KEY, LlmConfig
 from sandbox.telegram.app import create_app as create_telegram
 from sandbox.telegram.config import DEFAULT_TOKEN, TelegramConfig
+from tests.waiting import patient
 
 NOON = 1_795_262_400.0  # 2026-11-21 12:00 UTC
 
@@ -56,7 +57,7 @@ class TelegramSide:
 
     async def until_polling(self) -> None:
         """Wait until a getUpdates call waits."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patient(5)):
             while not (await self.http.get("/_control/bots")).json()["bots"][0]["polling"]:
                 await asyncio.sleep(0)
 

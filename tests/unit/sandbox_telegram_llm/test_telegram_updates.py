@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.unit.sandbox_telegram_llm.conftest import TelegramSide
+from tests.waiting import patient
 
 
 async def test_updates_stay_until_a_higher_offset_confirms_them(telegram: TelegramSide) -> None:
@@ -32,7 +33,7 @@ async def test_long_poll_returns_as_soon_as_something_comes(telegram: TelegramSi
     poll = asyncio.create_task(telegram.result("getUpdates", timeout=30))
     await telegram.until_polling()
     await telegram.act(text="hello")
-    updates = await asyncio.wait_for(poll, 5)
+    updates = await asyncio.wait_for(poll, patient(5))
     assert updates[0]["message"]["text"] == "hello"
 
 
@@ -40,7 +41,7 @@ async def test_second_poll_ends_the_first_with_conflict(telegram: TelegramSide) 
     first = asyncio.create_task(telegram.call("getUpdates", timeout=30))
     await telegram.until_polling()
     second = asyncio.create_task(telegram.result("getUpdates", timeout=30))
-    refused = await asyncio.wait_for(first, 5)
+    refused = await asyncio.wait_for(first, patient(5))
     assert refused["error_code"] == 409
     assert "terminated by other getUpdates request" in refused["description"]
     await telegram.act(text="for the second")

@@ -15,6 +15,7 @@ from tenants.paths import SupervisorPaths
 from tenants.process.files import locked, read_json, write_file
 from tenants.process.launch import Launch, Limits
 from tenants.process.programs import program_name, render_daemon, render_program, slug_of
+from tests.waiting import patient
 
 LIMITS = Limits(memory_mb=1536, cpu=1.0, disk_mb=2048, max_processes=256, max_open_files=4096)
 LAUNCH = Launch(
@@ -94,11 +95,11 @@ def test_a_lock_is_waited_for_and_then_refused_with_a_sentence(tmp_path: Path) -
     def hold() -> None:
         with locked(tmp_path / "l", seconds=1, what="Cell emma"):
             held.set()
-            release.wait(10)
+            release.wait(patient(10))
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert held.wait(10)
+    assert held.wait(patient(10))
     with (
         pytest.raises(TemporaryError, match="Cell emma is being changed"),
         locked(tmp_path / "l", seconds=0, what="Cell emma"),
@@ -106,5 +107,5 @@ def test_a_lock_is_waited_for_and_then_refused_with_a_sentence(tmp_path: Path) -
         pass
     release.set()
     with locked(tmp_path / "l", seconds=10, what="Cell emma"):
-        holder.join(10)
+        holder.join(patient(10))
     assert not holder.is_alive()

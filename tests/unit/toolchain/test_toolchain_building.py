@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clawstack.errors import NeedsAttentionError
+from tests.waiting import patient
 from toolchain.building import place
 
 
@@ -40,14 +41,14 @@ def test_a_second_set_up_waits_for_the_first_and_then_does_nothing(tmp_path: Pat
 
     def slow(scratch: Path) -> None:
         inside.set()
-        assert waits.wait(10)
+        assert waits.wait(patient(10))
         _write(scratch, "first")
 
     first = threading.Thread(target=lambda: results.append(place(folder, slow, waiting=_never)))
     first.start()
-    assert inside.wait(10)
+    assert inside.wait(patient(10))
     second = place(folder, lambda scratch: _write(scratch, "second"), waiting=waits.set)
-    first.join(10)
+    first.join(patient(10))
     assert (results, second) == ([True], False)
     assert (folder / "file").read_text() == "first"
 

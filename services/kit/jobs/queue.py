@@ -28,7 +28,6 @@ _INSERT = text(
     """
 )
 _ALIVE = text("SELECT max(last_heartbeat) > now() - :silent FROM procrastinate_workers")
-_WAKE = text("SELECT pg_notify('procrastinate_queue_v1#' || :queue, :payload)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

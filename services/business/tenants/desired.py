@@ -160,7 +160,7 @@ def _wanted(
     skip_backup: bool | None,
 ) -> dict[str, Any]:
     wanted: dict[str, Any] = {
-        "desired_state": state and state.value,
+        "desired_state": None if state is None else Desired(state).value,
         "plan": plan,
         "settings": None if settings is None else dict(settings),
         "restart_nonce": secrets.token_hex(8) if restart else None,

@@ -216,7 +216,7 @@ async def test_many_cells_and_two_workers_never_overlap_on_one_cell(rig: Rig, wo
     for nudge in range(8):
         await until(lambda: len(rig.probe.journal()) > 4 * nudge, seconds=60)  # noqa: B023 - awaited right here
         for tenant in tenants:
-            await rig.want(tenant, state=Desired.SUSPENDED if nudge % 2 else "running", restart=True)
+            await rig.want(tenant, state=Desired.SUSPENDED if nudge % 2 else Desired.RUNNING, restart=True)
             await rig.request(tenant)
     await until(rig.idle, seconds=120)
     for tenant in tenants:

@@ -234,7 +234,7 @@ def reconciler_of(rig: Rig) -> Reconciler:
         platform=rig.platform,
         neighbours=rig.seen.neighbours(),
         make_program=program_maker(rig.platform.settings),
-        machine=Machine(rig.probe.runtime()),
+        machine=Machine(rig.probe.tools()),
         metrics=Metrics(),
     )
 

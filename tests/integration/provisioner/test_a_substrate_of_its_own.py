@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pulumi
 import pytest
+from services.traffic.telegram.errors import BotApiError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import override
@@ -32,7 +33,6 @@ from services.kit.vault.service import Vault
 from services.run.factory import create_app
 from services.run.parts.provisioner import create_part, create_reconciler, program_maker
 from services.tables.tenants import Tenant
-from services.traffic.telegram.errors import BotApiError
 from services.traffic.telegram.repository.bots import CellAddress
 from services.traffic.telegram.virtual.targets import judge_target
 from tenants.backups.archive import Archive

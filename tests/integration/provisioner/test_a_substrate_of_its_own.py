@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pulumi
 import pytest
-from services.traffic.telegram.errors import BotApiError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import override
@@ -20,19 +19,20 @@ from clawstack.settings import Settings
 from clawstack.tokens import TokenKind
 from clawstack.vocabulary import Observed
 from services.business.access.service import issue_token
-from services.cells.health.sweep import Sweep
+from services.cells.health.sweep import HealthSweep
 from services.cells.provisioner.machine import Machine
 from services.cells.provisioner.pack_config import pack_config
 from services.cells.provisioner.reconcile import Reconciler
 from services.cells.substrates.live import LiveSubstrate
 from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.cells.substrates.registry import LIVE, check_substrates
-from services.cells.workers.metrics import Metrics
+from services.cells.workers.metrics import OperationMetrics
 from services.kit.database.connection import Database
 from services.kit.vault.service import Vault
 from services.run.factory import create_app
 from services.run.parts.provisioner import create_part, create_reconciler, program_maker
 from services.tables.tenants import Tenant
+from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.repository.bots import CellAddress
 from services.traffic.telegram.virtual.targets import judge_target
 from tenants.backups.archive import Archive
@@ -235,7 +235,7 @@ def reconciler_of(rig: Rig) -> Reconciler:
         neighbours=rig.seen.neighbours(),
         make_program=program_maker(rig.platform.settings),
         machine=Machine(rig.probe.tools()),
-        metrics=Metrics(),
+        metrics=OperationMetrics(),
     )
 
 
@@ -262,7 +262,7 @@ async def test_a_cell_lives_on_it_from_the_first_wish_to_the_last(
 
     await rig.fetch_jobs()  # the sweep leaves alone what a job will see to
     drivers = rig.platform.drivers
-    report = await Sweep(
+    report = await HealthSweep(
         database=rig.platform.database, probes={name: drivers.of(name) for name in drivers.usable()}
     ).run()
     assert (report.looked_at, report.orphans) == (1, ("gnome",))

@@ -13,7 +13,7 @@ from clawstack.tokens import TokenKind
 from services.business.access.service import issue_token
 from services.business.billing.catalogue import ensure_prices
 from services.business.billing.stripe_access import StripeAccess
-from services.kit.context import Platform
+from services.run.context import ProcessPlatform
 from services.run.factory import create_app
 from services.run.parts.provisioner import create_part
 from tests.integration.billing.world import ORDER, StandIn, World, opened_world
@@ -28,7 +28,7 @@ def on_sale(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-async def larger(platform: Platform, stripe_stand_in: StandIn, on_sale: None) -> AsyncIterator[World]:
+async def larger(platform: ProcessPlatform, stripe_stand_in: StandIn, on_sale: None) -> AsyncIterator[World]:
     async with opened_world(replace(platform, catalogue=load_catalogue()), stripe_stand_in) as world:
         yield world
 
@@ -61,7 +61,7 @@ async def test_who_pays_for_it_gets_it(larger: World) -> None:
     assert (tenant.plan, tenant.substrate) == ("family", "process")
 
 
-async def test_v1_takes_it_and_shows_it(platform: Platform, on_sale: None) -> None:
+async def test_v1_takes_it_and_shows_it(platform: ProcessPlatform, on_sale: None) -> None:
     platform = replace(platform, catalogue=load_catalogue())
     async with platform.database.transaction() as session:
         token = await issue_token(session, TokenKind.OPERATOR, "test", ["admin"])

@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     """Longest silence of a model vendor in one request."""
 
     default_substrate: str = DEFAULT_SUBSTRATE
-    """Where new cells run unless their plan forbids it."""
+    """Where new cells run unless their plan forbids it: a substrate that some plan of `plans.yaml` names."""
     pulumi_backend_url: str | None = None
     """Root of Pulumi state (`file://`, `s3://BUCKET?region=...`, ...); every cell has its own location below, or its own rows (`postgres://`); default in the data folder."""
     policy_pack: Path = Field(default_factory=lambda: _repository_root() / "policies")
@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     hcloud_token: SecretStr | None = None
     """Token of the Hetzner project that holds tenants' servers."""
     servers: dict[str, Any] = Field(default_factory=dict)
-    """JSON: what server cells need to know of that project: `{"location": "fsn1", "server_types": {"business": "cx33"}, "node": {...}}` (operators' guide)."""
+    """JSON: what server cells need to know of that project: `{"location": "fsn1", "node": {...}}` (operators' guide). `server_types`, as `{"business": "cx33"}`, may be left out: it replaces, plan by plan, the `server_type` of `plans.yaml`."""
 
     max_body_bytes: Bytes = 1_048_576
     """Largest request body outside the LLM proxy and file uploads."""

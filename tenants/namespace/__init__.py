@@ -4,7 +4,7 @@
     spec ────── what the cell is: billing's and the customer's
     plan ────── both become every manifest of the cell, by pure functions, as one value
     component ─ the manifests become Pulumi resources
-    keeper ──── a short-lived pod that opens the volume of a cell whose gateway is stopped
+    keeper_pod  a short-lived pod that opens the volume of a cell whose gateway is stopped
 
 Here belong the manifests and what they mean. Not here: OpenClaw's keys (`tenants.openclaw`), waiting for a pod and
 saying why it is not ready (`services.cells.substrates.namespace`), the cluster itself (`clawstack.components`). Nothing but

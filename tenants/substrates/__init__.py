@@ -4,6 +4,6 @@
     process, namespace, server ── the objects; importing them costs nothing, what they need is imported late
     registry ─── which there are, which of them this installation can use, and why not the others
 
-What a cell consists of belongs to the substrate's own package (`tenants.process`); what is done to a cell that lives, to
-the other half of the registry (`services.cells.substrates`).
+Not here: what a cell consists of (the substrate's own package, as `tenants.process`), what is done to a cell that lives
+(the other half of the registry, `services.cells.substrates`).
 """

@@ -1,6 +1,6 @@
 """Customers, subscriptions and Stripe events: what was paid, and so what is wanted.
 
-`intake` stores an event once -> `tasks` -> `stripe_reader` fetches the customer again -> `decisions` (pure) ->
+`stripe_events` stores an event once -> `tasks` -> `stripe_reader` fetches the customer again -> `decisions` (pure) ->
 `service` says in the words of tenants what is wanted (`services.business.tenants.desired`).
 
 Not here: infrastructure (`services.cells`), the sign-up form

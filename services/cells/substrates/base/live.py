@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from services.cells.substrates.protocol import SubstrateDriver
+    from services.cells.substrates.base.protocol import SubstrateDriver
     from services.kit.database.connection import Database
     from services.kit.vault.service import Vault
     from tenants.spec import CellSpec

@@ -10,8 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from toolchain.board import Board
-from toolchain.surroundings import Surroundings
+from toolchain.ground.surroundings import Surroundings
+from toolchain.tasks.board import Board
 
 Act = Callable[[Surroundings, Board], None]
 

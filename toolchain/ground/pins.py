@@ -1,4 +1,4 @@
-"""The versions this project runs on. A unit test holds them equal to the lock files beside this module."""
+"""The versions this project runs on. A unit test holds them equal to the lock files in the folders of `toolchain`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NODE_MINIMUM: Final = (26, 1, 0)
 """What OpenClaw's `engines` asks of the current line of Node."""
 OPENCLAW: Final = "2026.9.6"
 
-HERE: Final = Path(__file__).parent
+HERE: Final = Path(__file__).parents[1]
 PULUMI_PINS: Final = (HERE / "pulumi_cli" / "go.mod", HERE / "pulumi_cli" / "go.sum")
 NODE_PINS: Final = (HERE / "node" / "package.json", HERE / "node" / "package-lock.json")
 OPENCLAW_PINS: Final = (HERE / "openclaw" / "package.json", HERE / "openclaw" / "package-lock.json")

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from clawstack.errors import InvalidInputError
-from toolchain.paths import cache_root
+from toolchain.ground.paths import cache_root
 
 
 class Downloads(StrEnum):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError
-from toolchain.board import Board
+from toolchain.tasks.board import Board
 
 _TAIL: Final = 15
 """Lines of a failed command that are worth showing."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from clawstack.tools import PluginKind
-from toolchain.finding import find_official_plugin
-from toolchain.surroundings import Surroundings, executable
+from toolchain.ground.finding import find_official_plugin
+from toolchain.ground.surroundings import Surroundings, executable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from clawstack.tools import PluginKind
-from toolchain import pins
-from toolchain.paths import slot
-from toolchain.surroundings import Surroundings, executable
+from toolchain.ground import pins
+from toolchain.ground.paths import slot
+from toolchain.ground.surroundings import Surroundings, executable
 
 LAUNCHER_MARK: Final = "# Written by `python -m toolchain setup plugins`."
 """In the head of the `pulumi` that the set-up leaves beside the interpreter."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from clawstack.errors import ClawstackError
-from toolchain.board import Board
-from toolchain.planning import Task, startable
-from toolchain.progress import Progress
-from toolchain.surroundings import Surroundings
+from toolchain.ground.surroundings import Surroundings
+from toolchain.tasks.board import Board
+from toolchain.tasks.planning import Task, startable
+from toolchain.tasks.progress import Progress
 
 _LOOK: Final = 0.5
 """Seconds between two looks at what is under way."""

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from typing_extensions import override
 
 from clawstack.errors import TemporaryError
-from toolchain.plugins.hcloud_provider.refusals import (
+from toolchain.plugins.hcloud_provider.cloud.refusals import (
     BUSY,
     NO_SUBNET,
     NOT_FOUND,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from clawstack.errors import TemporaryError
-from toolchain.plugins.hcloud_provider.api import Api, Object
-from toolchain.plugins.hcloud_provider.refusals import failed_action
+from toolchain.plugins.hcloud_provider.cloud.api import Api, Object
+from toolchain.plugins.hcloud_provider.cloud.refusals import failed_action
 
 PollFunction = Literal["constant", "exponential"]
 _LONGEST_PAUSE: Final = 5.0

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from toolchain.plugins.hcloud_provider.shapes import Complaint
+from toolchain.plugins.hcloud_provider.model.shapes import Complaint
 
 USER_DATA_BYTES: Final = 32 * 1024
 _HOSTNAME: Final = re.compile(

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from toolchain.plugins.hcloud_provider.api import Api, Object
-from toolchain.plugins.hcloud_provider.refusals import NOT_FOUND, Refusal, error_of
-from toolchain.plugins.hcloud_provider.waiting import Watch
+from toolchain.plugins.hcloud_provider.cloud.api import Api, Object
+from toolchain.plugins.hcloud_provider.cloud.refusals import NOT_FOUND, Refusal, error_of
+from toolchain.plugins.hcloud_provider.cloud.waiting import Watch
 
 _IN_USE_TRIES: Final = 8
 _IN_USE_PAUSE: Final = 1.0

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from clawstack.plugin_server.values import UNKNOWN, Secret, has_unknown, reveal
-from toolchain.plugins.hcloud_provider import words
-from toolchain.plugins.hcloud_provider.shapes import Field, Group, Labels, Many, Plain, Shape
+from toolchain.plugins.hcloud_provider.model import words
+from toolchain.plugins.hcloud_provider.model.shapes import Field, Group, Labels, Many, Plain, Shape
 
 Reason = tuple[str, str]
 """Path of the property, and the sentence about it."""

@@ -12,11 +12,11 @@ from typing_extensions import override
 
 from clawstack.errors import ConflictError
 from clawstack.labels import MANAGED_BY
-from toolchain.plugins.hcloud_provider.api import Lost, Object
-from toolchain.plugins.hcloud_provider.changes import differing
-from toolchain.plugins.hcloud_provider.checking import Reason
-from toolchain.plugins.hcloud_provider.session import Session
-from toolchain.plugins.hcloud_provider.shapes import Field
+from toolchain.plugins.hcloud_provider.cloud.api import Lost, Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session
+from toolchain.plugins.hcloud_provider.model.changes import differing
+from toolchain.plugins.hcloud_provider.model.checking import Reason
+from toolchain.plugins.hcloud_provider.model.shapes import Field
 
 Values = Mapping[str, Any]
 

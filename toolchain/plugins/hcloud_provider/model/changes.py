@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clawstack.plugin_server.values import UNKNOWN, Secret, has_secret, reveal
-from toolchain.plugins.hcloud_provider.shapes import Field, Group, Labels, Many, Shape, empty
+from toolchain.plugins.hcloud_provider.model.shapes import Field, Group, Labels, Many, Shape, empty
 
 Fields = Mapping[str, Field]
 Values = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sandbox.hcloud.errors import ApiError
+from sandbox.hcloud.model.errors import ApiError
 
 
 @dataclass(kw_only=True, slots=True)

@@ -3,13 +3,13 @@
 import secrets
 from typing import Any
 
-from sandbox.telegram.bots import Bot, StoredFile
-from sandbox.telegram.chats import Chat
-from sandbox.telegram.config import TelegramConfig
-from sandbox.telegram.entities import found_entities
-from sandbox.telegram.errors import bad_request
-from sandbox.telegram.media import media_field
-from sandbox.telegram.params import Upload
+from sandbox.telegram.model.bots import Bot, StoredFile
+from sandbox.telegram.model.chats import Chat
+from sandbox.telegram.model.config import TelegramConfig
+from sandbox.telegram.model.entities import found_entities
+from sandbox.telegram.model.errors import bad_request
+from sandbox.telegram.model.media import media_field
+from sandbox.telegram.model.params import Upload
 
 
 class World:

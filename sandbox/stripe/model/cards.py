@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from sandbox.stripe.errors import ApiError
+from sandbox.stripe.model.errors import ApiError
 
 MESSAGES = {
     "generic_decline": ("card_declined", "Your card was declined."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 
-from sandbox.stripe.values import DAY, Json
+from sandbox.stripe.model.values import DAY, Json
 
 INCOMPLETE_SECONDS = 23 * 3600
 """A first payment must succeed within 23 hours, or the subscription becomes incomplete_expired."""

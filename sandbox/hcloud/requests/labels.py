@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from sandbox.hcloud.errors import ApiError, invalid
+from sandbox.hcloud.model.errors import ApiError, invalid
 
 Selector = Callable[[Mapping[str, str]], bool]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from sandbox.stripe.account import Account
+from sandbox.stripe.store.account import Account
 
 
 def base_of(request: Request, account: Account) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sandbox.stripe.errors import ApiError, missing_parameter
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.errors import ApiError, missing_parameter
+from sandbox.stripe.model.values import Json
 
 MAX_FIELDS = 1000
 _KEY = re.compile(r"\[([^\[\]]*)\]")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.errors import invalid
+from sandbox.hcloud.model.errors import invalid
 
 LONGEST_NAME: Final = 255
 _HOST_NAME: Final = re.compile(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from sandbox.telegram.errors import bad_request
+from sandbox.telegram.model.errors import bad_request
 
 TAGS: Final = {
     "b": "bold", "strong": "bold", "i": "italic", "em": "italic", "u": "underline", "ins": "underline",

@@ -6,10 +6,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.telegram.chats import Chat
-from sandbox.telegram.config import BotAccount, TelegramConfig
-from sandbox.telegram.errors import bad_request
-from sandbox.telegram.updates import UpdateQueue
+from sandbox.telegram.model.chats import Chat
+from sandbox.telegram.model.config import BotAccount, TelegramConfig
+from sandbox.telegram.model.errors import bad_request
+from sandbox.telegram.model.updates import UpdateQueue
 
 TOKEN_SHAPE = re.compile(r"^\d{3,20}:[A-Za-z0-9_-]{10,100}$")
 MOST_FILES = 500

@@ -9,7 +9,7 @@ ApiError
 
 from __future__ import annotations
 
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.values import Json
 
 
 class ApiError(Exception):

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.stripe.database import Database
-from sandbox.stripe.values import DAY, Json
+from sandbox.stripe.model.values import DAY, Json
+from sandbox.stripe.store.database import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import actions
-from sandbox.hcloud.actions import Target
-from sandbox.hcloud.errors import ApiError, locked, protected
-from sandbox.hcloud.faults import FaultKind
-from sandbox.hcloud.project import Project, singular
-from sandbox.hcloud.world import World
+from sandbox.hcloud.model import actions
+from sandbox.hcloud.model.actions import Target
+from sandbox.hcloud.model.errors import ApiError, locked, protected
+from sandbox.hcloud.model.faults import FaultKind
+from sandbox.hcloud.model.project import Project, singular
+from sandbox.hcloud.model.world import World
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

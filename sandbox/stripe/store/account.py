@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sandbox.stripe.config import StripeConfig
-from sandbox.stripe.database import Database
-from sandbox.stripe.errors import missing_object
-from sandbox.stripe.moments import due_moment
+from sandbox.stripe.model.config import StripeConfig
+from sandbox.stripe.model.errors import missing_object
+from sandbox.stripe.model.moments import due_moment
+from sandbox.stripe.model.values import Clock, Json
 from sandbox.stripe.objects.events import event_object
-from sandbox.stripe.records import IdempotencyKeys, RequestLog, Settings
-from sandbox.stripe.repository import Condition, Events, Objects
-from sandbox.stripe.values import Clock, Json
+from sandbox.stripe.store.database import Database
+from sandbox.stripe.store.records import IdempotencyKeys, RequestLog, Settings
+from sandbox.stripe.store.repository import Condition, Events, Objects
 
 NOUNS = {
     "checkout.session": "checkout.session",

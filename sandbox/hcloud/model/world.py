@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from sandbox.hcloud.config import Access, HcloudConfig
-from sandbox.hcloud.errors import ApiError
-from sandbox.hcloud.faults import Faults
-from sandbox.hcloud.journal import Journal
-from sandbox.hcloud.project import Ids, Project
-from sandbox.hcloud.ratelimit import RateLimit
+from sandbox.hcloud.model.config import Access, HcloudConfig
+from sandbox.hcloud.model.errors import ApiError
+from sandbox.hcloud.model.faults import Faults
+from sandbox.hcloud.model.journal import Journal
+from sandbox.hcloud.model.project import Ids, Project
+from sandbox.hcloud.model.ratelimit import RateLimit
 
 
 @dataclass(kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.errors import ApiError, invalid
+from sandbox.hcloud.model.errors import ApiError, invalid
 
 _PUBLIC_V4: Final = int(ipaddress.IPv4Address("198.18.0.1"))  # RFC 2544
 _PUBLIC_V6: Final = int(ipaddress.IPv6Address("2001:db8::"))  # RFC 3849

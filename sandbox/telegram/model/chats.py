@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sandbox.frame.waiting import Changes
-from sandbox.telegram.errors import BotApiError, bad_request
+from sandbox.telegram.model.errors import BotApiError, bad_request
 
 ChatKind = Literal["private", "group", "supergroup"]
 EventKind = Literal["message", "edited", "deleted", "action", "reaction", "draft", "callback_answer"]

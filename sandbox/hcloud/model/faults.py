@@ -6,7 +6,7 @@ from typing import Final
 from typing_extensions import override
 
 from sandbox.frame.faults import Orders, PatternOrder
-from sandbox.hcloud.errors import ApiError
+from sandbox.hcloud.model.errors import ApiError
 
 
 class FaultKind(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.project import Project
+from sandbox.hcloud.model.project import Project
 
 
 def change(kind: str, number: int, **values: Any) -> Json:

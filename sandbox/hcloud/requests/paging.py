@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.errors import invalid
+from sandbox.hcloud.model.errors import invalid
 
 DEFAULT_PER_PAGE: Final = 25
 MAX_PER_PAGE: Final = 50

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.errors import not_found, over_quota
-from sandbox.hcloud.ratelimit import RateLimit
+from sandbox.hcloud.model.errors import not_found, over_quota
+from sandbox.hcloud.model.ratelimit import RateLimit
 
 # What a project may have. New accounts get less (about 10 servers); these are usual after the first raise.
 QUOTAS: Final[Mapping[str, int]] = {

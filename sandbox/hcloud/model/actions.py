@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.effects import apply
-from sandbox.hcloud.moments import iso, iso_or_none
-from sandbox.hcloud.project import Project, singular
+from sandbox.hcloud.model.effects import apply
+from sandbox.hcloud.model.moments import iso, iso_or_none
+from sandbox.hcloud.model.project import Project, singular
 
 _TYPES: Final = {"ssh_keys": "ssh_key", "primary_ips": "primary_ip", "floating_ips": "floating_ip"}
 Target = tuple[str, int]

@@ -3,7 +3,7 @@
 import struct
 from typing import Any
 
-from sandbox.telegram.bots import StoredFile
+from sandbox.telegram.model.bots import StoredFile
 
 MEDIA_KINDS = ("photo", "document", "voice", "audio", "video", "animation", "sticker", "video_note")
 _PNG = b"\x89PNG\r\n\x1a\n"

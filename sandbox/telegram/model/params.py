@@ -8,7 +8,7 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from sandbox.telegram.errors import bad_request
+from sandbox.telegram.model.errors import bad_request
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

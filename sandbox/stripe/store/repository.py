@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.stripe.database import Database
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.values import Json
+from sandbox.stripe.store.database import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

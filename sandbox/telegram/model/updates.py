@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.frame.waiting import Changes
-from sandbox.telegram.errors import BotApiError, conflict
+from sandbox.telegram.model.errors import BotApiError, conflict
 
 # Not sent unless asked for. Source: getUpdates, parameter allowed_updates.
 ON_REQUEST_ONLY = frozenset({"chat_member", "message_reaction", "message_reaction_count"})

@@ -5,8 +5,8 @@ PYTHON := $(VENV)/bin/python
 SYSTEM_PYTHON := $(shell command -v python3.11 || command -v python3 || echo python3.11)
 # Everything written here stays in the checkout or in the cache (CLAWSTACK_CACHE_DIR); nothing is installed globally
 # but, for root on Debian, Chromium for the browser tests.
-PINS   := toolchain/pins.py toolchain/plugin_choice.py $(wildcard toolchain/*/go.* toolchain/*/package*.json) \
-          $(wildcard toolchain/steps/*.py)
+PINS   := toolchain/ground/pins.py toolchain/ground/plugin_choice.py $(wildcard toolchain/steps/*.py) \
+          $(wildcard toolchain/*/go.* toolchain/*/package*.json)
 CLUSTER_PINS := $(wildcard toolchain/cluster/*.py toolchain/cluster/modules/*/*.go toolchain/cluster/modules/*/go.*)
 JUDGES_PINS  := $(wildcard toolchain/judges/*.py toolchain/judges/modules/*/go.*)
 PACKAGES := platform/clawstack tenants services sandbox toolchain policies/clawstack_policies

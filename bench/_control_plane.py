@@ -25,14 +25,14 @@ from rich.console import Console
 
 from bench import _kwok
 from clawstack.errors import NeedsAttentionError
-from toolchain.board import Board
 from toolchain.cluster import builds, certificates, packages
 from toolchain.cluster.components import Component, Probe, Programs, components
 from toolchain.cluster.layout import MARK, NODE_NAME, Layout, Network, Ports
 from toolchain.cluster.packages import ETCD
 from toolchain.cluster.pins import KUBERNETES_BUILD, KWOK_BUILD
 from toolchain.cluster.probes import answers, log_end, log_file
-from toolchain.surroundings import Surroundings
+from toolchain.ground.surroundings import Surroundings
+from toolchain.tasks.board import Board
 
 _START_SECONDS: Final = 90
 _END_SECONDS: Final = 15

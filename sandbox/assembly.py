@@ -14,10 +14,10 @@ from starlette.routing import Mount, Route
 
 from sandbox.frame.config import StandInConfig
 from sandbox.frame.values import Json
-from sandbox.hcloud.config import DEFAULT_TOKEN, Access, HcloudConfig
+from sandbox.hcloud.model.config import DEFAULT_TOKEN, Access, HcloudConfig
 from sandbox.llm.config import DEFAULT_KEY, LlmConfig
-from sandbox.stripe.config import DEFAULT_KEYS, StripeConfig, WebhookTarget
-from sandbox.telegram.config import DEFAULT_BOTS, BotAccount, TelegramConfig
+from sandbox.stripe.model.config import DEFAULT_KEYS, StripeConfig, WebhookTarget
+from sandbox.telegram.model.config import DEFAULT_BOTS, BotAccount, TelegramConfig
 
 PARTS: Final = ("stripe", "telegram", "llm", "hcloud")
 

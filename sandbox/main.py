@@ -12,7 +12,7 @@ from sandbox.assembly import PARTS, Options, addresses, create_app
 from sandbox.frame.command import add_arguments, run
 from sandbox.frame.values import Json
 from sandbox.llm.config import DEFAULT_KEY
-from sandbox.telegram.config import DEFAULT_TOKEN, DEFAULT_USERNAME, BotAccount
+from sandbox.telegram.model.config import DEFAULT_TOKEN, DEFAULT_USERNAME, BotAccount
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from services.kit.database.embedded import EmbeddedPostgres
-from toolchain.paths import cache_root
+from toolchain.ground.paths import cache_root
 
 
 @contextmanager

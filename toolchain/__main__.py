@@ -13,12 +13,12 @@ from rich.console import Console
 
 from clawstack.errors import ClawstackError
 from toolchain import parts
-from toolchain.board import Board
 from toolchain.cluster import commands as cluster_commands
 from toolchain.doctor import DoctorReport, examine
-from toolchain.progress import minutes
-from toolchain.surroundings import Surroundings
-from toolchain.together import carry_out
+from toolchain.ground.surroundings import Surroundings
+from toolchain.tasks.board import Board
+from toolchain.tasks.progress import minutes
+from toolchain.tasks.together import carry_out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,13 +6,13 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from toolchain import pins
 from toolchain.cluster.packages import missing_node_packages
 from toolchain.cluster.pins import CLUSTER_BUILDS, KUBERNETES
-from toolchain.finding import Found, find_chromium, find_node, find_openclaw, find_pulumi
-from toolchain.plugin_choice import PluginChoice, choose_plugins
+from toolchain.ground import pins
+from toolchain.ground.finding import Found, find_chromium, find_node, find_openclaw, find_pulumi
+from toolchain.ground.plugin_choice import PluginChoice, choose_plugins
+from toolchain.ground.surroundings import Surroundings
 from toolchain.steps.system import CHROMIUM_COMMAND, SYSTEM_PACKAGES, missing_packages
-from toolchain.surroundings import Surroundings
 
 _PYTHON: Final = (3, 11)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from clawstack.errors import NeedsAttentionError
 from clawstack.tools import PluginInfo, Tools
-from toolchain.finding import Found, find_node, find_openclaw, find_pulumi
-from toolchain.plugin_choice import PluginChoice, choose_plugins, plugin_path
-from toolchain.surroundings import Surroundings
+from toolchain.ground.finding import Found, find_node, find_openclaw, find_pulumi
+from toolchain.ground.plugin_choice import PluginChoice, choose_plugins, plugin_path
+from toolchain.ground.surroundings import Surroundings
 
 
 def locate(around: Surroundings | None = None) -> Tools:

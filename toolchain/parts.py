@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Final
 
 from toolchain.cluster import builds
-from toolchain.planning import Task, merged
 from toolchain.steps import judges, linters, openclaw, plugins, pulumi, system
+from toolchain.tasks.planning import Task, merged
 
 PARTS: Final[Mapping[str, tuple[Task, ...]]] = MappingProxyType(
     {

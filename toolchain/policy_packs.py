@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.tools import Tools
-from toolchain import pins
-from toolchain.surroundings import Surroundings
+from toolchain.ground import pins
+from toolchain.ground.surroundings import Surroundings
 
 _STARTS_EXECUTABLES: Final = (3, 259, 0)
 """CLI for which starting an executable pack was read in the source and tried; older ones may want a folder."""

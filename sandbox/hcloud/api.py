@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.actions import settle
-from sandbox.hcloud.call import Answer, Call
-from sandbox.hcloud.errors import ApiError
-from sandbox.hcloud.journal import Entry
+from sandbox.hcloud.model.actions import settle
+from sandbox.hcloud.model.errors import ApiError
+from sandbox.hcloud.model.journal import Entry
+from sandbox.hcloud.model.world import World
+from sandbox.hcloud.requests.call import Answer, Call
 from sandbox.hcloud.router import Router
 from sandbox.hcloud.routes import ROUTES
-from sandbox.hcloud.world import World
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

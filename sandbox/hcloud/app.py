@@ -6,11 +6,11 @@ from starlette.routing import Route
 from sandbox.frame.app import stand_in
 from sandbox.frame.waiting import Changes
 from sandbox.hcloud.api import Api
-from sandbox.hcloud.config import HcloudConfig
 from sandbox.hcloud.control import Control
 from sandbox.hcloud.endpoints import Endpoints
 from sandbox.hcloud.memory import Memory
-from sandbox.hcloud.world import World
+from sandbox.hcloud.model.config import HcloudConfig
+from sandbox.hcloud.model.world import World
 
 
 def create_app(config: HcloudConfig) -> Starlette:

@@ -10,13 +10,13 @@ from starlette.routing import Route
 
 from sandbox.frame.control import DONE, Action, control_routes, fault_rows, json_body
 from sandbox.frame.values import Json
-from sandbox.hcloud.actions import finish_all, settle
 from sandbox.hcloud.api import Api, Asked
-from sandbox.hcloud.config import Access
-from sandbox.hcloud.effects import release
-from sandbox.hcloud.journal import Journal
-from sandbox.hcloud.project import Project
-from sandbox.hcloud.world import World
+from sandbox.hcloud.model.actions import finish_all, settle
+from sandbox.hcloud.model.config import Access
+from sandbox.hcloud.model.effects import release
+from sandbox.hcloud.model.journal import Journal
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.model.world import World
 
 # How the controllers in a cluster mark what they make, so that a sweep can find it.
 _FOREIGN: Final = {

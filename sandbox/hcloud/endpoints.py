@@ -6,8 +6,8 @@ from starlette.responses import JSONResponse, Response
 from sandbox.frame.breaking import break_connection
 from sandbox.frame.waiting import Changes
 from sandbox.hcloud.api import Api, Asked
-from sandbox.hcloud.faults import FaultKind
-from sandbox.hcloud.world import World
+from sandbox.hcloud.model.faults import FaultKind
+from sandbox.hcloud.model.world import World
 
 
 class Endpoints:

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from sandbox.frame.command import add_arguments, run
 from sandbox.frame.values import Json
 from sandbox.hcloud.app import create_app
-from sandbox.hcloud.config import DEFAULT_TOKEN, Access, HcloudConfig
+from sandbox.hcloud.model.config import DEFAULT_TOKEN, Access, HcloudConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

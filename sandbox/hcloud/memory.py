@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from sandbox.frame.memory import StateFile
 from sandbox.frame.values import Json
-from sandbox.hcloud.config import Access
-from sandbox.hcloud.project import Project
-from sandbox.hcloud.world import World
+from sandbox.hcloud.model.config import Access
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.model.world import World
 
 
 class Memory(StateFile[World]):

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sandbox.hcloud.call import Handler, Route
-from sandbox.hcloud.errors import ApiError
+from sandbox.hcloud.model.errors import ApiError
+from sandbox.hcloud.requests.call import Handler, Route
 
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
 

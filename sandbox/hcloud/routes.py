@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sandbox.hcloud.call import Answer, Call, Route
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources import (
     certificates,
     firewalls,

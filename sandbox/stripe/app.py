@@ -14,19 +14,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.frame.app import stand_in
 from sandbox.frame.background import Work
-from sandbox.stripe.account import Account
 from sandbox.stripe.api.core import Api
+from sandbox.stripe.api.http import base_of
 from sandbox.stripe.api.table import ENDPOINTS
 from sandbox.stripe.api.wire import ApiEndpoint
-from sandbox.stripe.config import StripeConfig
 from sandbox.stripe.control.control import Control
 from sandbox.stripe.control.targets import install_target
-from sandbox.stripe.database import Database
 from sandbox.stripe.delivery.worker import Dispatcher
 from sandbox.stripe.engine.due import Ticker
-from sandbox.stripe.faults import Faults
-from sandbox.stripe.http import base_of
+from sandbox.stripe.model.config import StripeConfig
+from sandbox.stripe.model.faults import Faults
 from sandbox.stripe.pages.routes import page_routes
+from sandbox.stripe.store.account import Account
+from sandbox.stripe.store.database import Database
 
 FILE_NAME = "stripe.sqlite3"
 

@@ -5,15 +5,15 @@ from starlette.routing import Route
 
 from sandbox.frame.app import stand_in
 from sandbox.frame.background import Work
-from sandbox.telegram.config import TelegramConfig
 from sandbox.telegram.control import Control
 from sandbox.telegram.endpoints import BotApi
 from sandbox.telegram.faults import Faults
 from sandbox.telegram.journal import Journal
 from sandbox.telegram.memory import Memory
+from sandbox.telegram.model.config import TelegramConfig
+from sandbox.telegram.model.world import World
 from sandbox.telegram.pages import ChatPages
 from sandbox.telegram.webhooks import WebhookSender
-from sandbox.telegram.world import World
 
 
 def create_app(config: TelegramConfig) -> Starlette:

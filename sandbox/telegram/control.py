@@ -8,13 +8,13 @@ from starlette.routing import Route
 
 from sandbox.frame.control import DONE, WRONG, control_routes, fault_rows, flag, news
 from sandbox.frame.values import Json
-from sandbox.telegram.bots import Bot
-from sandbox.telegram.chats import Chat
-from sandbox.telegram.errors import BotApiError
 from sandbox.telegram.faults import Faults
 from sandbox.telegram.journal import Journal
+from sandbox.telegram.model.bots import Bot
+from sandbox.telegram.model.chats import Chat
+from sandbox.telegram.model.errors import BotApiError
+from sandbox.telegram.model.world import World
 from sandbox.telegram.requests import BlockRequest, SendRequest
-from sandbox.telegram.world import World
 
 
 class Control:

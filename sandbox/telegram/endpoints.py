@@ -7,14 +7,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox.frame.breaking import break_connection
-from sandbox.telegram.bots import TOKEN_SHAPE, Bot
-from sandbox.telegram.errors import BotApiError
 from sandbox.telegram.faults import Fault, FaultKind, Faults
 from sandbox.telegram.journal import Journal
 from sandbox.telegram.methods.call import Call, Said
 from sandbox.telegram.methods.registry import METHODS
-from sandbox.telegram.params import Params, read_params
-from sandbox.telegram.world import World
+from sandbox.telegram.model.bots import TOKEN_SHAPE, Bot
+from sandbox.telegram.model.errors import BotApiError
+from sandbox.telegram.model.params import Params, read_params
+from sandbox.telegram.model.world import World
 
 
 class BotApi:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from sandbox.frame.faults import Order, Orders
-from sandbox.telegram.errors import BotApiError, flood
+from sandbox.telegram.model.errors import BotApiError, flood
 
 
 class FaultKind(StrEnum):

@@ -12,10 +12,10 @@ from typing_extensions import override
 
 from sandbox.frame.memory import StateFile
 from sandbox.frame.values import Json
-from sandbox.telegram.bots import Bot, StoredFile, Webhook
-from sandbox.telegram.chats import Chat
-from sandbox.telegram.updates import Update
-from sandbox.telegram.world import World
+from sandbox.telegram.model.bots import Bot, StoredFile, Webhook
+from sandbox.telegram.model.chats import Chat
+from sandbox.telegram.model.updates import Update
+from sandbox.telegram.model.world import World
 
 KEPT_MESSAGES: Final = 200
 AFTER_CRASH: Final = 1000

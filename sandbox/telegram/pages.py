@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from sandbox.telegram.world import World
+from sandbox.telegram.model.world import World
 
 FOLDER: Final = Path(__file__).with_name("pages")
 ASSETS: Final = {"chat.js": "text/javascript", "chat.css": "text/css"}

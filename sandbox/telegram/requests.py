@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from sandbox.frame.strict import Strict
-from sandbox.telegram.params import Upload
+from sandbox.telegram.model.params import Upload
 
 
 class Person(Strict):

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import aiohttp
 
 from sandbox.frame.background import cancelled
-from sandbox.telegram.bots import Bot, Webhook
-from sandbox.telegram.errors import BotApiError
-from sandbox.telegram.params import Params
-from sandbox.telegram.updates import Update
-from sandbox.telegram.world import World
+from sandbox.telegram.model.bots import Bot, Webhook
+from sandbox.telegram.model.errors import BotApiError
+from sandbox.telegram.model.params import Params
+from sandbox.telegram.model.updates import Update
+from sandbox.telegram.model.world import World
 
 _TAKEN = range(200, 300)
 

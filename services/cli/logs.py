@@ -12,7 +12,7 @@ from services.cli.session import with_platform
 
 if TYPE_CHECKING:
     from services.cells.context import CellPlatform
-    from services.cells.substrates.protocol import SubstrateDriver
+    from services.cells.substrates.base.protocol import SubstrateDriver
 
 
 def logs(

@@ -23,7 +23,7 @@ from services.kit.database.embedded import EmbeddedPostgres
 from services.run.context import ProcessPlatform
 from services.run.factory import build_platform
 from services.tables import migrate
-from toolchain.paths import cache_root
+from toolchain.ground.paths import cache_root
 
 log = logs.get_logger(__name__)
 

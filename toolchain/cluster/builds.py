@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError
-from toolchain.board import Board
-from toolchain.building import place
 from toolchain.cluster import images, packages
 from toolchain.cluster.pins import CLUSTER_BUILDS, KWOK_BUILD, PAUSE_BUILD, Build
-from toolchain.planning import Task, Use, merged
-from toolchain.progress import Progress
+from toolchain.ground.building import place
+from toolchain.ground.surroundings import Downloads, Surroundings
 from toolchain.steps import go, openclaw
-from toolchain.surroundings import Downloads, Surroundings
-from toolchain.together import carry_out
+from toolchain.tasks.board import Board
+from toolchain.tasks.planning import Task, Use, merged
+from toolchain.tasks.progress import Progress
+from toolchain.tasks.together import carry_out
 
 
 def ensure(around: Surroundings, board: Board) -> None:

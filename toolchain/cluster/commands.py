@@ -12,7 +12,7 @@ from rich.console import Console
 
 from toolchain.cluster.layout import DEFAULT_DATA
 from toolchain.cluster.lifecycle import attach, start, stop
-from toolchain.surroundings import Surroundings
+from toolchain.ground.surroundings import Surroundings
 
 
 def add_parser(commands: Any) -> None:

@@ -8,9 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError
-from toolchain import pins
-from toolchain.board import Board
-from toolchain.building import place
 from toolchain.cluster import archive, contents
 from toolchain.cluster import image_store as store
 from toolchain.cluster.configs import PAUSE_IMAGE
@@ -18,10 +15,13 @@ from toolchain.cluster.contents import OPENCLAW_IMAGE, SHELL_IMAGE, Sources
 from toolchain.cluster.packages import BUSYBOX
 from toolchain.cluster.pins import PAUSE_BUILD
 from toolchain.cluster.programs import programs
-from toolchain.finding import find_node, find_openclaw
-from toolchain.paths import slot
-from toolchain.progress import Progress
-from toolchain.surroundings import Surroundings
+from toolchain.ground import pins
+from toolchain.ground.building import place
+from toolchain.ground.finding import find_node, find_openclaw
+from toolchain.ground.paths import slot
+from toolchain.ground.surroundings import Surroundings
+from toolchain.tasks.board import Board
+from toolchain.tasks.progress import Progress
 
 REFERENCES: Final = "images.json"
 _STORE: Final = "containerd"

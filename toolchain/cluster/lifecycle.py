@@ -13,7 +13,6 @@ from typing import Final
 from rich.console import Console
 
 from clawstack.errors import ConflictError, InvalidInputError
-from toolchain.board import Board
 from toolchain.cluster import builds, machine, processes
 from toolchain.cluster.bring_up import Ingredients, bring_up
 from toolchain.cluster.images import image_references, image_store
@@ -23,8 +22,9 @@ from toolchain.cluster.pins import KUBERNETES_BUILD
 from toolchain.cluster.programs import programs
 from toolchain.cluster.record import Book, Record
 from toolchain.cluster.running import TestCluster
-from toolchain.progress import Progress, minutes
-from toolchain.surroundings import Surroundings
+from toolchain.ground.surroundings import Surroundings
+from toolchain.tasks.board import Board
+from toolchain.tasks.progress import Progress, minutes
 
 _PORTS_FROM: Final = 21000
 """Below the range from which the kernel takes ports for outgoing connections (32768 and up)."""

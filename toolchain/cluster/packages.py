@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError
-from toolchain.board import Board
-from toolchain.progress import Progress
+from toolchain.ground.surroundings import Surroundings, executable
 from toolchain.steps.system import apt_install
-from toolchain.surroundings import Surroundings, executable
+from toolchain.tasks.board import Board
+from toolchain.tasks.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from toolchain.paths import slot
-from toolchain.surroundings import Surroundings
+from toolchain.ground.paths import slot
+from toolchain.ground.surroundings import Surroundings
 
 KUBERNETES: Final = "1.34.4"
 COREDNS: Final = "1.15.0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from toolchain.cluster.components import Programs
 from toolchain.cluster.packages import CONTAINERD, ETCD
 from toolchain.cluster.pins import COREDNS_BUILD, KUBERNETES_BUILD, LOCAL_PATH_BUILD
-from toolchain.surroundings import Surroundings
+from toolchain.ground.surroundings import Surroundings
 
 
 def programs(around: Surroundings) -> Programs:

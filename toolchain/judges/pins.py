@@ -1,4 +1,4 @@
-"""Which judges, and which sources their schemas come from. All of them are Go modules, held by their checksums."""
+"""Which judges, and where they and their schemas are kept. All of them are Go modules, held by their checksums."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from toolchain.paths import slot
-from toolchain.surroundings import Surroundings
+from toolchain.ground.paths import slot
+from toolchain.ground.surroundings import Surroundings
+from toolchain.judges import schemas, sources
 
 _MODULES: Final = Path(__file__).parent / "modules"
+_SCHEMAS_MADE_FROM: Final = (Path(sources.__file__), Path(schemas.__file__))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +39,6 @@ class Judge:
         return self.folder(around) / "bin" / self.name
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """One file of a published Go module; the module's own requirements are not looked at."""
-
-    module: str
-    version: str
-    checksum: str
-    """As go.sum writes it: SHA-256 over the module's files (`golang.org/x/mod/sumdb/dirhash`, h1)."""
-    file: Path
-
-
 KUBECONFORM: Final = Judge(
     name="kubeconform",
     version="0.8.0",
@@ -64,26 +55,11 @@ KUBE_SCORE: Final = Judge(
 )
 JUDGES: Final = (KUBECONFORM, KUBE_SCORE)
 
-KUBERNETES: Final = "1.34"
-"""The release whose API the manifests are judged by."""
-KUBERNETES_API: Final = Source(
-    module="k8s.io/kubernetes",
-    version="v1.34.4",
-    checksum="h1:Yy6R4QB8C9kJPp25GFqEvX5XQwY5qzKeqD0Xx6oAcmk=",
-    file=Path("api/openapi-spec/swagger.json"),
-)
-ROUTES: Final = Source(
-    module="sigs.k8s.io/gateway-api",
-    version="v1.4.1",
-    checksum="h1:NPxFutNkKNa8UfLd2CMlEuhIPMQgDQ6DXNKG9sHbJU8=",
-    file=Path("config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"),
-)
-
 
 def schema_folder(around: Surroundings) -> Path:
-    """Where the schemas are kept; other code that makes them gives another folder."""
-    version = f"{KUBERNETES_API.version}-{ROUTES.version}".replace("v", "")
-    return slot(around.cache, "manifest-schemas", version, (Path(__file__), Path(__file__).with_name("schemas.py")))
+    """Where the schemas are kept; another source, or other code that makes them, gives another folder."""
+    version = f"{sources.KUBERNETES_API.version}-{sources.ROUTES.version}".replace("v", "")
+    return slot(around.cache, "manifest-schemas", version, _SCHEMAS_MADE_FROM)
 
 
 def schema_location(folder: Path) -> str:

@@ -12,8 +12,9 @@ from typing import Any, Final
 import yaml
 
 from clawstack.errors import NeedsAttentionError
-from toolchain.judges.pins import JUDGES, KUBE_SCORE, KUBECONFORM, KUBERNETES, schema_folder, schema_location
-from toolchain.surroundings import Surroundings, executable
+from toolchain.ground.surroundings import Surroundings, executable
+from toolchain.judges.pins import JUDGES, KUBE_SCORE, KUBECONFORM, schema_folder, schema_location
+from toolchain.judges.sources import KUBERNETES
 
 _SECONDS: Final = 120.0
 #: kube-score's grades (its `scorecard` package): 1 critical, 5 warning, 7 almost ok, 10 ok.

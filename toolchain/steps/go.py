@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError
-from toolchain.progress import Progress
+from toolchain.tasks.progress import Progress
 
 # Every build takes the same settings: Go's cache keeps a package compiled with other ones apart.
 _SETTINGS: Final[Mapping[str, str]] = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}

@@ -14,14 +14,15 @@ from typing import Any, Final
 import yaml
 
 from clawstack.errors import NeedsAttentionError
-from toolchain.board import Board
-from toolchain.building import place
-from toolchain.judges import pins, schemas
-from toolchain.judges.pins import Judge, Source
-from toolchain.planning import Task, Use
-from toolchain.progress import Progress
+from toolchain.ground.building import place
+from toolchain.ground.surroundings import Downloads, Surroundings, executable
+from toolchain.judges import pins, schemas, sources
+from toolchain.judges.pins import Judge
+from toolchain.judges.sources import Source
 from toolchain.steps import go
-from toolchain.surroundings import Downloads, Surroundings, executable
+from toolchain.tasks.board import Board
+from toolchain.tasks.planning import Task, Use
+from toolchain.tasks.progress import Progress
 
 _FETCH_SECONDS: Final = 600.0
 
@@ -49,10 +50,10 @@ def ensure_schemas(around: Surroundings, board: Board) -> None:
     progress = Progress(board=board, name="Schemas")
     if not pins.schema_folder(around).is_dir():
         _require_go(around)
-        progress.note(f"fetching the API of Kubernetes {pins.KUBERNETES} as a Go module")
+        progress.note(f"fetching the API of Kubernetes {sources.KUBERNETES} as a Go module")
         with progress.doing("fetching and writing"):
             place(pins.schema_folder(around), _write_schemas, waiting=lambda: _waiting(progress))
-    progress.done(f"of Kubernetes {pins.KUBERNETES}")
+    progress.done(f"of Kubernetes {sources.KUBERNETES}")
 
 
 def _require_go(around: Surroundings) -> Path:
@@ -71,8 +72,8 @@ def _require_go(around: Surroundings) -> Path:
 
 
 def _write_schemas(scratch: Path) -> None:
-    document = json.loads(_fetch(pins.KUBERNETES_API).read_text(encoding="utf-8"))
-    route: dict[str, Any] = yaml.safe_load(_fetch(pins.ROUTES).read_text(encoding="utf-8"))
+    document = json.loads(_fetch(sources.KUBERNETES_API).read_text(encoding="utf-8"))
+    route: dict[str, Any] = yaml.safe_load(_fetch(sources.ROUTES).read_text(encoding="utf-8"))
     for name, schema in (*schemas.of_api(document), *schemas.of_crd(route, document)):
         file = scratch / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from toolchain.board import Board
-from toolchain.planning import Task, Use
-from toolchain.progress import Progress
+from toolchain.ground.surroundings import Surroundings
 from toolchain.steps.system import apt_install
-from toolchain.surroundings import Surroundings
+from toolchain.tasks.board import Board
+from toolchain.tasks.planning import Task, Use
+from toolchain.tasks.progress import Progress
 
 LINTERS: Final = ("cloud-init", "shellcheck")
 DISABLED: Final = Path("/etc/cloud/cloud-init.disabled")

@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError
-from toolchain import pins
-from toolchain.board import Board
-from toolchain.building import place
-from toolchain.finding import find_node, find_openclaw, node_slot, npm_node, openclaw_slot
-from toolchain.planning import Task, Use
-from toolchain.progress import Progress
-from toolchain.surroundings import Downloads, Surroundings
+from toolchain.ground import pins
+from toolchain.ground.building import place
+from toolchain.ground.finding import find_node, find_openclaw, node_slot, npm_node, openclaw_slot
+from toolchain.ground.surroundings import Downloads, Surroundings
+from toolchain.tasks.board import Board
+from toolchain.tasks.planning import Task, Use
+from toolchain.tasks.progress import Progress
 
 
 def ensure(around: Surroundings, board: Board) -> None:

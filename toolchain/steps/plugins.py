@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError
-from toolchain import pins
-from toolchain.board import Board
-from toolchain.building import place
-from toolchain.finding import LAUNCHER_MARK, Found, find_pulumi, is_launcher, pulumi_built
-from toolchain.planning import Task
-from toolchain.plugin_choice import (
+from toolchain.ground import pins
+from toolchain.ground.building import place
+from toolchain.ground.finding import LAUNCHER_MARK, Found, find_pulumi, is_launcher, pulumi_built
+from toolchain.ground.plugin_choice import (
     WANTED,
     PluginChoice,
     Wanted,
@@ -24,9 +22,11 @@ from toolchain.plugin_choice import (
     plugin_path,
     starter,
 )
-from toolchain.progress import Progress
+from toolchain.ground.surroundings import Downloads, Surroundings, executable
 from toolchain.steps import release
-from toolchain.surroundings import Downloads, Surroundings, executable
+from toolchain.tasks.board import Board
+from toolchain.tasks.planning import Task
+from toolchain.tasks.progress import Progress
 
 _SCRIPT: Final = "pulumi-language-python-exec"
 

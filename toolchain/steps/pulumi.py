@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
-from toolchain import pins
-from toolchain.board import Board
-from toolchain.building import place
-from toolchain.finding import Found, find_pulumi, pulumi_built, pulumi_release
-from toolchain.planning import Task, Use
-from toolchain.progress import Progress
+from toolchain.ground import pins
+from toolchain.ground.building import place
+from toolchain.ground.finding import Found, find_pulumi, pulumi_built, pulumi_release
+from toolchain.ground.surroundings import Downloads, Surroundings
 from toolchain.steps import go as building
 from toolchain.steps import release
-from toolchain.surroundings import Downloads, Surroundings
+from toolchain.tasks.board import Board
+from toolchain.tasks.planning import Task, Use
+from toolchain.tasks.progress import Progress
 
 _HOST_SCRIPT: Final = Path("python", "cmd", "pulumi-language-python-exec")
 _VERSION_VARIABLE: Final = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"

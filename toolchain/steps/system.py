@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import NeedsAttentionError
-from toolchain.board import Board
-from toolchain.finding import find_chromium
-from toolchain.planning import Task, Use
-from toolchain.progress import Progress
-from toolchain.surroundings import Downloads, Surroundings
+from toolchain.ground.finding import find_chromium
+from toolchain.ground.surroundings import Downloads, Surroundings
+from toolchain.tasks.board import Board
+from toolchain.tasks.planning import Task, Use
+from toolchain.tasks.progress import Progress
 
 CHROMIUM_COMMAND: Final = "apt-get install --no-install-recommends chromium fonts-dejavu-core"
 

@@ -6,12 +6,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
-from sandbox.hcloud.effects import change
-from sandbox.hcloud.errors import ApiError, invalid
-from sandbox.hcloud.moments import iso
-from sandbox.hcloud.project import Project
+from sandbox.hcloud.model.effects import change
+from sandbox.hcloud.model.errors import ApiError, invalid
+from sandbox.hcloud.model.moments import iso
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row
 
 _LONGEST_PEM: Final = 65_536

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import actions, fields
-from sandbox.hcloud.call import Answer, Call, Handler, Route
-from sandbox.hcloud.errors import invalid, not_found, taken
-from sandbox.hcloud.labels import checked_labels, parsed_selector
-from sandbox.hcloud.moments import iso
-from sandbox.hcloud.paging import page_of, sorted_rows
-from sandbox.hcloud.project import singular
+from sandbox.hcloud.model import actions
+from sandbox.hcloud.model.errors import invalid, not_found, taken
+from sandbox.hcloud.model.moments import iso
+from sandbox.hcloud.model.project import singular
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Handler, Route
+from sandbox.hcloud.requests.labels import checked_labels, parsed_selector
+from sandbox.hcloud.requests.paging import page_of, sorted_rows
 
 Show = Callable[[Call, Json], Json]
 ACTION_SORTS = ("id", "command", "status", "started", "finished")

@@ -5,12 +5,12 @@ import re
 from typing import Any, Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
-from sandbox.hcloud.effects import change
-from sandbox.hcloud.errors import ApiError, invalid
-from sandbox.hcloud.labels import parsed_selector
-from sandbox.hcloud.project import Project
+from sandbox.hcloud.model.effects import change
+from sandbox.hcloud.model.errors import ApiError, invalid
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
+from sandbox.hcloud.requests.labels import parsed_selector
 from sandbox.hcloud.resources.common import Kind, kind_routes, new_row
 from sandbox.hcloud.resources.primary_ips import assigned_to
 

@@ -3,11 +3,11 @@
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import LOCATIONS
-from sandbox.hcloud.effects import change
-from sandbox.hcloud.errors import ApiError, invalid
+from sandbox.hcloud.model.effects import change
+from sandbox.hcloud.model.errors import ApiError, invalid
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources import primary_ips
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route, relabel
 

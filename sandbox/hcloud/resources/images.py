@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.images import SYSTEM_IMAGES
-from sandbox.hcloud.errors import ApiError, invalid, not_found
-from sandbox.hcloud.labels import checked_labels
-from sandbox.hcloud.moments import iso
-from sandbox.hcloud.project import Project
+from sandbox.hcloud.model.errors import ApiError, invalid, not_found
+from sandbox.hcloud.model.moments import iso
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
+from sandbox.hcloud.requests.labels import checked_labels
 from sandbox.hcloud.resources.common import Kind, action_routes, listed, protection_route
 
 MOST_BACKUPS: Final = 7  # docs.hetzner.com/cloud/servers/backups-snapshots/overview

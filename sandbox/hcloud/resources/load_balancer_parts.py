@@ -3,12 +3,12 @@
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Call
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
-from sandbox.hcloud.errors import ApiError, invalid
-from sandbox.hcloud.labels import parsed_selector
-from sandbox.hcloud.project import Project
+from sandbox.hcloud.model.errors import ApiError, invalid
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Call
+from sandbox.hcloud.requests.labels import parsed_selector
 from sandbox.hcloud.resources.primary_ips import assigned_to
 
 _PROTOCOLS: Final = ("tcp", "http", "https")

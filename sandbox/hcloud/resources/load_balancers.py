@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
 from sandbox.hcloud.catalogue.locations import LOCATIONS, ZONES, find, zone_of
-from sandbox.hcloud.effects import change, delete
-from sandbox.hcloud.errors import ApiError, invalid, not_found
+from sandbox.hcloud.model.effects import change, delete
+from sandbox.hcloud.model.errors import ApiError, invalid, not_found
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources import load_balancer_parts as parts
 from sandbox.hcloud.resources import networks, primary_ips
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import addresses, fields
-from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import ZONES
-from sandbox.hcloud.effects import change
-from sandbox.hcloud.errors import ApiError, invalid
-from sandbox.hcloud.project import Project
+from sandbox.hcloud.model import addresses
+from sandbox.hcloud.model.effects import change
+from sandbox.hcloud.model.errors import ApiError, invalid
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, listed, new_row, protection_route, relabel
 
 MOST_SUBNETS: Final = 50

@@ -3,10 +3,10 @@
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
-from sandbox.hcloud.errors import ApiError
-from sandbox.hcloud.project import Project
+from sandbox.hcloud.model.errors import ApiError
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources.common import Kind, kind_routes, new_row
 
 MOST_SERVERS: Final = 10  # docs.hetzner.com/cloud/placement-groups/overview

@@ -3,12 +3,13 @@
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import addresses, fields
-from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import DATACENTERS, LOCATIONS, datacenter_of, find
-from sandbox.hcloud.effects import change
-from sandbox.hcloud.errors import ApiError, invalid, not_found
-from sandbox.hcloud.project import Project
+from sandbox.hcloud.model import addresses
+from sandbox.hcloud.model.effects import change
+from sandbox.hcloud.model.errors import ApiError, invalid, not_found
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route, relabel
 
 VERSIONS: Final = ("ipv4", "ipv6")

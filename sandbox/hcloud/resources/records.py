@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.errors import invalid
+from sandbox.hcloud.model.errors import invalid
+from sandbox.hcloud.requests import fields
 
 TYPES: Final = (
     *(

@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Handler, Route
-from sandbox.hcloud.effects import change, delete
-from sandbox.hcloud.errors import ApiError, invalid, protected
-from sandbox.hcloud.labels import checked_labels
-from sandbox.hcloud.project import Project
+from sandbox.hcloud.model.effects import change, delete
+from sandbox.hcloud.model.errors import ApiError, invalid, protected
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Handler, Route
+from sandbox.hcloud.requests.labels import checked_labels
 from sandbox.hcloud.resources import records
 from sandbox.hcloud.resources.common import action_answer, listed
 

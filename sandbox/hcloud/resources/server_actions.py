@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.catalogue.images import ISOS
 from sandbox.hcloud.catalogue.locations import find
 from sandbox.hcloud.catalogue.server_types import SERVER_TYPES
-from sandbox.hcloud.effects import change
-from sandbox.hcloud.errors import ApiError, invalid, not_found, protected
+from sandbox.hcloud.model.effects import change
+from sandbox.hcloud.model.errors import ApiError, invalid, not_found, protected
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Handler, Route
 from sandbox.hcloud.resources import images, primary_ips
 from sandbox.hcloud.resources.common import action_answer, protection_route
 from sandbox.hcloud.resources.server_creation import (

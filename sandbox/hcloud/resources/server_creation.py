@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import find, zone_of
 from sandbox.hcloud.catalogue.server_types import SERVER_TYPES, exists_in
-from sandbox.hcloud.effects import change
-from sandbox.hcloud.errors import ApiError, invalid, not_found
+from sandbox.hcloud.model.effects import change
+from sandbox.hcloud.model.errors import ApiError, invalid, not_found
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources import firewalls, images, networks, placement_groups, primary_ips, servers, volumes
 from sandbox.hcloud.resources.common import new_row
 from sandbox.hcloud.resources.server_types import is_available

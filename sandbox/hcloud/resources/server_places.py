@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.catalogue.locations import zone_of
-from sandbox.hcloud.effects import change
-from sandbox.hcloud.errors import ApiError
+from sandbox.hcloud.model.effects import change
+from sandbox.hcloud.model.errors import ApiError
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Handler, Route
 from sandbox.hcloud.resources import networks, placement_groups
 from sandbox.hcloud.resources.common import action_answer
 from sandbox.hcloud.resources.server_actions import must_be_off, started

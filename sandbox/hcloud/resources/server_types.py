@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.call import Answer, Call, Handler, Route
 from sandbox.hcloud.catalogue.images import ISOS
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
 from sandbox.hcloud.catalogue.locations import DATACENTERS, LOCATIONS, find
 from sandbox.hcloud.catalogue.pricing import pricing
 from sandbox.hcloud.catalogue.server_types import SERVER_TYPES
-from sandbox.hcloud.errors import not_found
+from sandbox.hcloud.model.errors import not_found
+from sandbox.hcloud.requests.call import Answer, Call, Handler, Route
 from sandbox.hcloud.resources.common import listed
 
 Show = Callable[[Call, Json], Json]

@@ -4,11 +4,11 @@ import ipaddress
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
 from sandbox.hcloud.catalogue.locations import LOCATIONS, datacenter_of
 from sandbox.hcloud.catalogue.server_types import SERVER_TYPES
-from sandbox.hcloud.effects import change, delete
+from sandbox.hcloud.model.effects import change, delete
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources import firewalls, images, placement_groups, primary_ips
 from sandbox.hcloud.resources.common import Kind, kind_routes
 from sandbox.hcloud.resources.server_types import show_type

@@ -5,9 +5,9 @@ import binascii
 import hashlib
 from typing import Final
 
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
-from sandbox.hcloud.errors import ApiError, invalid
+from sandbox.hcloud.model.errors import ApiError, invalid
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
 from sandbox.hcloud.resources.common import Kind, kind_routes, new_row
 
 _LONGEST_KEY: Final = 16_384

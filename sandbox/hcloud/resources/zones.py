@@ -3,11 +3,11 @@
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud import fields
-from sandbox.hcloud.call import Answer, Call, Route
-from sandbox.hcloud.effects import change, delete
-from sandbox.hcloud.errors import ApiError, invalid
-from sandbox.hcloud.labels import checked_labels
+from sandbox.hcloud.model.effects import change, delete
+from sandbox.hcloud.model.errors import ApiError, invalid
+from sandbox.hcloud.requests import fields
+from sandbox.hcloud.requests.call import Answer, Call, Route
+from sandbox.hcloud.requests.labels import checked_labels
 from sandbox.hcloud.resources import records
 from sandbox.hcloud.resources.common import Kind, action_answer, kind_routes, new_row, protection_route
 from sandbox.hcloud.resources.rrsets import new_rrset, of_zone

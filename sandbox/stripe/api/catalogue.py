@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 
 from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, created_conditions, equal, listing
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.forms import Params
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.forms import Params
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.catalogue import price_object, product_object, recurring_hash
-from sandbox.stripe.repository import Condition
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.repository import Condition
 
 INTERVALS = ("day", "week", "month", "year")
 PRODUCT_LOOKS = (

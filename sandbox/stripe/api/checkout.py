@@ -5,10 +5,10 @@ from __future__ import annotations
 from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, created_conditions, equal, listing, page_of
 from sandbox.stripe.engine.checkout import expire
 from sandbox.stripe.engine.subscriptions import check_prices, describe
-from sandbox.stripe.errors import ApiError, unsupported_parameter
-from sandbox.stripe.forms import Params
+from sandbox.stripe.model.errors import ApiError, unsupported_parameter
+from sandbox.stripe.model.forms import Params
+from sandbox.stripe.model.values import DAY, Json, list_of
 from sandbox.stripe.objects.checkout import line_item_object, session_object
-from sandbox.stripe.values import DAY, Json, list_of
 
 TAKES = (
     "mode", "line_items", "customer", "customer_email", "metadata", "subscription_data", "success_url", "cancel_url",

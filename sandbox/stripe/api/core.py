@@ -8,14 +8,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sandbox.stripe.account import Account, Cause
 from sandbox.stripe.api.endpoint import Call, Endpoint
 from sandbox.stripe.api.parameters import check
 from sandbox.stripe.api.rendering import render
-from sandbox.stripe.errors import ApiError, CardError
-from sandbox.stripe.forms import Params, decode
-from sandbox.stripe.records import Answer
-from sandbox.stripe.values import API_VERSION, Json, new_id
+from sandbox.stripe.model.errors import ApiError, CardError
+from sandbox.stripe.model.forms import Params, decode
+from sandbox.stripe.model.values import API_VERSION, Json, new_id
+from sandbox.stripe.store.account import Account, Cause
+from sandbox.stripe.store.records import Answer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

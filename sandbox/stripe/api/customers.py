@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, created_conditions, equal, listing
-from sandbox.stripe.cards import TOKENS, Card, parse_number
 from sandbox.stripe.engine import payments
 from sandbox.stripe.engine.endings import end_subscription
-from sandbox.stripe.errors import ApiError, missing_object
-from sandbox.stripe.forms import Params
+from sandbox.stripe.model.cards import TOKENS, Card, parse_number
+from sandbox.stripe.model.errors import ApiError, missing_object
+from sandbox.stripe.model.forms import Params
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.payments import billing_address
 from sandbox.stripe.objects.people import customer_object
-from sandbox.stripe.repository import Condition
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.repository import Condition
 
 PLAIN = ("description", "email", "name", "phone")
 WRITES = (*PLAIN, "metadata", "address", "balance", "invoice_settings", "payment_method")

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from sandbox.stripe.account import Account
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.forms import Params
-from sandbox.stripe.repository import Condition, Page
-from sandbox.stripe.values import Json, list_of
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.forms import Params
+from sandbox.stripe.model.values import Json, list_of
+from sandbox.stripe.store.account import Account
+from sandbox.stripe.store.repository import Condition, Page
 
 PAGING = ("limit", "starting_after", "ending_before")
 MAX_PAGE = 100

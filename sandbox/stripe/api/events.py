@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, created_conditions, listing, page_of
-from sandbox.stripe.errors import ApiError, missing_object
+from sandbox.stripe.model.errors import ApiError, missing_object
+from sandbox.stripe.model.values import DAY, Json, list_of, new_id
 from sandbox.stripe.objects.events import endpoint_object
-from sandbox.stripe.repository import Condition
-from sandbox.stripe.values import DAY, Json, list_of, new_id
+from sandbox.stripe.store.repository import Condition
 
 KEPT_DAYS = 30
 """How far back Stripe lists events (docs.stripe.com/api/events/list)."""

@@ -7,10 +7,10 @@ from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, created_conditio
 from sandbox.stripe.api.previews import preview
 from sandbox.stripe.engine import invoicing
 from sandbox.stripe.engine.collection import collect
-from sandbox.stripe.errors import ApiError
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.values import DAY, Json, list_of
 from sandbox.stripe.objects.invoices import invoice_item_object
-from sandbox.stripe.repository import Condition
-from sandbox.stripe.values import DAY, Json, list_of
+from sandbox.stripe.store.repository import Condition
 
 SUBSCRIPTION = "parent.subscription_details.subscription"
 LOOKS = ("footer", "custom_fields", "rendering", "statement_descriptor", "payment_settings", "automatic_tax")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sandbox.stripe.api.endpoint import Call
 from sandbox.stripe.engine.changes import ItemChange
-from sandbox.stripe.errors import unsupported_parameter
-from sandbox.stripe.forms import Params
+from sandbox.stripe.model.errors import unsupported_parameter
+from sandbox.stripe.model.forms import Params
 
 
 def item_changes(call: Call, params: Params) -> list[ItemChange]:

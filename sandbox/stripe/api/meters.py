@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, equal, listing
-from sandbox.stripe.errors import ApiError
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.values import DAY, Json, new_id
 from sandbox.stripe.objects.meters import meter_event_object, meter_object
-from sandbox.stripe.values import DAY, Json, new_id
 
 MAX_AGE_DAYS = 35
 AHEAD_SECONDS = 300

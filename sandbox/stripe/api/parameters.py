@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 from sandbox.stripe.api.endpoint import Endpoint
-from sandbox.stripe.errors import missing_parameter, unknown_parameter, unsupported_parameter
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.errors import missing_parameter, unknown_parameter, unsupported_parameter
+from sandbox.stripe.model.values import Json
 
 Shape = type
 """A TypedDict class of the library."""

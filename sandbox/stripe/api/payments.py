@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, Handler, created_conditions, equal, listing
 from sandbox.stripe.engine.disputes import close_dispute, refund
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.values import Json
 
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 

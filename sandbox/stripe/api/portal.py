@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe.account import Account
 from sandbox.stripe.api.endpoint import PAGING, Call, Endpoint, listing
-from sandbox.stripe.errors import ApiError, unsupported_parameter
-from sandbox.stripe.forms import Params, children
+from sandbox.stripe.model.errors import ApiError, unsupported_parameter
+from sandbox.stripe.model.forms import Params, children
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.portal import configuration_object, flow_hash, portal_session_object
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 FLOWS = ("payment_method_update", "subscription_cancel", "subscription_update")
 WRITES = ("features", "business_profile", "default_return_url", "metadata", "name")

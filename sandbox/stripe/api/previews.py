@@ -6,9 +6,9 @@ from sandbox.stripe.api.endpoint import Call
 from sandbox.stripe.api.items import item_changes
 from sandbox.stripe.engine import changes
 from sandbox.stripe.engine.subscriptions import renew
-from sandbox.stripe.errors import ApiError, unsupported_parameter
+from sandbox.stripe.model.errors import ApiError, unsupported_parameter
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.subscriptions import period_end
-from sandbox.stripe.values import Json
 
 PRORATIONS = ("create_prorations", "always_invoice", "none")
 

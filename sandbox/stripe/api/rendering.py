@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe.account import Account, public
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.values import Json, list_of
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.values import Json, list_of
+from sandbox.stripe.store.account import Account, public
 
 MAX_DEPTH = 4
 FIRST_LINES = 10

@@ -9,11 +9,11 @@ from sandbox.stripe.engine import changes
 from sandbox.stripe.engine.endings import end_subscription
 from sandbox.stripe.engine.pauses import pause_subscription, resume_subscription
 from sandbox.stripe.engine.subscriptions import Line, Start, start
-from sandbox.stripe.errors import ApiError, CardError, unsupported_parameter
-from sandbox.stripe.forms import Params
+from sandbox.stripe.model.errors import ApiError, CardError, unsupported_parameter
+from sandbox.stripe.model.forms import Params
+from sandbox.stripe.model.values import DAY, Json, list_of
 from sandbox.stripe.objects.subscriptions import cancellation
-from sandbox.stripe.repository import Condition
-from sandbox.stripe.values import DAY, Json, list_of
+from sandbox.stripe.store.repository import Condition
 
 STATUSES = ("active", "past_due", "unpaid", "canceled", "incomplete", "incomplete_expired", "trialing", "paused")
 PRORATIONS = ("create_prorations", "always_invoice", "none")

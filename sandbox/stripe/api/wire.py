@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.frame.breaking import EXTENSION
 from sandbox.stripe.api.core import Api, WireAnswer, WireRequest
-from sandbox.stripe.faults import Fault, FaultKind, Faults
-from sandbox.stripe.http import base_of, path_below
-from sandbox.stripe.values import Json
+from sandbox.stripe.api.http import base_of, path_below
+from sandbox.stripe.model.faults import Fault, FaultKind, Faults
+from sandbox.stripe.model.values import Json
 
 
 class ApiEndpoint:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account, public
-from sandbox.stripe.cards import Card, parse_number
-from sandbox.stripe.config import AfterDunning
 from sandbox.stripe.engine import checkout, payments
 from sandbox.stripe.engine.collection import collect, dunning_days
 from sandbox.stripe.engine.disputes import close_dispute, open_dispute
@@ -12,9 +9,12 @@ from sandbox.stripe.engine.due import run_until
 from sandbox.stripe.engine.endings import end_subscription
 from sandbox.stripe.engine.pauses import pause_subscription, resume_subscription
 from sandbox.stripe.engine.subscriptions import finish_invoice, renew
-from sandbox.stripe.errors import ApiError, CardError, missing_object
+from sandbox.stripe.model.cards import Card, parse_number
+from sandbox.stripe.model.config import AfterDunning
+from sandbox.stripe.model.errors import ApiError, CardError, missing_object
+from sandbox.stripe.model.values import DAY, Json
 from sandbox.stripe.objects.subscriptions import period_end
-from sandbox.stripe.values import DAY, Json
+from sandbox.stripe.store.account import Account, public
 
 GOOD_CARD = "4242424242424242"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.catalogue import price_object, product_object, recurring_hash
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 INTERVALS = ("month", "year")
 

@@ -9,14 +9,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from sandbox.frame.control import WRONG, Action, control_routes, json_body
-from sandbox.stripe.account import Account
 from sandbox.stripe.control.billing import BillingActions
 from sandbox.stripe.control.catalogue import seed_catalogue
 from sandbox.stripe.control.traffic import TrafficActions
 from sandbox.stripe.delivery.worker import Dispatcher
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.faults import Faults
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.faults import Faults
+from sandbox.stripe.model.values import Json
+from sandbox.stripe.store.account import Account
 
 
 class Control:

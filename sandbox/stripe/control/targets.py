@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
-from sandbox.stripe.config import WebhookTarget
+from sandbox.stripe.model.config import WebhookTarget
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.events import endpoint_object
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 
 def install_target(account: Account, target: WebhookTarget, events: list[str] | None = None) -> Json:

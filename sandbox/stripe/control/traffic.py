@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account, public
-from sandbox.stripe.config import WebhookTarget
 from sandbox.stripe.control.targets import install_target
 from sandbox.stripe.delivery.hostile import Hostile, Planned
 from sandbox.stripe.delivery.worker import Dispatcher
-from sandbox.stripe.errors import missing_object
-from sandbox.stripe.faults import Faults
-from sandbox.stripe.values import API_VERSION, Json
+from sandbox.stripe.model.config import WebhookTarget
+from sandbox.stripe.model.errors import missing_object
+from sandbox.stripe.model.faults import Faults
+from sandbox.stripe.model.values import API_VERSION, Json
+from sandbox.stripe.store.account import Account, public
 
 
 class TrafficActions:

@@ -6,7 +6,7 @@ import random
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.values import Json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 
-from sandbox.stripe.database import Database
 from sandbox.stripe.delivery.hostile import Planned
-from sandbox.stripe.values import Json, new_id
+from sandbox.stripe.model.values import Json, new_id
+from sandbox.stripe.store.database import Database
 
 
 class Deliveries:

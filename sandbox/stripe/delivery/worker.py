@@ -10,11 +10,11 @@ import time
 import aiohttp
 
 from sandbox.frame.background import Loop, cancelled
-from sandbox.stripe.account import Account, wants
 from sandbox.stripe.delivery.hostile import Hostile, plan
 from sandbox.stripe.delivery.repository import Deliveries
-from sandbox.stripe.signing import signature_header
-from sandbox.stripe.values import Json
+from sandbox.stripe.delivery.signing import signature_header
+from sandbox.stripe.model.values import Json
+from sandbox.stripe.store.account import Account, wants
 
 STALE_SECONDS = 3600
 MAX_ANSWER = 2000

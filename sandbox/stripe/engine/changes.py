@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sandbox.stripe.account import Account
 from sandbox.stripe.engine import invoicing
 from sandbox.stripe.engine.collection import collect
 from sandbox.stripe.engine.subscriptions import check_prices, cycle_lines, describe, metered
-from sandbox.stripe.errors import ApiError, CardError
-from sandbox.stripe.moments import period_after
+from sandbox.stripe.model.errors import ApiError, CardError
+from sandbox.stripe.model.moments import period_after
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.invoices import invoice_item_object
 from sandbox.stripe.objects.subscriptions import cancellation, item_object, period_end
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

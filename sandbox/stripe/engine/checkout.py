@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
-from sandbox.stripe.cards import Card
 from sandbox.stripe.engine import payments
 from sandbox.stripe.engine.subscriptions import Line, Start, start
-from sandbox.stripe.errors import ApiError, CardError
+from sandbox.stripe.model.cards import Card
+from sandbox.stripe.model.errors import ApiError, CardError
+from sandbox.stripe.model.values import DAY, Json
 from sandbox.stripe.objects.checkout import details_hash
 from sandbox.stripe.objects.people import customer_object
-from sandbox.stripe.values import DAY, Json
+from sandbox.stripe.store.account import Account
 
 
 def pay(account: Account, session: Json, card: Card, *, email: str | None, name: str | None) -> Json:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
-from sandbox.stripe.config import AfterDunning
 from sandbox.stripe.engine import invoicing, payments
 from sandbox.stripe.engine.endings import end_subscription
-from sandbox.stripe.errors import ApiError, CardError
+from sandbox.stripe.model.config import AfterDunning
+from sandbox.stripe.model.errors import ApiError, CardError
+from sandbox.stripe.model.values import DAY, Json
 from sandbox.stripe.objects.payments import invoice_payment_object
-from sandbox.stripe.values import DAY, Json
+from sandbox.stripe.store.account import Account
 
 
 def collect(account: Account, invoice: Json, *, present: bool, method: Json | None = None) -> ApiError | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
-from sandbox.stripe.errors import ApiError
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.disputes import dispute_object
 from sandbox.stripe.objects.payments import refund_object
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 
 def refund(account: Account, charge: Json, *, amount: int | None, reason: str | None, metadata: Json) -> Json:

@@ -6,13 +6,13 @@ import asyncio
 import logging
 
 from sandbox.frame.background import Loop
-from sandbox.stripe.account import Account
 from sandbox.stripe.engine import invoicing
 from sandbox.stripe.engine.checkout import expire
 from sandbox.stripe.engine.collection import collect
 from sandbox.stripe.engine.endings import end_subscription
 from sandbox.stripe.engine.subscriptions import finish_invoice, renew
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.values import Json
+from sandbox.stripe.store.account import Account
 
 logger = logging.getLogger(__name__)
 

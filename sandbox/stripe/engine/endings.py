@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.invoices import subscription_of
 from sandbox.stripe.objects.subscriptions import cancellation
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 
 def end_subscription(

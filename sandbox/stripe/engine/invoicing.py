@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
-from sandbox.stripe.errors import ApiError
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.invoices import invoice_object, line_object, parent_invoice_item, subscription_of
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 
 def open_draft(

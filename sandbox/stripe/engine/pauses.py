@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
 from sandbox.stripe.engine import invoicing
 from sandbox.stripe.engine.collection import collect
 from sandbox.stripe.engine.subscriptions import cycle_lines
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.moments import period_after
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.moments import period_after
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.subscriptions import first_item
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 
 def pause_subscription(account: Account, subscription: Json, *, reason: str) -> Json:

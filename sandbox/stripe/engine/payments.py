@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
-from sandbox.stripe.cards import MESSAGES, Card, refusal
-from sandbox.stripe.errors import CardError
+from sandbox.stripe.model.cards import MESSAGES, Card, refusal
+from sandbox.stripe.model.errors import CardError
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.payments import charge_object, payment_intent_object
 from sandbox.stripe.objects.people import payment_method_object
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 
 def new_method(account: Account, card: Card, *, email: str | None = None, name: str | None = None) -> Json:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sandbox.stripe.account import Account
 from sandbox.stripe.engine import invoicing
 from sandbox.stripe.engine.collection import collect
 from sandbox.stripe.engine.usage import metered_quantity
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.moments import period_after
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.moments import period_after
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.invoices import line_object, parent_subscription_item
 from sandbox.stripe.objects.subscriptions import first_item, item_object, subscription_object
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

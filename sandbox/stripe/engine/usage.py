@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.account import Account
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.values import Json
+from sandbox.stripe.store.account import Account
 
 
 def metered_quantity(account: Account, price: Json, customer: str, period: tuple[int, int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.values import Json, new_id
+from sandbox.stripe.model.values import Json, new_id
 
 
 def product_object(*, identifier: str | None, name: str, created: int, metadata: Json, description: str | None) -> Json:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from sandbox.stripe.model.values import Json, new_id
 from sandbox.stripe.objects.ordering import ordered
 from sandbox.stripe.objects.people import empty_address
-from sandbox.stripe.values import Json, new_id
 
 # Fields that begin without a value: nothing fills them here, or something does later.
 _SESSION_ABSENT: Final = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.values import DAY, Json, new_id
+from sandbox.stripe.model.values import DAY, Json, new_id
 
 _EVIDENCE = (
     "access_activity_log",

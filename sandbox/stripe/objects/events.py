@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.values import API_VERSION, Json, new_id
+from sandbox.stripe.model.values import API_VERSION, Json, new_id
 
 
 def event_object(

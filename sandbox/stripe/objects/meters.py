@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.values import Json, new_id
+from sandbox.stripe.model.values import Json, new_id
 
 
 def meter_object(*, name: str, event_name: str, formula: str, created: int, mapping: str, value_key: str) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.values import Json
 
 
 def ordered(body: Json) -> Json:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.cards import Card
-from sandbox.stripe.values import Json, new_id
+from sandbox.stripe.model.cards import Card
+from sandbox.stripe.model.values import Json, new_id
 
 
 def empty_address() -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe.values import Json, new_id
+from sandbox.stripe.model.values import Json, new_id
 
 REASONS = (
     "too_expensive", "missing_features", "switched_service", "unused", "customer_service", "too_complex", "low_quality", "other",

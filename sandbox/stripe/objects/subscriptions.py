@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from sandbox.stripe.model.values import Json, list_of, new_id
 from sandbox.stripe.objects.catalogue import plan_object
 from sandbox.stripe.objects.ordering import ordered
-from sandbox.stripe.values import Json, list_of, new_id
 
 # Fields that begin without a value: nothing fills them here, or something does later.
 _ABSENT: Final = (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sandbox.stripe.account import Account
 from sandbox.stripe.control.billing import pay_session
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.forms import decode
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.forms import decode
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.pages.view import View, typed_card
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 
 class CheckoutPage:

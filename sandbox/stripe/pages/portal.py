@@ -7,16 +7,16 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sandbox.stripe.account import Account
-from sandbox.stripe.config import BillingMode
 from sandbox.stripe.control.billing import replace_card
 from sandbox.stripe.engine import changes
 from sandbox.stripe.engine.endings import end_subscription
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.forms import decode
+from sandbox.stripe.model.config import BillingMode
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.forms import decode
+from sandbox.stripe.model.values import Json
 from sandbox.stripe.objects.subscriptions import first_item, period_end
 from sandbox.stripe.pages.view import View, day, typed_card
-from sandbox.stripe.values import Json
+from sandbox.stripe.store.account import Account
 
 NOTES = {
     "change": "Your plan was changed.",

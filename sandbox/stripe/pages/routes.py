@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.stripe.account import Account
 from sandbox.stripe.pages.checkout import CheckoutPage
 from sandbox.stripe.pages.invoice import InvoicePage
 from sandbox.stripe.pages.portal import PortalPage
 from sandbox.stripe.pages.view import View
+from sandbox.stripe.store.account import Account
 
 BOTH = ["GET", "POST"]
 

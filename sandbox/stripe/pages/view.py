@@ -8,9 +8,9 @@ from pathlib import Path
 import jinja2
 from starlette.responses import HTMLResponse
 
-from sandbox.stripe.cards import Card, parse_number
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.values import Json
+from sandbox.stripe.model.cards import Card, parse_number
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.values import Json
 
 TEMPLATES = Path(__file__).parent / "templates"
 MONTHS = range(1, 13)

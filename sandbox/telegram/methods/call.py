@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.telegram.bots import Bot
-from sandbox.telegram.chats import Chat
-from sandbox.telegram.params import Params
-from sandbox.telegram.world import World
+from sandbox.telegram.model.bots import Bot
+from sandbox.telegram.model.chats import Chat
+from sandbox.telegram.model.params import Params
+from sandbox.telegram.model.world import World
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

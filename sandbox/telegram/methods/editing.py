@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sandbox.telegram.errors import bad_request
 from sandbox.telegram.methods.call import Call
 from sandbox.telegram.methods.sending import LONGEST_CAPTION, LONGEST_TEXT, formatted, post, reply_markup
+from sandbox.telegram.model.errors import bad_request
 
 
 def _edit(call: Call, change: dict[str, Any]) -> dict[str, Any]:

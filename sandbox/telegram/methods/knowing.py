@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from sandbox.telegram.errors import bad_request
 from sandbox.telegram.methods.call import Call, Method
+from sandbox.telegram.model.errors import bad_request
 
 MOST_COMMANDS = 100
 

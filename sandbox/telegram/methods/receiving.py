@@ -5,9 +5,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.telegram.bots import Webhook
-from sandbox.telegram.errors import bad_request, conflict
 from sandbox.telegram.methods.call import Call, Said
+from sandbox.telegram.model.bots import Webhook
+from sandbox.telegram.model.errors import bad_request, conflict
 
 _SECRET = re.compile(r"^[A-Za-z0-9_-]{1,256}$")
 _PORTS = frozenset({None, 80, 88, 443, 8443})

@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from sandbox.telegram.bots import Bot
-from sandbox.telegram.chats import Chat
-from sandbox.telegram.entities import found_entities, parse_text, utf16_length
-from sandbox.telegram.errors import bad_request
-from sandbox.telegram.media import media_field
 from sandbox.telegram.methods.call import Call
-from sandbox.telegram.params import Params
+from sandbox.telegram.model.bots import Bot
+from sandbox.telegram.model.chats import Chat
+from sandbox.telegram.model.entities import found_entities, parse_text, utf16_length
+from sandbox.telegram.model.errors import bad_request
+from sandbox.telegram.model.media import media_field
+from sandbox.telegram.model.params import Params
 
 LONGEST_TEXT = 4096
 LONGEST_CAPTION = 1024

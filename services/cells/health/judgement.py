@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from clawstack.vocabulary import Desired, Observed
-from services.cells.substrates.protocol import Sighting
+from services.cells.substrates.base.protocol import Sighting
 
 #: A gateway needs 6 to 15 seconds to start, under load more; only after this is "starting" a fault.
 PATIENCE: Final = timedelta(minutes=3)

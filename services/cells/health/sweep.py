@@ -20,7 +20,7 @@ from services.cells.health.judgement import HealthVerdict, Look, judge, with_dri
 from services.cells.health.repository import Candidate
 from services.cells.provisioner import bookkeeping
 from services.cells.provisioner.decide import Pause, Rest, decide
-from services.cells.substrates.protocol import CellProbe, Orphan, Sighting
+from services.cells.substrates.base.protocol import CellProbe, Orphan, Sighting
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
 from services.tables.tenants import Tenant

@@ -12,7 +12,7 @@ from clawstack.vocabulary import EventKind
 from services.cells.engine.control import RunControl
 from services.cells.engine.narration import NarratedStep
 from services.cells.provisioner.recorder import EventRecorder
-from services.cells.substrates.protocol import SubstrateDriver
+from services.cells.substrates.base.protocol import SubstrateDriver
 from tenants.backups.archive import Archive
 from tenants.spec import CellSpec
 

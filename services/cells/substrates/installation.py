@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clawstack.settings import Settings
 from tenants.substrates.substrate import Installation
-from toolchain import pins
+from toolchain.ground import pins
 
 
 def installation_of(settings: Settings) -> Installation:

@@ -8,11 +8,11 @@ from typing import Any, Final
 from clawstack.errors import NeedsAttentionError, PermanentError
 from clawstack.plans import Catalogue
 from clawstack.settings import Settings
+from services.cells.substrates.base.live import LiveSubstrate
+from services.cells.substrates.base.protocol import SubstrateDriver
 from services.cells.substrates.installation import installation_of
-from services.cells.substrates.live import LiveSubstrate
 from services.cells.substrates.namespace.live import LIVE_NAMESPACE
 from services.cells.substrates.process.live import LIVE_PROCESS
-from services.cells.substrates.protocol import SubstrateDriver
 from services.cells.substrates.server.live import LIVE_SERVER
 from services.kit.database.connection import Database
 from tenants.substrates.registry import SUBSTRATES, require_configured, usable

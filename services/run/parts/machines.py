@@ -9,7 +9,7 @@ from services.cells.machines.uploads import ArchiveIntake
 from services.kit.context import Platform
 from services.kit.parts import Part
 from services.web.api.machines import MOUNT, machines_app
-from toolchain import pins
+from toolchain.ground import pins
 
 _MAX_ARCHIVE_BYTES: Final = 20 * 1024**3
 """More than any plan's disk."""

@@ -14,7 +14,7 @@ from bench import provision
 from bench._kwok import VOLUMES
 from tests.waiting import patient
 from toolchain.cluster.pins import KUBERNETES_BUILD, KWOK_BUILD
-from toolchain.surroundings import Surroundings
+from toolchain.ground.surroundings import Surroundings
 
 _SECONDS = 280
 

@@ -21,14 +21,14 @@ from clawstack.k3s import NodeSettings
 from clawstack.k3s.hardening import ADMISSION, AUDIT_LOG, AUDIT_POLICY
 from tests.unit.k3s.test_k3s_user_data import file, k3s
 from tests.waiting import patient
-from toolchain.board import Board
 from toolchain.cluster import builds, certificates, packages
 from toolchain.cluster.components import Component, components
 from toolchain.cluster.layout import Layout, Network, Ports
 from toolchain.cluster.pins import KUBERNETES_BUILD
 from toolchain.cluster.probes import answers, log_end
 from toolchain.cluster.programs import programs
-from toolchain.surroundings import Surroundings
+from toolchain.ground.surroundings import Surroundings
+from toolchain.tasks.board import Board
 
 _SECONDS: Final = 60
 _PROBED: Final = ("etcd", "kube-apiserver")

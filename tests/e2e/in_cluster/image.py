@@ -21,11 +21,11 @@ from toolchain.cluster.calls import Calls
 from toolchain.cluster.contents import Sources, libraries, shell
 from toolchain.cluster.packages import BUSYBOX
 from toolchain.cluster.running import TestCluster
-from toolchain.finding import find_node, find_openclaw
+from toolchain.ground.finding import find_node, find_openclaw
+from toolchain.ground.plugin_choice import WANTED, generated_folder, starter
+from toolchain.ground.surroundings import Surroundings
 from toolchain.locate import locate
-from toolchain.plugin_choice import WANTED, generated_folder, starter
 from toolchain.policy_packs import policy_pack
-from toolchain.surroundings import Surroundings
 
 ROOT = Path(__file__).parents[3]
 NAME = "clawstack.test/clawstack:1"

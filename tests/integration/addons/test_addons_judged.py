@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.addons.builders import EXTERNAL_DATABASE, addon, manifests, settings
+from toolchain.ground.surroundings import Surroundings
 from toolchain.judges.running import Remark, conform, require, score
-from toolchain.surroundings import Surroundings
 
 #: Kinds that charts and bundles bring; kubeconform has no schema of them.
 BROUGHT = {"Plan", "ClusterIssuer", "PrometheusRule", "Cluster", "Middleware", "PodMonitor"}

@@ -20,7 +20,7 @@ from services.kit.database.connection import Database
 from services.kit.database.embedded import EmbeddedPostgres
 from services.tables.tenants import Tenant
 from tests.waiting import patient
-from toolchain.paths import cache_root
+from toolchain.ground.paths import cache_root
 
 _SECONDS = 60
 

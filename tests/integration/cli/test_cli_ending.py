@@ -17,7 +17,7 @@ import pytest
 from services.kit.database.embedded import EmbeddedPostgres
 from tests.integration.cli.conftest import Cli
 from tests.waiting import patient, until
-from toolchain.paths import cache_root
+from toolchain.ground.paths import cache_root
 
 _SECONDS = 30
 

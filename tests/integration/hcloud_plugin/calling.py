@@ -17,7 +17,7 @@ from clawstack.plugin_server.values import Secret, to_python, to_struct
 from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.unit.hcloud_plugin.engine_calls import urn
 from tests.waiting import patient
-from toolchain.plugins.hcloud_provider.api import Patience
+from toolchain.plugins.hcloud_provider.cloud.api import Patience
 from toolchain.plugins.hcloud_provider.provider import HcloudProvider
 
 Object = dict[str, Any]

@@ -14,8 +14,8 @@ from clawstack.plans import load_catalogue
 from tests.unit.addons.builders import manifests
 from tests.unit.namespace.builders import cell, plan_of
 from tests.unit.policies.kubernetes_objects import ROUTE
+from toolchain.ground.surroundings import Surroundings
 from toolchain.judges.running import Remark, conform, require, score
-from toolchain.surroundings import Surroundings
 
 ACCEPTED = Path(__file__).with_name("accepted.yaml")
 STATES = ("running", "suspended")

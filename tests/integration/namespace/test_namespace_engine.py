@@ -16,10 +16,10 @@ import pytest
 from tests.integration.kubernetes_plugin.fake_api import Cluster, serve
 from tests.integration.kubernetes_plugin.test_kubernetes_plugin_protocol import kubeconfig
 from tests.waiting import patient
+from toolchain.ground.plugin_choice import WANTED, starter
+from toolchain.ground.surroundings import Surroundings
 from toolchain.linking import link_plugins
 from toolchain.locate import locate
-from toolchain.plugin_choice import WANTED, starter
-from toolchain.surroundings import Surroundings
 
 NAMESPACE = "/api/v1/namespaces/cell-emma-parent-x7k2mq"
 PODS = "/apis/apps/v1/namespaces/cell-emma-parent-x7k2mq/statefulsets/gateway"

@@ -23,8 +23,8 @@ from services.cells.health.sweep import HealthSweep
 from services.cells.provisioner.machine import Machine
 from services.cells.provisioner.pack_config import pack_config
 from services.cells.provisioner.reconcile import Reconciler
-from services.cells.substrates.live import LiveSubstrate
-from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
+from services.cells.substrates.base.live import LiveSubstrate
+from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.cells.substrates.registry import LIVE, check_substrates
 from services.cells.workers.metrics import OperationMetrics
 from services.kit.database.connection import Database

@@ -16,7 +16,7 @@ from clawstack.vocabulary import Desired, Observed
 from services.business.tenants import desired, operations
 from services.cells.health.sweep import HealthSweep
 from services.cells.provisioner.borders import Neighbours
-from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
+from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.tables.tenants import Cell, Tenant
 from tenants.backups.archive import Archive, ArchiveManifest
 from tenants.spec import CellSpec

@@ -9,7 +9,7 @@ from sqlalchemy import event, select, text, update
 
 from clawstack.vocabulary import Observed
 from services.cells.health.sweep import HealthSweep
-from services.cells.substrates.protocol import Orphan, Sighting
+from services.cells.substrates.base.protocol import Orphan, Sighting
 from services.kit.database.base import utcnow
 from services.tables.tenants import Cell, CellLease, Operation, Tenant
 from tests.integration.provisioner.rig import Rig

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from sandbox.llm.config import DEFAULT_KEY
-from sandbox.telegram.config import DEFAULT_TOKEN
+from sandbox.telegram.model.config import DEFAULT_TOKEN
 from tests.waiting import patient
 
 

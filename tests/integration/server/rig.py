@@ -39,7 +39,7 @@ from tenants.spec import CellSpec
 from tests.integration.server.rehearsal import Disk, RehearsedMachine, node_archive
 from tests.unit.server.builders import cell, make_settings
 from tests.waiting import eventually, patient
-from toolchain import pins
+from toolchain.ground import pins
 
 T = TypeVar("T")
 

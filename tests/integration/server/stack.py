@@ -17,10 +17,10 @@ from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
 from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.waiting import patient
+from toolchain.ground.plugin_choice import WANTED, starter
+from toolchain.ground.surroundings import Surroundings
 from toolchain.linking import link_plugins
 from toolchain.locate import locate
-from toolchain.plugin_choice import WANTED, starter
-from toolchain.surroundings import Surroundings
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from rich.console import Console
 
 from clawstack.errors import NeedsAttentionError
 from tests.unit.toolchain.trees import machine, tool
-from toolchain.board import Board
 from toolchain.cluster import builds, packages
 from toolchain.cluster.images import image_references, image_store, images_folder
 from toolchain.cluster.pins import CLUSTER_BUILDS, KUBERNETES_BUILD, Build
 from toolchain.doctor import Check, examine
+from toolchain.ground.surroundings import Downloads, Surroundings
 from toolchain.parts import ON_DEMAND, OPTIONAL, PARTS
-from toolchain.surroundings import Downloads, Surroundings
+from toolchain.tasks.board import Board
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pulumi_hcloud
 import pytest
 
 from tests.unit.hcloud_plugin.engine_calls import LEAST, TYPES
-from toolchain.plugins.hcloud_provider.naming import camel
+from toolchain.plugins.hcloud_provider.model.naming import camel
+from toolchain.plugins.hcloud_provider.model.shapes import Field, Group, Many
 from toolchain.plugins.hcloud_provider.registry import RESOURCES
-from toolchain.plugins.hcloud_provider.shapes import Field, Group, Many
 
 NESTED = {
     "FirewallRuleArgs": ("Firewall", "rules"),

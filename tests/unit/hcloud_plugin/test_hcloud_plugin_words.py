@@ -17,15 +17,15 @@ from clawstack.errors import (
 )
 from clawstack.plugin_server.values import Secret
 from toolchain.plugins.hcloud_provider import config
-from toolchain.plugins.hcloud_provider.api import Access
-from toolchain.plugins.hcloud_provider.changes import outputs, still_shown
+from toolchain.plugins.hcloud_provider.cloud.api import Access
+from toolchain.plugins.hcloud_provider.cloud.refusals import error_of, failed_action, refusal_of
+from toolchain.plugins.hcloud_provider.cloud.waiting import Polling
 from toolchain.plugins.hcloud_provider.kinds.load_balancer_target import LoadBalancerTarget
 from toolchain.plugins.hcloud_provider.kinds.network import subnet_of
-from toolchain.plugins.hcloud_provider.naming import camelled, snaked, split_id
-from toolchain.plugins.hcloud_provider.refusals import error_of, failed_action, refusal_of
-from toolchain.plugins.hcloud_provider.resource import INTERRUPTED, UNFINISHED, marks
-from toolchain.plugins.hcloud_provider.shapes import Labels, Plain, flag, labels, many, text
-from toolchain.plugins.hcloud_provider.waiting import Polling
+from toolchain.plugins.hcloud_provider.model.changes import outputs, still_shown
+from toolchain.plugins.hcloud_provider.model.naming import camelled, snaked, split_id
+from toolchain.plugins.hcloud_provider.model.resource import INTERRUPTED, UNFINISHED, marks
+from toolchain.plugins.hcloud_provider.model.shapes import Labels, Plain, flag, labels, many, text
 
 KINDS: list[tuple[int, str, type[ClawstackError]]] = [
     (429, "rate_limit_exceeded", TemporaryError),

@@ -8,7 +8,7 @@ import pytest
 
 from clawstack.vocabulary import Desired, Observed
 from services.cells.health.judgement import PATIENCE, HealthVerdict, Look, judge, with_drift
-from services.cells.substrates.protocol import Sighting
+from services.cells.substrates.base.protocol import Sighting
 from services.kit.jobs.periodic import cron_of
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sandbox.hcloud.api import Api, Asked, Told
-from sandbox.hcloud.config import DEFAULT_TOKEN, HcloudConfig
-from sandbox.hcloud.project import Project
-from sandbox.hcloud.world import World
+from sandbox.hcloud.model.config import DEFAULT_TOKEN, HcloudConfig
+from sandbox.hcloud.model.project import Project
+from sandbox.hcloud.model.world import World
 
 Json = dict[str, Any]
 START = 1_790_000_000.0

@@ -1,6 +1,6 @@
 import pytest
 
-from sandbox.hcloud.actions import finish_all
+from sandbox.hcloud.model.actions import finish_all
 from tests.unit.sandbox_hcloud.lab import Lab
 
 

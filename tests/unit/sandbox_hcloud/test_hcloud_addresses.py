@@ -1,6 +1,6 @@
 import pytest
 
-from sandbox.hcloud.addresses import (
+from sandbox.hcloud.model.addresses import (
     check_subnet,
     chosen_address,
     default_name,
@@ -8,7 +8,7 @@ from sandbox.hcloud.addresses import (
     private_range,
     public_address,
 )
-from sandbox.hcloud.errors import ApiError
+from sandbox.hcloud.model.errors import ApiError
 
 NETWORK = {
     "ip_range": "10.0.0.0/16",

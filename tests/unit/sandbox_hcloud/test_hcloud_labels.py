@@ -1,7 +1,7 @@
 import pytest
 
-from sandbox.hcloud.errors import ApiError
-from sandbox.hcloud.labels import checked_labels, parsed_selector
+from sandbox.hcloud.model.errors import ApiError
+from sandbox.hcloud.requests.labels import checked_labels, parsed_selector
 
 LABELS = {"env": "prod", "tier": "web", "example.com/owner": "pat", "empty": ""}
 

@@ -1,8 +1,8 @@
 import pytest
 
-from sandbox.hcloud.errors import ApiError
-from sandbox.hcloud.paging import page_of, sorted_rows
-from sandbox.hcloud.ratelimit import RateLimit
+from sandbox.hcloud.model.errors import ApiError
+from sandbox.hcloud.model.ratelimit import RateLimit
+from sandbox.hcloud.requests.paging import page_of, sorted_rows
 
 ROWS = [{"id": number, "name": f"n{number % 3}", "size": None if number == 2 else number} for number in range(1, 8)]
 

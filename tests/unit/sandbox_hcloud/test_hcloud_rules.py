@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.hcloud.config import Access
+from sandbox.hcloud.model.config import Access
 from tests.unit.sandbox_hcloud.lab import Lab
 
 RULE = {"direction": "in", "protocol": "tcp", "port": "22", "source_ips": ["10.0.0.0/8"]}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.hcloud.config import Access
+from sandbox.hcloud.model.config import Access
 from tests.unit.sandbox_hcloud.lab import KEY, Lab
 
 BODY = {"name": "web", "server_type": "cx23", "image": "debian-12", "location": "fsn1"}

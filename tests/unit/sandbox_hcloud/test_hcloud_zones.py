@@ -1,6 +1,6 @@
 import pytest
 
-from sandbox.hcloud.errors import ApiError
+from sandbox.hcloud.model.errors import ApiError
 from sandbox.hcloud.resources.records import read, records
 from tests.unit.sandbox_hcloud.lab import Lab
 

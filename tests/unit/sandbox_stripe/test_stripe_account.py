@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stripe.account import Account, Cause
-from sandbox.stripe.cards import Card
-from sandbox.stripe.config import AfterDunning, StripeConfig
 from sandbox.stripe.control.billing import pay_session
 from sandbox.stripe.control.catalogue import seed_catalogue
-from sandbox.stripe.database import Database
 from sandbox.stripe.engine.due import run_until
-from sandbox.stripe.errors import CardError
+from sandbox.stripe.model.cards import Card
+from sandbox.stripe.model.config import AfterDunning, StripeConfig
+from sandbox.stripe.model.errors import CardError
+from sandbox.stripe.model.values import DAY, Json
 from sandbox.stripe.objects.checkout import line_item_object, session_object
 from sandbox.stripe.objects.people import customer_object
-from sandbox.stripe.repository import Page
-from sandbox.stripe.values import DAY, Json
+from sandbox.stripe.store.account import Account, Cause
+from sandbox.stripe.store.database import Database
+from sandbox.stripe.store.repository import Page
 
 
 class Recorder:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stripe._encode import _api_encode
 
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.forms import Params, children, decode
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.forms import Params, children, decode
 
 
 def encoded(params: dict[str, Any]) -> str:

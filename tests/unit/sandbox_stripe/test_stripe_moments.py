@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.stripe.moments import add_interval, due_moment, period_after
+from sandbox.stripe.model.moments import add_interval, due_moment, period_after
 
 
 def at(text: str) -> int:

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.stripe.account import differences, public
 from sandbox.stripe.api.endpoint import Endpoint
 from sandbox.stripe.api.parameters import check, known_parameters
 from sandbox.stripe.api.table import ENDPOINTS
-from sandbox.stripe.cards import Card, parse_number, refusal
-from sandbox.stripe.config import StripeConfig
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.faults import FaultKind, Faults
-from sandbox.stripe.values import Clock, new_id
+from sandbox.stripe.model.cards import Card, parse_number, refusal
+from sandbox.stripe.model.config import StripeConfig
+from sandbox.stripe.model.errors import ApiError
+from sandbox.stripe.model.faults import FaultKind, Faults
+from sandbox.stripe.model.values import Clock, new_id
+from sandbox.stripe.store.account import differences, public
 
 
 def test_differences_name_only_what_changed_with_its_old_value() -> None:

@@ -8,7 +8,7 @@ import time
 import pytest
 import stripe
 
-from sandbox.stripe.signing import signature_header
+from sandbox.stripe.delivery.signing import signature_header
 
 BODY = json.dumps({"id": "evt_1", "object": "event", "type": "x", "data": {"object": {}}}, indent=2).encode()
 

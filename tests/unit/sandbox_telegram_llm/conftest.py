@@ -11,7 +11,7 @@ import pytest
 from sandbox.llm.app import create_app as create_llm
 from sandbox.llm.config import DEFAULT_KEY, LlmConfig
 from sandbox.telegram.app import create_app as create_telegram
-from sandbox.telegram.config import DEFAULT_TOKEN, TelegramConfig
+from sandbox.telegram.model.config import DEFAULT_TOKEN, TelegramConfig
 from tests.waiting import patient
 
 NOON = 1_795_262_400.0  # 2026-11-21 12:00 UTC

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sandbox.telegram.entities import found_entities, parse_text
-from sandbox.telegram.errors import BotApiError
+from sandbox.telegram.model.entities import found_entities, parse_text
+from sandbox.telegram.model.errors import BotApiError
 
 
 def test_html_nests_and_counts_utf16() -> None:

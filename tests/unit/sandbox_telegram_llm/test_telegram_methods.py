@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.telegram.config import DEFAULT_TOKEN
+from sandbox.telegram.model.config import DEFAULT_TOKEN
 from tests.unit.sandbox_telegram_llm.conftest import TelegramSide
 
 

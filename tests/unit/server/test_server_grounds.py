@@ -12,7 +12,7 @@ from clawstack.settings import Settings
 from services.cells.substrates.installation import installation_of
 from tenants.substrates.server import SERVER, server_settings
 from tests.unit.server.builders import PLANTED_API_TOKEN, settings_data
-from toolchain import pins
+from toolchain.ground import pins
 
 URL = "https://claw.example.org"
 

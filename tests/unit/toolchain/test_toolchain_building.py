@@ -9,7 +9,7 @@ import pytest
 
 from clawstack.errors import NeedsAttentionError
 from tests.waiting import patient
-from toolchain.building import place
+from toolchain.ground.building import place
 
 
 def test_a_failed_build_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from tests.unit.toolchain.trees import complete, machine, tool
 from toolchain import __main__ as command
-from toolchain import finding, pins
 from toolchain.doctor import Check, examine
+from toolchain.ground import finding, pins
+from toolchain.ground.surroundings import Surroundings
 from toolchain.steps import system
-from toolchain.surroundings import Surroundings
 
 
 def test_a_complete_machine_is_healthy_for_development_and_not_for_production(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import jsonschema
 import pytest
 
 from clawstack.errors import NeedsAttentionError
+from toolchain.ground.surroundings import Downloads, Surroundings
 from toolchain.judges import pins
 from toolchain.judges.running import missing, require
 from toolchain.judges.schemas import file_name, of_api, of_crd
-from toolchain.surroundings import Downloads, Surroundings
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"

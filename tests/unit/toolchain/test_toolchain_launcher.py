@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.toolchain.trees import NEW_PULUMI, complete, machine, tool
-from toolchain.finding import find_pulumi
+from toolchain.ground.finding import find_pulumi
+from toolchain.ground.plugin_choice import choose_plugins
+from toolchain.ground.surroundings import Surroundings
 from toolchain.locate import locate
-from toolchain.plugin_choice import choose_plugins
 from toolchain.steps.plugins import write_launcher
-from toolchain.surroundings import Surroundings
 
 
 @pytest.fixture

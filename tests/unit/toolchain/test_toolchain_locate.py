@@ -10,12 +10,12 @@ import pytest
 
 from clawstack.errors import InvalidInputError, NeedsAttentionError
 from tests.unit.toolchain.trees import NEW_PULUMI, OLD_PULUMI, complete, machine, tool
-from toolchain import finding, pins
-from toolchain.finding import find_node, find_official_plugin, find_pulumi
+from toolchain.ground import finding, pins
+from toolchain.ground.finding import find_node, find_official_plugin, find_pulumi
+from toolchain.ground.paths import cache_root
+from toolchain.ground.surroundings import Downloads, Surroundings
 from toolchain.linking import link_plugins
 from toolchain.locate import locate
-from toolchain.paths import cache_root
-from toolchain.surroundings import Downloads, Surroundings
 
 
 def test_an_installed_pulumi_goes_before_a_release_and_a_release_before_a_build(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolchain.parts import ON_DEMAND, OPTIONAL, PARTS, optional, wanted
-from toolchain.planning import AT_ONCE, Task, Use, merged, startable
+from toolchain.tasks.planning import AT_ONCE, Task, Use, merged, startable
 
 EVERYTHING = ("all", *sorted(ON_DEMAND))
 

@@ -15,11 +15,11 @@ from clawstack.errors import NeedsAttentionError
 from tests.unit.toolchain.trees import machine
 from toolchain import __main__ as command
 from toolchain import parts
-from toolchain.board import HEARTBEAT, Board
-from toolchain.planning import Act, Task
-from toolchain.progress import Progress
-from toolchain.surroundings import Surroundings
-from toolchain.together import carry_out
+from toolchain.ground.surroundings import Surroundings
+from toolchain.tasks.board import HEARTBEAT, Board
+from toolchain.tasks.planning import Act, Task
+from toolchain.tasks.progress import Progress
+from toolchain.tasks.together import carry_out
 
 LIMIT = 30.0
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolchain import finding, pins
-from toolchain.plugin_choice import WANTED, generated_folder, starter
-from toolchain.surroundings import Downloads, Surroundings
+from toolchain.ground import finding, pins
+from toolchain.ground.plugin_choice import WANTED, generated_folder, starter
+from toolchain.ground.surroundings import Downloads, Surroundings
 
 
 def machine(root: Path, *, path: tuple[Path, ...] = (), machine: str = "x86_64", is_root: bool = False) -> Surroundings:

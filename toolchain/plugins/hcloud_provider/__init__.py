@@ -1,9 +1,9 @@
 """Offline `hcloud` provider: the resource types that this project uses, over the Hetzner Cloud API.
 
-`shapes` and `words` describe properties; `wishes`, `checking` and `changes` judge inputs by those descriptions alone;
-`kinds/` has one module per family of resources (its properties and what it asks of the API); `resource` keeps a repeated
-create from making a second object, `converging` brings an object to its wish; `api`, `session`, `waiting` and `refusals`
-are the way to the API; `functions` answers the invokes; `provider` answers the engine alike for all kinds.
+`cloud/` is the way to the API. `model/` describes properties and judges inputs by those descriptions alone; its `resource`
+keeps a repeated create from making a second object. `kinds/` has one module per family of resources (its properties and
+what it asks of the API), `registry` knows all of them. Above: `wishes` reads inputs, `converging` brings an object to its
+wish, `functions` answers the invokes, `provider` answers the engine alike for all kinds.
 
 Property names, ids and what forces a replacement are those of the official provider. What it adds: an object that a
 broken-off run left behind is taken over by its name and labels, a server that a broken-off change left off is switched on

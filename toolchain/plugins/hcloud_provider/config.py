@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from clawstack.errors import NeedsAttentionError
 from clawstack.plugin_server.values import UNKNOWN
-from toolchain.plugins.hcloud_provider.api import OFFICIAL, Access
-from toolchain.plugins.hcloud_provider.checking import Reason
-from toolchain.plugins.hcloud_provider.waiting import PollFunction, Polling
+from toolchain.plugins.hcloud_provider.cloud.api import OFFICIAL, Access
+from toolchain.plugins.hcloud_provider.cloud.waiting import PollFunction, Polling
+from toolchain.plugins.hcloud_provider.model.checking import Reason
 
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")

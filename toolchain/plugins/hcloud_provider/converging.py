@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from clawstack.errors import NotFoundError, TemporaryError
-from toolchain.plugins.hcloud_provider.changes import differing
-from toolchain.plugins.hcloud_provider.resource import PASSING, Resource
-from toolchain.plugins.hcloud_provider.session import Session
+from toolchain.plugins.hcloud_provider.cloud.session import Session
+from toolchain.plugins.hcloud_provider.model.changes import differing
+from toolchain.plugins.hcloud_provider.model.resource import PASSING, Resource
 
 Values = dict[str, Any]
 

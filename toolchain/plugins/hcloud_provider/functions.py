@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from clawstack.errors import InvalidInputError
-from toolchain.plugins.hcloud_provider.api import Object
+from toolchain.plugins.hcloud_provider.cloud.api import Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session
 from toolchain.plugins.hcloud_provider.kinds import attachments, dns, firewall, network, server, small, volume
-from toolchain.plugins.hcloud_provider.naming import camelled
-from toolchain.plugins.hcloud_provider.resource import NamedObject, common
-from toolchain.plugins.hcloud_provider.session import Session
+from toolchain.plugins.hcloud_provider.model.naming import camelled
+from toolchain.plugins.hcloud_provider.model.resource import NamedObject, common
 
 Arguments = Mapping[str, Any]
 Answer = dict[str, Any]

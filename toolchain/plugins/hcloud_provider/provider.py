@@ -15,13 +15,13 @@ from clawstack.errors import ClawstackError, InvalidInputError
 from clawstack.plugin_server.provider import PlainProvider
 from clawstack.plugin_server.values import Secret, has_unknown, reveal, to_python, to_struct
 from toolchain.plugins.hcloud_provider import config, converging, functions, wishes
-from toolchain.plugins.hcloud_provider.api import Api, Patience
-from toolchain.plugins.hcloud_provider.changes import adopted, differing, outputs, still_shown
-from toolchain.plugins.hcloud_provider.checking import complaints
+from toolchain.plugins.hcloud_provider.cloud.api import Api, Patience
+from toolchain.plugins.hcloud_provider.cloud.session import Session, Unfinished
+from toolchain.plugins.hcloud_provider.cloud.waiting import Watch
+from toolchain.plugins.hcloud_provider.model.changes import adopted, differing, outputs, still_shown
+from toolchain.plugins.hcloud_provider.model.checking import complaints
 from toolchain.plugins.hcloud_provider.registry import resource_of
-from toolchain.plugins.hcloud_provider.session import Session, Unfinished
 from toolchain.plugins.hcloud_provider.telling import EngineLog, abort_unfinished
-from toolchain.plugins.hcloud_provider.waiting import Watch
 
 Values = dict[str, Any]
 

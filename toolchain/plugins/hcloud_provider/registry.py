@@ -17,7 +17,7 @@ from toolchain.plugins.hcloud_provider.kinds import (
     small,
     volume,
 )
-from toolchain.plugins.hcloud_provider.resource import Resource
+from toolchain.plugins.hcloud_provider.model.resource import Resource
 
 _ALL: Final[tuple[Resource, ...]] = (
     network.Network(),

@@ -10,9 +10,9 @@ from pulumi.runtime.proto import provider_pb2
 
 from clawstack.errors import InvalidInputError
 from clawstack.plugin_server.values import UNKNOWN, Secret, has_secret, has_unknown, reveal, to_python
-from toolchain.plugins.hcloud_provider.checking import converted, with_defaults
-from toolchain.plugins.hcloud_provider.resource import Resource
-from toolchain.plugins.hcloud_provider.shapes import Field, empty
+from toolchain.plugins.hcloud_provider.model.checking import converted, with_defaults
+from toolchain.plugins.hcloud_provider.model.resource import Resource
+from toolchain.plugins.hcloud_provider.model.shapes import Field, empty
 
 Values = dict[str, Any]
 

@@ -5,7 +5,7 @@
     settle ──── waits for what was asked, with progress and reasons; grows, resizes and replaces what it must
     stopping ── the gateway finishes its turns and is gone; its volume stays
     keeping ─── backups out of a cell and back into one, encrypted on the way
-    driver ──── the doors of `services.cells.substrates.protocol`
+    driver ──── the doors of `services.cells.substrates.base.protocol`
 
 Not here: manifests (`tenants.namespace`), rows and decisions (`services.cells.provisioner`).
 """

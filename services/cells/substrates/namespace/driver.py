@@ -14,6 +14,7 @@ from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.labels import TENANT
 from clawstack.naming import namespace_name
 from clawstack.vocabulary import Desired, Observed
+from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.cells.substrates.namespace import fingerprints
 from services.cells.substrates.namespace.board import CELLS, Board
 from services.cells.substrates.namespace.cluster import Cluster
@@ -21,7 +22,6 @@ from services.cells.substrates.namespace.judge import Phase, Verdict, View, gate
 from services.cells.substrates.namespace.keeping import Keeping
 from services.cells.substrates.namespace.objects import CellObjects
 from services.cells.substrates.namespace.settle import Patience, Settling
-from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from tenants.backups.archive import Archive
 from tenants.namespace.settings import NamespaceSettings
 from tenants.namespace.workload import NAME

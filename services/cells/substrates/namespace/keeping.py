@@ -15,11 +15,11 @@ from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import PersistentVolumeClaim, Pod
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
+from services.cells.substrates.base.protocol import Tell
 from services.cells.substrates.namespace import in_pod, stopping
 from services.cells.substrates.namespace.judge import POD, Phase, View, gateway_began, judge, wants_pod
 from services.cells.substrates.namespace.keeper import Room, keeper
 from services.cells.substrates.namespace.objects import CellObjects
-from services.cells.substrates.protocol import Tell
 from tenants.backups.archive import Archive, ArchiveManifest
 from tenants.backups.intake import Intake
 from tenants.namespace.settings import NamespaceSettings

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
-from services.cells.substrates.live import LiveSubstrate
+from services.cells.substrates.base.live import LiveSubstrate
 from tenants.namespace import NAME
 from tenants.substrates.namespace import namespace_settings
 
 if TYPE_CHECKING:
-    from services.cells.substrates.protocol import SubstrateDriver
+    from services.cells.substrates.base.protocol import SubstrateDriver
     from services.kit.database.connection import Database
     from tenants.substrates.substrate import Installation
 

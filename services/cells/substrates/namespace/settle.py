@@ -18,6 +18,7 @@ from lightkube.resources.core_v1 import Pod
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from clawstack.vocabulary import Desired
+from services.cells.substrates.base.protocol import Tell
 from services.cells.substrates.namespace import stopping
 from services.cells.substrates.namespace.judge import (
     POD,
@@ -39,7 +40,6 @@ from services.cells.substrates.namespace.resources import (
     smaller_than,
     wanted_resize,
 )
-from services.cells.substrates.protocol import Tell
 from tenants.namespace.files import CONFIG_FILE, CONFIG_MOUNT
 from tenants.namespace.workload import NAME
 from tenants.spec import CellSpec

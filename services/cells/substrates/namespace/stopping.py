@@ -14,9 +14,9 @@ from typing import Final
 from lightkube.resources.core_v1 import PersistentVolumeClaim, Pod
 
 from clawstack.errors import TemporaryError
+from services.cells.substrates.base.protocol import Tell
 from services.cells.substrates.namespace.judge import Phase, View, is_same, judge
 from services.cells.substrates.namespace.objects import CellObjects
-from services.cells.substrates.protocol import Tell
 from tenants.namespace.workload import CLAIM
 
 STOP_SECONDS: Final = 360.0

@@ -14,7 +14,7 @@ import psutil
 from typing_extensions import override
 
 from clawstack.vocabulary import Observed
-from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
+from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from tenants.backups.archive import Archive
 from tenants.backups.filling import back_up, fill
 from tenants.paths import CellPaths

@@ -18,7 +18,7 @@ from clawstack.tokens import TokenKind, parse
 from clawstack.vocabulary import Desired, Observed
 from services.cells.machines.channel import MachineChannel, serving
 from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
-from services.cells.substrates.protocol import CellLook, Orphan, SubstrateDriver, Tell
+from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.cells.substrates.server.hetzner import Project
 from services.cells.substrates.server.resealing import reseal
 from services.cells.substrates.server.retiring import Foreman, Patience, is_running, is_silent, silence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
-from services.cells.substrates.live import LiveSubstrate
+from services.cells.substrates.base.live import LiveSubstrate
 from tenants.server import NAME
 from tenants.substrates.registry import require_configured
 from tenants.substrates.server import server_settings
@@ -15,7 +15,7 @@ from tenants.substrates.server import server_settings
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from services.cells.substrates.protocol import SubstrateDriver
+    from services.cells.substrates.base.protocol import SubstrateDriver
     from services.kit.database.connection import Database
     from services.kit.vault.service import Vault
     from tenants.spec import CellSpec

@@ -10,7 +10,7 @@ from typing import Final
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from services.cells.machines.channel import MachineChannel
 from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind, OrderState
-from services.cells.substrates.protocol import Tell
+from services.cells.substrates.base.protocol import Tell
 from services.kit.database.base import utcnow
 
 SILENT: Final = timedelta(seconds=90)

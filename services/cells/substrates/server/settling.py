@@ -9,7 +9,7 @@ from typing import Final
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from services.cells.machines.channel import MachineChannel
 from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
-from services.cells.substrates.protocol import Tell
+from services.cells.substrates.base.protocol import Tell
 from services.cells.substrates.server.retiring import Patience, is_silent, silence
 from services.kit.database.base import utcnow
 from tenants.server.settings import ServerSettings

@@ -1,4 +1,5 @@
-"""The kinds of resources that this plugin knows; one module per family, and the registry of all.
+"""The kinds of resources that this plugin knows; one module per family.
 
-Here belongs what a kind's properties are and what it asks of the API. How the engine is answered does not.
+Here belongs what a kind's properties are and what it asks of the API. Not here: what all kinds share (`model` beside this
+package), who knows all of them (`registry`), and how the engine is answered.
 """

@@ -10,13 +10,13 @@ from typing_extensions import override
 
 from clawstack.errors import ConflictError, InvalidInputError
 from clawstack.plugin_server.values import UNKNOWN
-from toolchain.plugins.hcloud_provider import words
-from toolchain.plugins.hcloud_provider.api import Lost, Object
-from toolchain.plugins.hcloud_provider.checking import Reason
-from toolchain.plugins.hcloud_provider.naming import camelled, snaked, split_id
-from toolchain.plugins.hcloud_provider.resource import NamedObject, Resource, Values, marks
-from toolchain.plugins.hcloud_provider.session import Session
-from toolchain.plugins.hcloud_provider.shapes import Field, Group, flag, labels, many, text, whole
+from toolchain.plugins.hcloud_provider.cloud.api import Lost, Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session
+from toolchain.plugins.hcloud_provider.model import words
+from toolchain.plugins.hcloud_provider.model.checking import Reason
+from toolchain.plugins.hcloud_provider.model.naming import camelled, snaked, split_id
+from toolchain.plugins.hcloud_provider.model.resource import NamedObject, Resource, Values, marks
+from toolchain.plugins.hcloud_provider.model.shapes import Field, Group, flag, labels, many, text, whole
 
 _TYPES: Final = (
     "A",

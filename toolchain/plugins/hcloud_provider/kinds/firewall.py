@@ -9,12 +9,12 @@ from typing_extensions import override
 
 from clawstack.errors import NotFoundError
 from clawstack.plugin_server.values import UNKNOWN
-from toolchain.plugins.hcloud_provider import words
-from toolchain.plugins.hcloud_provider.api import Object
-from toolchain.plugins.hcloud_provider.checking import Reason
-from toolchain.plugins.hcloud_provider.resource import NamedObject, Resource, Values
-from toolchain.plugins.hcloud_provider.session import Session, same_address
-from toolchain.plugins.hcloud_provider.shapes import Field, Group, Plain, labels, many, text, whole
+from toolchain.plugins.hcloud_provider.cloud.api import Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session, same_address
+from toolchain.plugins.hcloud_provider.model import words
+from toolchain.plugins.hcloud_provider.model.checking import Reason
+from toolchain.plugins.hcloud_provider.model.resource import NamedObject, Resource, Values
+from toolchain.plugins.hcloud_provider.model.shapes import Field, Group, Plain, labels, many, text, whole
 
 _WITH_PORTS: Final = frozenset({"tcp", "udp"})
 _MOST_RULES: Final = 50

@@ -7,18 +7,18 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from toolchain.plugins.hcloud_provider import words
-from toolchain.plugins.hcloud_provider.api import Object
-from toolchain.plugins.hcloud_provider.checking import Reason
+from toolchain.plugins.hcloud_provider.cloud.api import Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session
 from toolchain.plugins.hcloud_provider.kinds.load_balancer_target import (
     add_target,
     remove_target,
     target_body,
     target_told,
 )
-from toolchain.plugins.hcloud_provider.resource import NamedObject, Values
-from toolchain.plugins.hcloud_provider.session import Session
-from toolchain.plugins.hcloud_provider.shapes import Field, Group, flag, group, labels, many, text, whole
+from toolchain.plugins.hcloud_provider.model import words
+from toolchain.plugins.hcloud_provider.model.checking import Reason
+from toolchain.plugins.hcloud_provider.model.resource import NamedObject, Values
+from toolchain.plugins.hcloud_provider.model.shapes import Field, Group, flag, group, labels, many, text, whole
 
 
 class LoadBalancer(NamedObject):

@@ -10,13 +10,13 @@ from typing_extensions import override
 
 from clawstack.errors import ConflictError, InvalidInputError
 from clawstack.plugin_server.values import UNKNOWN
-from toolchain.plugins.hcloud_provider import words
-from toolchain.plugins.hcloud_provider.api import Object
-from toolchain.plugins.hcloud_provider.checking import Reason
-from toolchain.plugins.hcloud_provider.naming import split_id
-from toolchain.plugins.hcloud_provider.resource import Resource, Values
-from toolchain.plugins.hcloud_provider.session import Session
-from toolchain.plugins.hcloud_provider.shapes import Field, flag, text, whole
+from toolchain.plugins.hcloud_provider.cloud.api import Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session
+from toolchain.plugins.hcloud_provider.model import words
+from toolchain.plugins.hcloud_provider.model.checking import Reason
+from toolchain.plugins.hcloud_provider.model.naming import split_id
+from toolchain.plugins.hcloud_provider.model.resource import Resource, Values
+from toolchain.plugins.hcloud_provider.model.shapes import Field, flag, text, whole
 
 _GONE: Final = ("not_found", "load_balancer_target_not_found", "target_not_found", "service_not_found")
 

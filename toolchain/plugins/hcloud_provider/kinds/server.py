@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from clawstack.plugin_server.values import UNKNOWN
-from toolchain.plugins.hcloud_provider import words
-from toolchain.plugins.hcloud_provider.api import Object
-from toolchain.plugins.hcloud_provider.checking import Reason
+from toolchain.plugins.hcloud_provider.cloud.api import Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session
 from toolchain.plugins.hcloud_provider.kinds import server_parts as parts
 from toolchain.plugins.hcloud_provider.kinds.firewall import reapply, server_place
-from toolchain.plugins.hcloud_provider.resource import INTERRUPTED, PASSING, NamedObject, Values
-from toolchain.plugins.hcloud_provider.session import Session
-from toolchain.plugins.hcloud_provider.shapes import Field, Group, Plain, flag, labels, many, text, whole
+from toolchain.plugins.hcloud_provider.model import words
+from toolchain.plugins.hcloud_provider.model.checking import Reason
+from toolchain.plugins.hcloud_provider.model.resource import INTERRUPTED, PASSING, NamedObject, Values
+from toolchain.plugins.hcloud_provider.model.shapes import Field, Group, Plain, flag, labels, many, text, whole
 
 _ADDRESSES = Group(
     fields={

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from clawstack.errors import ClawstackError, InvalidInputError
-from toolchain.plugins.hcloud_provider.api import Object
+from toolchain.plugins.hcloud_provider.cloud.api import Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session
 from toolchain.plugins.hcloud_provider.kinds.network import subnet_of, within
-from toolchain.plugins.hcloud_provider.resource import Values
-from toolchain.plugins.hcloud_provider.session import Session
+from toolchain.plugins.hcloud_provider.model.resource import Values
 
 _SHUTDOWN_SECONDS: Final = 30.0
 _SHUTDOWN_FIRST_PAUSE: Final = 0.25

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from toolchain.plugins.hcloud_provider import words
-from toolchain.plugins.hcloud_provider.api import Object
-from toolchain.plugins.hcloud_provider.resource import NamedObject, Values
-from toolchain.plugins.hcloud_provider.session import Session
-from toolchain.plugins.hcloud_provider.shapes import Field, Plain, labels, many, text
+from toolchain.plugins.hcloud_provider.cloud.api import Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session
+from toolchain.plugins.hcloud_provider.model import words
+from toolchain.plugins.hcloud_provider.model.resource import NamedObject, Values
+from toolchain.plugins.hcloud_provider.model.shapes import Field, Plain, labels, many, text
 
 
 def _same_key(old: Any, new: Any) -> bool:

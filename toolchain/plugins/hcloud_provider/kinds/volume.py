@@ -9,12 +9,12 @@ from typing_extensions import override
 
 from clawstack.errors import ConflictError
 from clawstack.plugin_server.values import UNKNOWN
-from toolchain.plugins.hcloud_provider import words
-from toolchain.plugins.hcloud_provider.api import Lost, Object
-from toolchain.plugins.hcloud_provider.checking import Reason
-from toolchain.plugins.hcloud_provider.resource import UNFINISHED, NamedObject, Resource, Values, common, marks
-from toolchain.plugins.hcloud_provider.session import Session, given
-from toolchain.plugins.hcloud_provider.shapes import Field, flag, labels, text, whole
+from toolchain.plugins.hcloud_provider.cloud.api import Lost, Object
+from toolchain.plugins.hcloud_provider.cloud.session import Session, given
+from toolchain.plugins.hcloud_provider.model import words
+from toolchain.plugins.hcloud_provider.model.checking import Reason
+from toolchain.plugins.hcloud_provider.model.resource import UNFINISHED, NamedObject, Resource, Values, common, marks
+from toolchain.plugins.hcloud_provider.model.shapes import Field, flag, labels, text, whole
 
 _SMALLEST, _LARGEST = 10, 10240
 _DETACHED = ("volume_not_attached", "not_found")

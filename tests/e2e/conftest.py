@@ -26,11 +26,12 @@ def _patient() -> Iterator[None]:
 
 
 def _scaled(wait: Callable[..., Any]) -> Callable[..., Any]:
-    usual: float = inspect.signature(wait).parameters["seconds"].default
+    usual: float | None = inspect.signature(wait).parameters["seconds"].default
 
     @functools.wraps(wait)
-    def scaled(*arguments: Any, seconds: float = usual, **named: Any) -> Any:
-        return wait(*arguments, seconds=patient(seconds), **named)
+    def scaled(*arguments: Any, seconds: float | None = usual, **named: Any) -> Any:
+        # None: as long as something is at work, which needs no scaling.
+        return wait(*arguments, seconds=None if seconds is None else patient(seconds), **named)
 
     return scaled
 

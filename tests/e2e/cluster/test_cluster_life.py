@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,13 @@ from toolchain.cluster.record import Book, Record
 
 COMMAND = [sys.executable, "-m", "toolchain", "cluster"]
 OWNED = "from pathlib import Path; from toolchain.cluster.lifecycle import start; start(data=Path({data!r})); input()"
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Shorter than pytest's own, which names worker and test: below it lie sockets, whose paths end at 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="claw-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(autouse=True)

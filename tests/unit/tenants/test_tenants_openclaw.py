@@ -42,10 +42,10 @@ def spec_of(plan_key: str, bundle_name: str) -> CellSpec:
 
 @pytest.mark.parametrize(("plan", "bundle"), CASES)
 def test_the_configuration_is_the_golden_one(plan: str, bundle: str) -> None:
-    """CLAWSTACK_REWRITE_GOLDEN=1 writes the files anew; read the difference before you commit it."""
+    """REWRITE_GOLDEN=1 writes the files anew; read the difference before you commit it."""
     built = json.dumps(build_config(spec_of(plan, bundle), load_bundle(bundle)), indent=2, ensure_ascii=False) + "\n"
     golden = GOLDEN / f"openclaw.{plan}.{bundle}.json"
-    if os.environ.get("CLAWSTACK_REWRITE_GOLDEN") == "1":
+    if os.environ.get("REWRITE_GOLDEN") == "1":
         golden.write_text(built)
     assert built == golden.read_text()
 

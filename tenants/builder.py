@@ -12,7 +12,7 @@ from tenants.spec import CellSpec
 PlanT = TypeVar("PlanT")
 
 
-class Cell(Protocol):
+class DeclaredCell(Protocol):
     """What a substrate's component tells about the cell that it declared."""
 
     endpoint: pulumi.Output[str]
@@ -30,6 +30,6 @@ class SubstrateBuilder(Protocol, Generic[PlanT]):
         """Everything to build for `spec`, as one value; pure. Raises InvalidInputError for a spec it cannot serve."""
         ...
 
-    def component(self, plan: PlanT, opts: pulumi.ResourceOptions | None = None) -> Cell:
+    def component(self, plan: PlanT, opts: pulumi.ResourceOptions | None = None) -> DeclaredCell:
         """Declare the resources of `plan` in the running Pulumi program."""
         ...

@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
 from clawstack.kubernetes_sdk import arguments, class_of
-from tenants.builder import Cell, SubstrateBuilder
+from tenants.builder import DeclaredCell, SubstrateBuilder
 from tenants.namespace import NAME
 from tenants.namespace.plan import CellManifest, NamespacePlan, build_plan
 from tenants.namespace.settings import NamespaceSettings
@@ -122,6 +122,6 @@ class NamespaceBuilder(SubstrateBuilder[NamespacePlan]):
         return build_plan(spec, self._settings, today=today)
 
     @override
-    def component(self, plan: NamespacePlan, opts: pulumi.ResourceOptions | None = None) -> Cell:
+    def component(self, plan: NamespacePlan, opts: pulumi.ResourceOptions | None = None) -> DeclaredCell:
         kubeconfig = self._settings.kubeconfig.get_secret_value()
         return NamespaceCell(plan.slug, plan, kubeconfig=kubeconfig, context=self._settings.context, opts=opts)

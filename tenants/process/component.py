@@ -13,7 +13,7 @@ import pulumi
 from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
-from tenants.builder import Cell, SubstrateBuilder
+from tenants.builder import DeclaredCell, SubstrateBuilder
 from tenants.process import NAME
 from tenants.process.plan import ProcessPlan, build_plan
 from tenants.process.resources import Account, Gateway, ProcessProvider, StateDirectory
@@ -135,5 +135,5 @@ class ProcessBuilder(SubstrateBuilder[ProcessPlan]):
         return build_plan(spec, today=today)
 
     @override
-    def component(self, plan: ProcessPlan, opts: pulumi.ResourceOptions | None = None) -> Cell:
+    def component(self, plan: ProcessPlan, opts: pulumi.ResourceOptions | None = None) -> DeclaredCell:
         return ProcessCell(plan.slug, plan, opts)

@@ -13,7 +13,7 @@ import pulumi_hcloud as hcloud
 from typing_extensions import override
 
 from clawstack.errors import InvalidInputError
-from tenants.builder import Cell, SubstrateBuilder
+from tenants.builder import DeclaredCell, SubstrateBuilder
 from tenants.server import NAME
 from tenants.server.plan import PlannedServer, ServerPlan, build_plan
 from tenants.server.settings import DnsZone, ServerSettings
@@ -158,5 +158,5 @@ class ServerBuilder(SubstrateBuilder[ServerPlan]):
         return build_plan(spec, self._settings, today=today)
 
     @override
-    def component(self, plan: ServerPlan, opts: pulumi.ResourceOptions | None = None) -> Cell:
+    def component(self, plan: ServerPlan, opts: pulumi.ResourceOptions | None = None) -> DeclaredCell:
         return ServerCell(plan.slug, plan, self._settings, opts)

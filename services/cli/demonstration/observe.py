@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 import psutil
 
-from services.cli.demonstration.waiting import Clock, Seen, Watch, await_tenant
+from services.cli.demonstration.waiting import Clock, OperationWatch, Seen, await_tenant
 from services.cli.demonstration.world import World
 
 _SERVER_ERROR: Final = 500
@@ -77,7 +77,7 @@ class Observer:
         Raises PermanentError when it ended elsewhere, TemporaryError when nothing is at work any more or, for those
         who assert a time, after `seconds`.
         """
-        watch = Watch(
+        watch = OperationWatch(
             look=lambda: self._look(slug),
             last_events=lambda: self._last_events(slug),
             say=self._world.say,

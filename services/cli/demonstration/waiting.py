@@ -72,7 +72,7 @@ class Seen:
         return f"it is {self.state}{why}; {self.kind}, attempt {self.attempt}, {self.status}{again}"
 
 
-class Verdict(StrEnum):
+class WaitVerdict(StrEnum):
     """What follows from a look."""
 
     REACHED = "reached"
@@ -83,7 +83,7 @@ class Verdict(StrEnum):
     """No operation runs, none is announced, and it has been so for a while."""
 
 
-def judge(wanted: str, first: Seen, seen: Seen | None, *, quiet: float) -> Verdict:
+def judge(wanted: str, first: Seen, seen: Seen | None, *, quiet: float) -> WaitVerdict:
     """What to do on what was seen.
 
     `first`: what the wait began with, for a tenant that somebody has just helped out of `needs_attention` is still
@@ -91,13 +91,13 @@ def judge(wanted: str, first: Seen, seen: Seen | None, *, quiet: float) -> Verdi
     """
     if seen is not None:
         if seen.state == wanted:
-            return Verdict.REACHED
+            return WaitVerdict.REACHED
         if seen.state == TenantState.DELETED:
-            return Verdict.ENDED_BADLY
+            return WaitVerdict.ENDED_BADLY
         news = first.state not in STUCK or seen.operation != first.operation
         if seen.state in STUCK and not seen.running and news:
-            return Verdict.ENDED_BADLY
-    return Verdict.NOTHING_ALIVE if quiet >= QUIET_SECONDS else Verdict.WAIT
+            return WaitVerdict.ENDED_BADLY
+    return WaitVerdict.NOTHING_ALIVE if quiet >= QUIET_SECONDS else WaitVerdict.WAIT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +110,7 @@ class Clock:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watch:
+class OperationWatch:
     """Where a wait looks, and whom it tells."""
 
     look: Callable[[], Seen | None]
@@ -121,7 +121,7 @@ class Watch:
     clock: Clock
 
 
-def await_tenant(slug: str, wanted: str, watch: Watch, *, at_most: float | None = None) -> None:
+def await_tenant(slug: str, wanted: str, watch: OperationWatch, *, at_most: float | None = None) -> None:
     """Return once the tenant is in state `wanted`; raises PermanentError or TemporaryError with a short cause.
 
     `at_most`: seconds after which even a living operation is not waited for, for who asserts a time.
@@ -136,12 +136,12 @@ def await_tenant(slug: str, wanted: str, watch: Watch, *, at_most: float | None 
         if seen is not None and (seen != before or seen.alive(clock.now())):
             stirred = at
         before = seen or before
-        verdict = Verdict.WAIT if first is None and at - stirred < QUIET_SECONDS else Verdict.NOTHING_ALIVE
+        verdict = WaitVerdict.WAIT if first is None and at - stirred < QUIET_SECONDS else WaitVerdict.NOTHING_ALIVE
         if first is not None:
             verdict = judge(wanted, first, seen, quiet=at - stirred)
-        if verdict is Verdict.REACHED:
+        if verdict is WaitVerdict.REACHED:
             return
-        if verdict is not Verdict.WAIT or (at_most is not None and at - begun >= at_most):
+        if verdict is not WaitVerdict.WAIT or (at_most is not None and at - begun >= at_most):
             raise _cause(slug, wanted, before, verdict, watch, seconds=at - begun)
         if at - told >= TELL_SECONDS:
             told = at
@@ -149,7 +149,7 @@ def await_tenant(slug: str, wanted: str, watch: Watch, *, at_most: float | None 
         clock.sleep(_POLL_SECONDS)
 
 
-def _progress(slug: str, wanted: str, seen: Seen | None, watch: Watch, *, seconds: float) -> str:
+def _progress(slug: str, wanted: str, seen: Seen | None, watch: OperationWatch, *, seconds: float) -> str:
     found = "the platform does not answer" if seen is None else seen.sentence()
     events = [] if seen is None else watch.last_events()
     last = f'; last: "{events[-1]}"' if events else ""
@@ -157,13 +157,15 @@ def _progress(slug: str, wanted: str, seen: Seen | None, watch: Watch, *, second
 
 
 def _cause(
-    slug: str, wanted: str, seen: Seen | None, verdict: Verdict, watch: Watch, *, seconds: float
+    slug: str, wanted: str, seen: Seen | None, verdict: WaitVerdict, watch: OperationWatch, *, seconds: float
 ) -> ClawstackError:
     found = "the platform has not answered" if seen is None else seen.sentence()
     events = [] if seen is None else watch.last_events()
     lines = "".join(f"\n  {event}" for event in events)
     told = f"\nThe last events:{lines}" if events else ""
-    if verdict is Verdict.ENDED_BADLY:
+    if verdict is WaitVerdict.ENDED_BADLY:
         return PermanentError(f"{slug} will not be {wanted}: {found}.{told}")
-    why = f"nothing was at work for {QUIET_SECONDS:.0f} s" if verdict is Verdict.NOTHING_ALIVE else "it took too long"
+    why = (
+        f"nothing was at work for {QUIET_SECONDS:.0f} s" if verdict is WaitVerdict.NOTHING_ALIVE else "it took too long"
+    )
     return TemporaryError(f"Waited {seconds:.0f} s for {slug} to be {wanted}, {why}: {found}.{told}")

@@ -11,7 +11,7 @@ import yaml
 
 from clawstack.naming import namespace_name
 from services.cells.substrates.namespace.driver import NamespaceDriver
-from services.cells.substrates.namespace.settle import Patience
+from services.cells.substrates.namespace.settle import PodPatience
 from tenants.namespace.plan import build_plan
 from tenants.namespace.settings import NamespaceSettings
 from tenants.spec import CellSpec
@@ -27,7 +27,7 @@ class Cells:
         self.kubectl = kubectl
         self.backups = backups
         self.told: list[str] = []
-        self.driver = NamespaceDriver(settings, patience=Patience(poll=0.3))
+        self.driver = NamespaceDriver(settings, patience=PodPatience(poll=0.3))
         self._made: set[str] = set()
 
     def spec(self, slug: str | None = None, *, plan: str = "starter", **changes: Any) -> CellSpec:

@@ -15,7 +15,7 @@ import pytest
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.vocabulary import Observed
 from services.cells.substrates.namespace.driver import NamespaceDriver
-from services.cells.substrates.namespace.settle import Patience
+from services.cells.substrates.namespace.settle import PodPatience
 from tenants.backups import archive
 from tenants.backups.archive import Archive
 from tenants.backups.stream import decrypt
@@ -24,7 +24,7 @@ from tenants.spec import CellSpec
 from tests.integration.namespace.fake_cluster import FakeCluster, serving
 from tests.unit.namespace.builders import TODAY, cell, make_settings
 
-FAST = Patience(ready=5, stop=5, resize=2, config=2, poll=0.02)
+FAST = PodPatience(ready=5, stop=5, resize=2, config=2, poll=0.02)
 
 
 class Bench:

@@ -36,7 +36,7 @@ from services.traffic.telegram.model.errors import BotApiError
 from services.traffic.telegram.repository.bots import CellAddress
 from services.traffic.telegram.virtual.targets import judge_target
 from tenants.backups.archive import Archive
-from tenants.builder import Cell, SubstrateBuilder
+from tenants.builder import DeclaredCell, SubstrateBuilder
 from tenants.spec import CellSpec
 from tenants.substrates.registry import SUBSTRATES
 from tenants.substrates.substrate import Installation, Substrate
@@ -77,7 +77,7 @@ class ShelfBuilder(SubstrateBuilder[dict[str, Any]]):
         return plan
 
     @override
-    def component(self, plan: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> Cell:
+    def component(self, plan: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> DeclaredCell:
         return ShelfCell(plan["slug"], plan)
 
 

@@ -14,7 +14,7 @@ from clawstack.vocabulary import Desired, Observed
 from services.cells.machines.schemas import MachinePhase
 from services.cells.substrates.server.driver import ServerDriver
 from services.cells.substrates.server.hetzner import Project
-from services.cells.substrates.server.retiring import Patience
+from services.cells.substrates.server.retiring import MachinePatience
 from tenants.backups.archive import manifests
 from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
@@ -53,7 +53,7 @@ class Life:
             settings=settings,
             channel=self.rig.channel,
             project=Project(settings, poll_seconds=0.02),
-            patience=Patience(order=30, look=0.1),
+            patience=MachinePatience(order=30, look=0.1),
         )
 
     async def operate(self, spec: CellSpec | None = None, **settings: Any) -> dict[str, int]:

@@ -18,7 +18,7 @@ from services.cli import demo as command
 from services.cli.demonstration import ground as grounds
 from services.cli.demonstration import story as stories
 from services.cli.demonstration.observe import Observer
-from services.cli.demonstration.waiting import QUIET_SECONDS, Clock, Seen, Verdict, judge
+from services.cli.demonstration.waiting import QUIET_SECONDS, Clock, Seen, WaitVerdict, judge
 
 BEGUN = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 PENDING = Seen(state="pending")
@@ -29,20 +29,20 @@ STUCK = Seen(state="needs_attention", operation="one", kind="provision", status=
 @pytest.mark.parametrize(
     ("first", "seen", "quiet", "verdict"),
     [
-        (PENDING, replace(AT_WORK, state="healthy", status="succeeded"), 0, Verdict.REACHED),
-        (PENDING, AT_WORK, 0, Verdict.WAIT),
-        (PENDING, PENDING, QUIET_SECONDS - 1, Verdict.WAIT),
-        (PENDING, PENDING, QUIET_SECONDS, Verdict.NOTHING_ALIVE),
-        (PENDING, None, QUIET_SECONDS - 1, Verdict.WAIT),
-        (PENDING, None, QUIET_SECONDS, Verdict.NOTHING_ALIVE),
-        (PENDING, replace(STUCK, state="failed"), 0, Verdict.ENDED_BADLY),
-        (PENDING, STUCK, 0, Verdict.ENDED_BADLY),
-        (PENDING, replace(PENDING, state="deleted"), 0, Verdict.ENDED_BADLY),
+        (PENDING, replace(AT_WORK, state="healthy", status="succeeded"), 0, WaitVerdict.REACHED),
+        (PENDING, AT_WORK, 0, WaitVerdict.WAIT),
+        (PENDING, PENDING, QUIET_SECONDS - 1, WaitVerdict.WAIT),
+        (PENDING, PENDING, QUIET_SECONDS, WaitVerdict.NOTHING_ALIVE),
+        (PENDING, None, QUIET_SECONDS - 1, WaitVerdict.WAIT),
+        (PENDING, None, QUIET_SECONDS, WaitVerdict.NOTHING_ALIVE),
+        (PENDING, replace(STUCK, state="failed"), 0, WaitVerdict.ENDED_BADLY),
+        (PENDING, STUCK, 0, WaitVerdict.ENDED_BADLY),
+        (PENDING, replace(PENDING, state="deleted"), 0, WaitVerdict.ENDED_BADLY),
         # Somebody has just helped it out: the state is yesterday's until an operation says otherwise.
-        (STUCK, STUCK, 5, Verdict.WAIT),
-        (STUCK, STUCK, QUIET_SECONDS, Verdict.NOTHING_ALIVE),
-        (STUCK, replace(STUCK, operation="two", status="running"), 0, Verdict.WAIT),
-        (STUCK, replace(STUCK, operation="two"), 0, Verdict.ENDED_BADLY),
+        (STUCK, STUCK, 5, WaitVerdict.WAIT),
+        (STUCK, STUCK, QUIET_SECONDS, WaitVerdict.NOTHING_ALIVE),
+        (STUCK, replace(STUCK, operation="two", status="running"), 0, WaitVerdict.WAIT),
+        (STUCK, replace(STUCK, operation="two"), 0, WaitVerdict.ENDED_BADLY),
     ],
 )
 def test_what_follows_from_a_look(first, seen, quiet, verdict):

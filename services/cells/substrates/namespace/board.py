@@ -53,7 +53,7 @@ class _Kept(Generic[T]):
             return self._answer
 
 
-class Board:
+class ClusterBoard:
     """Gateways of all cells, by namespace, at most a second old."""
 
     def __init__(self, cluster: Cluster) -> None:

@@ -16,12 +16,12 @@ from clawstack.naming import namespace_name
 from clawstack.vocabulary import Desired, Observed
 from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.cells.substrates.namespace import fingerprints
-from services.cells.substrates.namespace.board import CELLS, Board
+from services.cells.substrates.namespace.board import CELLS, ClusterBoard
 from services.cells.substrates.namespace.cluster import Cluster
-from services.cells.substrates.namespace.judge import Phase, Verdict, View, gateway_began, is_same, judge, talker
+from services.cells.substrates.namespace.judge import CellVerdict, Phase, View, gateway_began, is_same, judge, talker
 from services.cells.substrates.namespace.keeping import Keeping
 from services.cells.substrates.namespace.objects import CellObjects
-from services.cells.substrates.namespace.settle import Patience, Settling
+from services.cells.substrates.namespace.settle import PodPatience, PodSettling
 from tenants.backups.archive import Archive
 from tenants.namespace.settings import NamespaceSettings
 from tenants.namespace.workload import NAME
@@ -40,11 +40,11 @@ _MEANING: Final = {
 class NamespaceDriver(SubstrateDriver):
     """One cluster. Everything is read from the API server; nothing is kept here but a connection."""
 
-    def __init__(self, settings: NamespaceSettings, *, patience: Patience | None = None) -> None:
+    def __init__(self, settings: NamespaceSettings, *, patience: PodPatience | None = None) -> None:
         self._settings = settings
-        self._patience = patience or Patience()
+        self._patience = patience or PodPatience()
         self._cluster = Cluster(settings)
-        self._board = Board(self._cluster)
+        self._board = ClusterBoard(self._cluster)
 
     @override
     async def prepare(self, spec: CellSpec, *, tell: Tell) -> None:
@@ -55,7 +55,7 @@ class NamespaceDriver(SubstrateDriver):
     @override
     async def settle(self, spec: CellSpec, *, tell: Tell) -> None:
         """See `services.cells.substrates.namespace.settle`."""
-        await Settling(self._cell(spec.slug), spec, tell=tell, patience=self._patience).run()
+        await PodSettling(self._cell(spec.slug), spec, tell=tell, patience=self._patience).run()
 
     @override
     async def release(self, spec: CellSpec, *, tell: Tell) -> None:
@@ -187,7 +187,7 @@ class NamespaceDriver(SubstrateDriver):
         return left
 
 
-def _words(verdict: Verdict) -> str:
+def _words(verdict: CellVerdict) -> str:
     return f"{verdict.sentence} {verdict.remedy}".strip()
 
 

@@ -66,7 +66,7 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class CellVerdict:
     """What is the matter with a gateway."""
 
     phase: Phase
@@ -82,7 +82,7 @@ class Verdict:
     remedy: str = ""
 
 
-def judge(view: View) -> Verdict:
+def judge(view: View) -> CellVerdict:
     """The first thing that is wrong, else how far the gateway is."""
     pod = view.pod
     if pod is None:
@@ -96,7 +96,7 @@ def judge(view: View) -> Verdict:
     return _lost_node(view) or _placed(view, pod)
 
 
-def _placed(view: View, pod: Pod) -> Verdict:
+def _placed(view: View, pod: Pod) -> CellVerdict:
     status = pod.status
     seed = _status(status.initContainerStatuses if status else None, SEED)
     gateway = _status(status.containerStatuses if status else None, NAME)
@@ -107,29 +107,29 @@ def _placed(view: View, pod: Pod) -> Verdict:
     if gateway is None or gateway.state is None or gateway.state.running is None:
         return _before_start(view)
     if gateway.ready:
-        return Verdict(phase=Phase.READY, sentence="The gateway is ready.", restarts=restarts)
-    return Verdict(
+        return CellVerdict(phase=Phase.READY, sentence="The gateway is ready.", restarts=restarts)
+    return CellVerdict(
         phase=Phase.STARTING, sentence="The gateway is starting.", code="gateway_not_ready", restarts=restarts
     )
 
 
-def _ended_by_kubernetes(pod: Pod) -> Verdict | None:
+def _ended_by_kubernetes(pod: Pod) -> CellVerdict | None:
     status = pod.status
     if status is None or status.phase != "Failed":
         return None
     why = f"{status.reason or 'no reason given'}: {status.message or ''}".strip(": ")
     sentence = f"Kubernetes ended the gateway's pod ({why}); a new one is being made."
-    return Verdict(phase=Phase.ABSENT, sentence=sentence, code="gateway_not_ready")
+    return CellVerdict(phase=Phase.ABSENT, sentence=sentence, code="gateway_not_ready")
 
 
-def judge_keeper(view: View) -> Verdict:
+def judge_keeper(view: View) -> CellVerdict:
     """The same for a keeper pod: why it does not run yet."""
     status = view.pod.status if view.pod else None
     if view.pod is None:
-        return Verdict(phase=Phase.ABSENT, sentence="Its keeper pod is gone.", code="keeper_gone", patience=0)
+        return CellVerdict(phase=Phase.ABSENT, sentence="Its keeper pod is gone.", code="keeper_gone", patience=0)
     if status is not None and status.phase in {"Failed", "Succeeded"}:
         sentence = f"Its keeper pod ended early ({status.reason or status.phase}: {status.message or ''})."
-        return Verdict(phase=Phase.BROKEN, sentence=sentence, code="keeper_gone", patience=0)
+        return CellVerdict(phase=Phase.BROKEN, sentence=sentence, code="keeper_gone", patience=0)
     if not _is_placed(view.pod):
         return _unplaced(view)
     for container in (status.containerStatuses if status else None) or ():
@@ -182,15 +182,15 @@ def wants_pod(stateful_set: StatefulSet | None) -> bool:
     return bool(stateful_set is not None and stateful_set.spec.replicas)
 
 
-def _without_pod(view: View) -> Verdict:
+def _without_pod(view: View) -> CellVerdict:
     if view.stateful_set is None:
-        return Verdict(phase=Phase.STOPPED, sentence="There is no gateway in the namespace.", code="cell_absent")
+        return CellVerdict(phase=Phase.STOPPED, sentence="There is no gateway in the namespace.", code="cell_absent")
     if not wants_pod(view.stateful_set):
-        return Verdict(phase=Phase.STOPPED, sentence="The gateway is stopped; its volume is kept.")
+        return CellVerdict(phase=Phase.STOPPED, sentence="The gateway is stopped; its volume is kept.")
     for event in _warnings(view.events, "FailedCreate", "StatefulSet"):
         words = _words(event)
         if _OVER_QUOTA.search(words):
-            return Verdict(
+            return CellVerdict(
                 phase=Phase.ABSENT,
                 sentence=f"Kubernetes refuses the gateway's pod, since it is larger than the namespace may be: {words}",
                 code="quota_exceeded",
@@ -199,7 +199,7 @@ def _without_pod(view: View) -> Verdict:
                 remedy="Compare the plan's resources with the namespace's quota and limits; an update sets them anew.",
             )
         if "forbidden" in words.lower() or "violates" in words.lower() or "invalid" in words.lower():
-            return Verdict(
+            return CellVerdict(
                 phase=Phase.ABSENT,
                 sentence=f"Kubernetes refuses the gateway's pod: {words}",
                 code="pod_refused",
@@ -207,45 +207,47 @@ def _without_pod(view: View) -> Verdict:
                 patience=0,
                 remedy="Mend what the cluster's rules find wrong with it, then run the operation again.",
             )
-    return Verdict(phase=Phase.ABSENT, sentence="The gateway's pod is not there yet.", code="gateway_not_ready")
+    return CellVerdict(phase=Phase.ABSENT, sentence="The gateway's pod is not there yet.", code="gateway_not_ready")
 
 
-def _ending(view: View) -> Verdict:
+def _ending(view: View) -> CellVerdict:
     name = _node_name(view.pod)
     if _lost_node(view) is not None:
-        return Verdict(
+        return CellVerdict(
             phase=Phase.STOPPING,
             sentence=f"The gateway's node {name} does not answer, so nobody knows whether the old gateway still runs.",
             code="node_gone",
             patience=_NODE_PATIENCE,
             remedy="Bring the node back. If it is switched off for good, remove it from the cluster; then the pod goes.",
         )
-    return Verdict(phase=Phase.STOPPING, sentence="The gateway is finishing its turns.", code="gateway_still_stopping")
+    return CellVerdict(
+        phase=Phase.STOPPING, sentence="The gateway is finishing its turns.", code="gateway_still_stopping"
+    )
 
 
-def _unplaced(view: View) -> Verdict:
+def _unplaced(view: View) -> CellVerdict:
     if volume := _unbound(view):
         return volume
     condition = _condition(view.pod, "PodScheduled")
     if condition is not None and condition[0] == "False":
-        return Verdict(
+        return CellVerdict(
             phase=Phase.UNPLACED,
             sentence=f"No node has room for the gateway: {condition[1] or 'the scheduler gives no reason'}",
             code="unschedulable",
             patience=_PLACE_PATIENCE,
             remedy="Add a node or make room; the gateway starts by itself then.",
         )
-    return Verdict(phase=Phase.UNPLACED, sentence="The gateway waits for a node.", code="gateway_not_ready")
+    return CellVerdict(phase=Phase.UNPLACED, sentence="The gateway waits for a node.", code="gateway_not_ready")
 
 
-def _unbound(view: View) -> Verdict | None:
+def _unbound(view: View) -> CellVerdict | None:
     claim = view.claim
     if claim is None or (claim.status and claim.status.phase == "Bound"):
         return None
     for reason in ("ProvisioningFailed", "FailedBinding"):
         for event in _warnings(view.events, reason, "PersistentVolumeClaim", kind=None):
             words = _words(event)
-            return Verdict(
+            return CellVerdict(
                 phase=Phase.UNPLACED,
                 sentence=f"The gateway's volume cannot be had: {words}",
                 code="volume_not_bound",
@@ -256,30 +258,30 @@ def _unbound(view: View) -> Verdict | None:
     return None
 
 
-def _before_start(view: View) -> Verdict:
+def _before_start(view: View) -> CellVerdict:
     for reason in ("FailedAttachVolume", "FailedMount", "FailedCreatePodSandBox"):
         for event in _warnings(view.events, reason, "Pod"):
-            return Verdict(
+            return CellVerdict(
                 phase=Phase.PULLING,
                 sentence=f"The gateway's pod cannot start on {_node_name(view.pod)} yet: {_words(event)}",
                 code="gateway_not_ready",
                 remedy="Look at the node's kubelet and its volumes.",
             )
-    return Verdict(
+    return CellVerdict(
         phase=Phase.PULLING,
         sentence=f"The gateway has a place on {_node_name(view.pod)}; volume and image are being brought.",
         code="gateway_not_ready",
     )
 
 
-def _trouble(container: ContainerStatus) -> Verdict | None:
+def _trouble(container: ContainerStatus) -> CellVerdict | None:
     restarts = container.restartCount
     waiting = container.state.waiting if container.state else None
     last = container.lastState.terminated if container.lastState else None
     ended = (container.state.terminated if container.state else None) or last
     code = ended.exitCode if ended else None
     if waiting is not None and waiting.reason in _NO_IMAGE:
-        return Verdict(
+        return CellVerdict(
             phase=Phase.BROKEN,
             sentence=f"The image {container.image} cannot be had ({waiting.reason}): {waiting.message or 'no reason given'}",
             code="image_pull_failed",
@@ -290,7 +292,7 @@ def _trouble(container: ContainerStatus) -> Verdict | None:
             remedy="Look at the image's name, tag and digest in the cluster's settings, and whether the nodes reach its registry.",
         )
     if waiting is not None and waiting.reason in _BAD_CONTAINER:
-        return Verdict(
+        return CellVerdict(
             phase=Phase.BROKEN,
             sentence=f"The node cannot start the container {container.name} ({waiting.reason}): {waiting.message or ''}",
             code="pod_refused",
@@ -299,7 +301,7 @@ def _trouble(container: ContainerStatus) -> Verdict | None:
         )
     running = container.state.running if container.state else None
     if container.name == NAME and code == NEEDS_OPERATOR and running is None:
-        return Verdict(
+        return CellVerdict(
             phase=Phase.BROKEN,
             sentence=f"The gateway refuses to start (exit code {NEEDS_OPERATOR}): it needs somebody to act.",
             code="gateway_refused_config",
@@ -310,7 +312,7 @@ def _trouble(container: ContainerStatus) -> Verdict | None:
         )
     if waiting is not None and waiting.reason == "CrashLoopBackOff":
         why = f"{ended.reason or 'Error'}, exit code {code}" if ended else "no reason was given"
-        return Verdict(
+        return CellVerdict(
             phase=Phase.BROKEN,
             sentence=f"The container {container.name} ends again and again ({why}; {restarts} restarts).",
             code="gateway_not_ready",
@@ -320,13 +322,13 @@ def _trouble(container: ContainerStatus) -> Verdict | None:
     return None
 
 
-def _lost_node(view: View) -> Verdict | None:
+def _lost_node(view: View) -> CellVerdict | None:
     node = view.node
     conditions = (node.status.conditions if node and node.status else None) or []
     ready = next((entry for entry in conditions if entry.type == "Ready"), None)
     if ready is None or ready.status == "True":
         return None
-    return Verdict(
+    return CellVerdict(
         phase=Phase.BROKEN,
         sentence=f"The gateway's node {_node_name(view.pod)} does not answer: {ready.message or ready.reason or ready.status}",
         code="node_gone",

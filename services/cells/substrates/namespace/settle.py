@@ -22,8 +22,8 @@ from services.cells.substrates.base.protocol import Tell
 from services.cells.substrates.namespace import stopping
 from services.cells.substrates.namespace.judge import (
     POD,
+    CellVerdict,
     Phase,
-    Verdict,
     View,
     gateway_began,
     is_same,
@@ -52,7 +52,7 @@ _THOROUGH: Final = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Patience:
+class PodPatience:
     """How long things may take, in seconds."""
 
     ready: float = 400.0
@@ -65,10 +65,10 @@ class Patience:
     poll: float = 1.0
 
 
-class Settling:
+class PodSettling:
     """One wait for one cell."""
 
-    def __init__(self, cell: CellObjects, spec: CellSpec, *, tell: Tell, patience: Patience) -> None:
+    def __init__(self, cell: CellObjects, spec: CellSpec, *, tell: Tell, patience: PodPatience) -> None:
         self._cell = cell
         self._spec = spec
         self._tell = tell
@@ -193,7 +193,7 @@ class Settling:
         pod = await self._cell.pod()
         return pod is not None and judge(View(stateful_set=None, pod=pod)).phase is Phase.READY
 
-    async def _failure(self, verdict: Verdict, pod: Pod | None) -> ClawstackError:
+    async def _failure(self, verdict: CellVerdict, pod: Pod | None) -> ClawstackError:
         sentence = verdict.sentence
         if pod is not None and verdict.phase in {Phase.BROKEN, Phase.STARTING}:
             lines = await self._cell.cluster.logs(pod, talker(pod), lines=_LOG_LINES)

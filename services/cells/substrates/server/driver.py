@@ -21,8 +21,8 @@ from services.cells.machines.schemas import MachinePhase, MachineState, OrderKin
 from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.cells.substrates.server.hetzner import Project
 from services.cells.substrates.server.resealing import reseal
-from services.cells.substrates.server.retiring import Foreman, Patience, is_running, is_silent, silence
-from services.cells.substrates.server.settling import Settling
+from services.cells.substrates.server.retiring import Foreman, MachinePatience, is_running, is_silent, silence
+from services.cells.substrates.server.settling import MachineSettling
 from tenants.backups.archive import Archive
 from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
@@ -44,14 +44,14 @@ class ServerDriver(SubstrateDriver):
         settings: ServerSettings,
         channel: MachineChannel,
         project: Project | None = None,
-        patience: Patience | None = None,
+        patience: MachinePatience | None = None,
     ) -> None:
         """`channel`: `services.cells.machines.channel.MachineChannel` on the platform's database."""
         self._settings = settings
         self._channel = channel
         self._project = project or Project(settings)
-        self._foreman = Foreman(channel, patience or Patience())
-        self._settling = Settling(channel, settings, patience or Patience())
+        self._foreman = Foreman(channel, patience or MachinePatience())
+        self._settling = MachineSettling(channel, settings, patience or MachinePatience())
 
     @override
     async def prepare(self, spec: CellSpec, *, tell: Tell) -> None:

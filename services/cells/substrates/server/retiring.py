@@ -26,7 +26,7 @@ _LASTING: Final = frozenset({"volume_not_blank", "volume_ambiguous", "volume_loc
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class MachinePatience:
     """How long is waited, in seconds."""
 
     order: float = 540.0
@@ -38,7 +38,7 @@ class Patience:
 class Foreman:
     """Gives orders to one machine at a time."""
 
-    def __init__(self, channel: MachineChannel, patience: Patience) -> None:
+    def __init__(self, channel: MachineChannel, patience: MachinePatience) -> None:
         self._channel = channel
         self._patience = patience
 

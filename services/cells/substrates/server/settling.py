@@ -10,7 +10,7 @@ from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from services.cells.machines.channel import MachineChannel
 from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
 from services.cells.substrates.base.protocol import Tell
-from services.cells.substrates.server.retiring import Patience, is_silent, silence
+from services.cells.substrates.server.retiring import MachinePatience, is_silent, silence
 from services.kit.database.base import utcnow
 from tenants.server.settings import ServerSettings
 
@@ -26,10 +26,10 @@ _REFUSED_GRACE: Final = timedelta(seconds=30)
 _LAST_LINES: Final = 5
 
 
-class Settling:
+class MachineSettling:
     """Looks at what the machine reports until it is what is wanted."""
 
-    def __init__(self, channel: MachineChannel, settings: ServerSettings, patience: Patience) -> None:
+    def __init__(self, channel: MachineChannel, settings: ServerSettings, patience: MachinePatience) -> None:
         self._channel = channel
         self._seconds = float(settings.ready_seconds)
         self._patience = patience

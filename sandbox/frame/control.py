@@ -13,6 +13,8 @@ from sandbox.frame.values import Json
 from sandbox.frame.waiting import Changes
 
 LONGEST_WAIT: Final = 120.0
+LARGEST_ORDER: Final = 1_000_000
+"""Bytes of an order's body; the largest that anybody sends has a few thousand."""
 WRONG: Final = (LookupError, ValueError, TypeError)  # what a wrong order raises; a stand-in adds its API's refusals
 DONE: Final[Json] = {"ok": True}
 
@@ -53,8 +55,10 @@ def fault_rows(orders: Orders[OrderT]) -> list[Row]:
 
 
 async def json_body(request: Request) -> Json:
-    """Return the JSON object of a request; an empty body means {}. Raises ValueError for anything else."""
+    """Return the JSON object of a request; an empty body means {}. Raises ValueError for anything else, and for too much of it."""
     raw = await request.body()
+    if len(raw) > LARGEST_ORDER:
+        raise ValueError(f"The body is larger than {LARGEST_ORDER} bytes.")
     body = json.loads(raw) if raw else {}
     if not isinstance(body, dict):
         raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - the caller's input, not a type error

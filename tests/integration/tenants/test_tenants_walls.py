@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from clawstack.errors import ConflictError
+from clawstack.naming import account_name
 from services.cells.substrates.process.driver import ProcessDriver
+from services.cli.demonstration.world import end_kept
 from tenants.process import accounts, wall
 from tenants.process.accounts import Ids
 from tenants.process.wall_rules import table_of
@@ -175,3 +178,22 @@ def test_a_sweep_names_accounts_that_no_cell_owns(cell: Cell, place: Place) -> N
 
 
 _SBIN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+def test_what_ends_a_kept_demonstration_removes_its_cells_accounts(place: Place) -> None:
+    """`clawstack demo --stop`: also those of cells that never came up, of which no state tells."""
+    cells, slug = place.folder / "data" / "cells", place.spec().slug
+    (place.folder / "kept-processes.json").write_text("{}")
+    ids = accounts.ensure(account_name(slug), slug, cells / slug)
+    wall.close(cells, ids.uid)
+    end_kept(place.folder)
+    assert accounts.find(account_name(slug)) is None
+    assert wall.look(cells).uids() == frozenset()
+    assert not place.folder.exists()
+
+
+def test_an_account_of_another_platforms_cell_is_nobodys_to_take(place: Place) -> None:
+    slug = place.spec().slug
+    accounts.ensure(account_name(slug), slug, place.folder / "cells" / slug)
+    with pytest.raises(ConflictError, match="was not made for cell"):
+        accounts.ensure(account_name(slug), slug, place.folder / "elsewhere" / slug)

@@ -50,7 +50,8 @@ async def serve(settings: Settings, redactor: Redactor, roles: frozenset[Role]) 
     listener = _listen(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     async with opened_platform(settings, redactor) as platform:
-        await asyncio.to_thread(check_walls, settings)
+        if Role.WORKER in roles:  # process cells live where it runs
+            await asyncio.to_thread(check_walls, settings)
         parts = build_parts(platform, roles)
         app = create_app(platform, parts)
         app.include_router(health.router)

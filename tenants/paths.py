@@ -4,6 +4,7 @@ cells/<slug>/            root-owned, 0711
   config/openclaw.json   root-owned, readable for the cell's account: the cell cannot change it
   state/                 0700, the account's: OPENCLAW_STATE_DIR and home
   logs/gateway.log       root-owned: written by supervisord, rotated
+  private/               root-owned, 0700: what the cell's processes see as /tmp, /run and /etc/hosts
 supervisor/              root-owned, 0700
   programs/ launch/ run/ locks/   one file per cell in each
 """
@@ -46,6 +47,16 @@ class CellPaths:
     @property
     def log(self) -> Path:
         return self.logs / "gateway.log"
+
+    @property
+    def private(self) -> Path:
+        """Mounted into the cell's processes; closed to every account where it lies."""
+        return self.root / "private"
+
+    @property
+    def hosts(self) -> Path:
+        """The platform's names for the cell, which no name server answers."""
+        return self.private / "hosts"
 
     @property
     def erased_marker(self) -> Path:

@@ -29,7 +29,7 @@ from clawstack_policies.kubernetes.pods import (
 )
 from clawstack_policies.labelling import labels_required
 from clawstack_policies.plans import substrate_within_plan
-from clawstack_policies.process import bind_loopback, limits_set
+from clawstack_policies.process import bind_loopback, limits_set, walled_in
 from clawstack_policies.secrets import no_plaintext_secret
 
 POLICIES: Final[tuple[Policy, ...]] = (
@@ -37,6 +37,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     labels_required(),
     bind_loopback(),
     limits_set(),
+    walled_in(),
     substrate_within_plan(),
     pods_restricted(),
     pods_off_host(),

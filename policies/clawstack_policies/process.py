@@ -13,6 +13,8 @@ from clawstack_policies.rule import rule
 
 _GATEWAY: Final = "clawstack:process:Gateway"
 _LIMITS: Final = ("memoryMb", "cpu", "diskMb", "maxProcesses", "maxOpenFiles")
+_MOST_PLACES: Final = 3
+"""LLM proxy, Telegram router, and one more for what a cell may fetch."""
 
 
 def _check_bind(args: ResourceValidationArgs) -> Iterator[str]:
@@ -71,4 +73,37 @@ def limits_set() -> ResourceValidationPolicy:
         remedy="Take them from the plan's resources.",
         severity=Severity.HIGH,
         check=_check_limits,
+    )
+
+
+def _check_reach(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.resource_type != _GATEWAY:
+        return
+    places = args.props.get("reaches") or []
+    if not places:
+        yield f"{args.name} does not say what it may call."
+    if len(places) > _MOST_PLACES:
+        yield f"{args.name} may call {len(places)} places."
+    yield from (f"{args.name} may call {place}." for place in places if not _is_one_place(str(place)))
+
+
+def _is_one_place(place: str) -> bool:
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal():
+        return False
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return not any(letter in host for letter in "*/, ")  # a name
+    return not (address.is_unspecified or address.is_multicast or address.is_link_local)
+
+
+def walled_in() -> ResourceValidationPolicy:
+    """The wall around a gateway on this machine has few doors, and each leads to one place."""
+    return rule(
+        name="process-require-wall",
+        sentence="A process cell calls the platform's proxy and router, each named by host and port, and nothing else.",
+        remedy="Set reaches to HOST:PORT of proxy and router; never a metadata address, a network or every address.",
+        severity=Severity.CRITICAL,
+        check=_check_reach,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,8 +49,9 @@ def overview_(*, json: Json = False) -> None:
     async def work(platform: ProcessPlatform) -> Overview:
         from services.business.overview import service  # late: keeps `--help` fast
 
+        shortcomings = await asyncio.to_thread(platform.drivers.shortcomings)
         async with platform.database.transaction() as session:
-            return await service.overview(session)
+            return await service.overview(session, shortcomings=shortcomings)
 
     overview = with_platform(output, work)
     if json:
@@ -58,3 +60,5 @@ def overview_(*, json: Json = False) -> None:
     for title, rows in (("Tenants", overview.tenants), ("Operations", overview.operations)):
         output.table(title, ["", "count"], sorted(rows.items()), empty=f"No {title.lower()} yet.")
     output.line(f"Messages still to be delivered: {overview.unsent_messages}")
+    for told in overview.shortcomings:
+        output.line(f"[bold]Cells are not held back:[/bold] {told}")

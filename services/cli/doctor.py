@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clawstack.errors import NeedsAttentionError
 from services.cli.output import Output
 from services.cli.session import guarded
+
+if TYPE_CHECKING:
+    from toolchain.doctor import Check
 
 
 def doctor(
@@ -24,6 +28,7 @@ def doctor(
 
     output = Output(json=json)
     report = guarded(output, lambda: examine(production=production))
+    report = replace(report, checks=(*report.checks, guarded(output, lambda: _walls(production=production))))
     if json:
         output.document(asdict(report))
     else:
@@ -31,3 +36,22 @@ def doctor(
         output.table("This machine", ["", "what", "found", "remedy"], rows, empty="Nothing was checked.")
     if not all(check.ok for check in report.checks):
         raise typer.Exit(1)
+
+
+def _walls(*, production: bool) -> Check:
+    """Whether cells are held back from what is none of theirs, where new ones run."""
+    from clawstack.settings import load_settings  # late, as above
+    from tenants.substrates.registry import shortcomings
+    from toolchain.doctor import Check
+
+    try:
+        found = shortcomings(load_settings())
+    except NeedsAttentionError as error:
+        found, production = (error.sentence(),), True
+    return Check(
+        name="Walls around cells",
+        ok=not (found and production),
+        found=" ".join(found) or "can be laid",
+        wanted="each cell reaches the platform alone",
+        remedy=" ".join(found),
+    )

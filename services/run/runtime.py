@@ -16,6 +16,7 @@ from clawstack.background import background
 from clawstack.errors import NeedsAttentionError
 from clawstack.redaction import Redactor
 from clawstack.settings import Settings
+from services.cells.substrates.registry import check_walls
 from services.kit.jobs.metrics import JobMetrics
 from services.kit.jobs.worker import run_worker
 from services.kit.parts import Part
@@ -45,10 +46,12 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings, redactor: Redactor, roles: frozenset[Role]) -> None:
-    """Run these roles until SIGINT or SIGTERM. Raises NeedsAttentionError when the port is taken."""
+    """Run these roles until SIGINT or SIGTERM. Raises NeedsAttentionError when the port is taken, or as `check_walls`."""
     listener = _listen(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     async with opened_platform(settings, redactor) as platform:
+        if Role.WORKER in roles:  # process cells live where it runs
+            await asyncio.to_thread(check_walls, settings)
         parts = build_parts(platform, roles)
         app = create_app(platform, parts)
         app.include_router(health.router)

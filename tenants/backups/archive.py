@@ -200,7 +200,7 @@ def _openclaw(source: ArchiveSource, *arguments: str) -> Mapping[str, Any]:
     paths = source.paths
     try:
         result = subprocess.run(  # noqa: S603 - no shell; the program is the platform's own
-            command(source.ids, source.node, source.openclaw, *arguments),
+            command(source.ids, paths.root, source.node, source.openclaw, *arguments),
             env={
                 "HOME": str(paths.state),
                 "PATH": f"{source.node.parent}:/usr/bin:/bin",

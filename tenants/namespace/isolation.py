@@ -35,8 +35,11 @@ def default_deny() -> Document:
     return {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
-def gateway_rules(settings: NamespaceSettings, selector: Mapping[str, str]) -> Document:
-    """In: the platform, to the gateway's port. Out: names, LLM proxy, Telegram router. Nothing else (law 3)."""
+def gateway_rules(settings: NamespaceSettings, selector: Mapping[str, str], *, asks_names: bool) -> Document:
+    """In: the platform, to the gateway's port. Out: LLM proxy, Telegram router. Nothing else (law 3).
+
+    `asks_names`: and the cluster's name server, where the platform's addresses are not known (`known_names`).
+    """
     callers = [settings.platform, *([settings.route.proxy] if settings.route else [])]
     dns = [{"port": _DNS_PORT, "protocol": protocol} for protocol in ("UDP", "TCP")]
     return {
@@ -49,7 +52,7 @@ def gateway_rules(settings: NamespaceSettings, selector: Mapping[str, str]) -> D
             }
         ],
         "egress": [
-            {"to": _peers(settings.dns), "ports": dns},
+            *([{"to": _peers(settings.dns), "ports": dns}] if asks_names else []),
             _outward(settings.proxy),
             *([_outward(settings.router)] if settings.router != settings.proxy else []),
         ],

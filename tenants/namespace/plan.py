@@ -14,6 +14,7 @@ from clawstack.naming import namespace_name
 from tenants.bundles import load_bundle
 from tenants.namespace import isolation, workload
 from tenants.namespace.files import PORT, VOLUME, config_files, in_pod, pod_config, pod_environment, restart_digest
+from tenants.namespace.known_names import known_names
 from tenants.namespace.settings import NamespaceSettings, Route
 from tenants.openclaw import build_workspace
 from tenants.spec import CellSpec
@@ -90,7 +91,9 @@ def _walls(spec: CellSpec, settings: NamespaceSettings) -> Iterator[CellManifest
     """Before anything that runs: no pod ever lives without them."""
     net = ("networking.k8s.io/v1", "NetworkPolicy")
     yield _object(spec, isolation.DENY, *net, spec=isolation.default_deny())
-    yield _object(spec, isolation.RULES, *net, spec=isolation.gateway_rules(settings, _selector(spec)))
+    asks = known_names(spec, settings) is None
+    rules = isolation.gateway_rules(settings, _selector(spec), asks_names=asks)
+    yield _object(spec, isolation.RULES, *net, spec=rules)
     quota = isolation.quota(spec.resources, workload.requests(spec))
     yield _object(spec, isolation.QUOTA, "v1", "ResourceQuota", spec=quota)
     yield _object(spec, isolation.LIMITS, "v1", "LimitRange", spec=isolation.limit_range(spec.resources))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from clawstack.vocabulary import Desired
 from tenants.namespace.files import CONFIG_MOUNT, NODE_OPTIONS, PORT, SEED_SCRIPT, VOLUME, WORKSPACE_MOUNT
 from tenants.namespace.isolation import EPHEMERAL_LIMIT
+from tenants.namespace.known_names import name_service
 from tenants.namespace.settings import NamespaceSettings
 from tenants.spec import CellSpec
 
@@ -87,6 +88,7 @@ def gateway_pod(spec: CellSpec, settings: NamespaceSettings, environment: Mappin
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "securityContext": pod_security(),
         **placement(spec, settings),
+        **name_service(spec, settings),
         "initContainers": [_seed(spec, settings)],
         "containers": [_gateway(spec, settings, environment)],
         "volumes": [

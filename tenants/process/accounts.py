@@ -44,18 +44,33 @@ def find(name: str) -> Ids | None:
     return Ids(uid=entry.pw_uid, gid=entry.pw_gid)
 
 
-def ensure(name: str, slug: str) -> Ids:
-    """The cell's account, made when absent; raises ConflictError when the name belongs to somebody else."""
+def below(cells: Path) -> dict[str, int]:
+    """Slug and number of every account that was made for a cell in this folder: of one platform, none of another's."""
+    entries = [entry for entry in pwd.getpwall() if entry.pw_gecos.startswith(f"{_COMMENT} ")]
+    return {Path(e.pw_dir).name: e.pw_uid for e in entries if Path(e.pw_dir).parent == cells and e.pw_uid != 0}
+
+
+def remove_below(cells: Path) -> None:
+    """No account of a cell in this folder is left, nor any process of one; for a platform that is taken down."""
+    for entry in [entry for entry in pwd.getpwall() if entry.pw_uid in below(cells).values()]:
+        remove(entry.pw_name, Path(entry.pw_dir).name)
+
+
+def ensure(name: str, slug: str, root: Path) -> Ids:
+    """The account of the cell at `root`, made when absent; raises ConflictError when the name belongs to somebody else.
+
+    Its home tells whose it is: without it nobody could say which platform an account that was left behind belongs to.
+    """
     with locked(_LOCK, seconds=60.0, what="The list of accounts"):
         if find(name) is None:
             _run(
-                "useradd", "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin",
+                "useradd", "--system", "--no-create-home", "--home-dir", str(root), "--shell", "/usr/sbin/nologin",
                 "--user-group", "--comment", f"{_COMMENT} {slug}",
                 "--key", f"SYS_UID_MIN={_FIRST_UID}", "--key", f"SYS_UID_MAX={_LAST_UID}",
                 "--key", f"SYS_GID_MIN={_FIRST_UID}", "--key", f"SYS_GID_MAX={_LAST_UID}", name,
                 fine=(_TAKEN,),
             )  # fmt: skip
-    _require_ours(name, slug)
+    _require_ours(name, slug, root)
     ids = find(name)
     if ids is None:
         raise PermanentError(f"The account {name} is not there although useradd made it.", code="account_failed")
@@ -73,9 +88,10 @@ def remove(name: str, slug: str) -> None:
         _run("userdel", name, fine=(_GONE,))
 
 
-def _require_ours(name: str, slug: str) -> None:
+def _require_ours(name: str, slug: str, root: Path | None = None) -> None:
     entry = pwd.getpwnam(name)
-    if entry.pw_gecos != f"{_COMMENT} {slug}" or entry.pw_uid == 0:
+    elsewhere = root is not None and entry.pw_dir != str(root)
+    if entry.pw_gecos != f"{_COMMENT} {slug}" or entry.pw_uid == 0 or elsewhere:
         raise ConflictError(
             f"The account {name} exists and was not made for cell {slug}.",
             code="account_taken",

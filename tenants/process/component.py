@@ -1,6 +1,6 @@
 """A process cell as Pulumi resources: Account -> StateDirectory -> Gateway, below one component.
 
-Deliberately not here: network rules (a process of this machine has none of its own) and backups on a schedule
+Its network wall comes with the account (`tenants.process.wall`). Deliberately not here: backups on a schedule
 (`services/business/backups`).
 """
 
@@ -57,7 +57,9 @@ class ProcessCell(pulumi.ComponentResource):
     ) -> tuple[pulumi.Input[int], pulumi.Input[int]]:
         if plan.account is None:
             return _NO_ID, _NO_ID
-        account = Account(f"{name}-account", name=plan.account, slug=plan.slug, labels=plan.labels, opts=child)
+        account = Account(
+            f"{name}-account", name=plan.account, slug=plan.slug, root=plan.root, labels=plan.labels, opts=child
+        )
         return account.uid, account.gid
 
     def _directory(
@@ -107,6 +109,7 @@ class ProcessCell(pulumi.ComponentResource):
             version=plan.version,
             bind_host=_LOOPBACK,
             port=plan.port,
+            reaches=list(plan.reaches),
             config=plan.config,
             workspace=plan.workspace,
             environment=plan.environment,

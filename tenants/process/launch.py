@@ -39,6 +39,8 @@ class Launch:
     limits: Limits
     stop_seconds: float
     """How long the gateway may take to finish its work after SIGTERM."""
+    reaches: tuple[str, ...] = ()
+    """HOST:PORT of all that the cell may call, as the network wall lets it through."""
     nonce: str = ""
     """Changes when a restart is wanted although nothing else changed."""
 
@@ -54,4 +56,5 @@ class Launch:
     def read(cls, path: Path) -> Self:
         """Raises KeyError or TypeError when the file is missing or not of this form."""
         data: dict[str, Any] = read_json(path)
-        return cls(**{**data, "argv": tuple(data["argv"]), "limits": Limits(**data["limits"])})
+        lists = {name: tuple(data[name]) for name in ("argv", "reaches")}
+        return cls(**{**data, **lists, "limits": Limits(**data["limits"])})

@@ -10,9 +10,11 @@ Exit codes: 0 stopped as told; 78 the gateway needs an operator (supervisord doe
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,10 +25,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from clawstack.errors import TemporaryError
-from tenants.process.files import locked, read_json, write_json
+from tenants.paths import CellPaths
+from tenants.process import wall
+from tenants.process.accounts import Ids
+from tenants.process.files import locked, read_json, write_file, write_json
 from tenants.process.launch import Launch
 from tenants.process.limits import join_control_group, limit_cpu, process_limit, set_own_limits, set_process_limit
-from tenants.process.run_as import die_with_parent
+from tenants.process.run_as import command, die_with_parent
 from tenants.process.trees import MARKER, TreeOwner, end_all, resident_mb
 
 #: OpenClaw's exit code for "an operator must act" (`gateway/gateway-lock.md`).
@@ -120,6 +125,8 @@ def _run(launch: Launch, place: Place, signals: Signals) -> int:
         reason, code = _one_life(launch, place, owner, signals)
     except (OSError, subprocess.SubprocessError) as error:
         reason, code = f"the gateway could not be started: {error}", NEEDS_OPERATOR
+    except TemporaryError as error:
+        reason, code = error.sentence(), 1
     wanted = signals.stopped() and not reason
     _remember(
         place,
@@ -134,6 +141,7 @@ def _run(launch: Launch, place: Place, signals: Signals) -> int:
 
 def _one_life(launch: Launch, place: Place, owner: TreeOwner, signals: Signals) -> tuple[str | None, int]:
     """From start to end of one gateway: why it was ended, if it was for its memory, and its exit code."""
+    _wall_in(launch)
     groups = join_control_group(launch.slug, launch.limits)
     set_own_limits(launch.limits)
     gateway = _start(launch)
@@ -151,6 +159,15 @@ def _one_life(launch: Launch, place: Place, owner: TreeOwner, signals: Signals) 
     return reason, _finish(gateway, launch, owner)
 
 
+def _wall_in(launch: Launch) -> None:
+    """A gateway never starts without its wall where walls are possible."""
+    if launch.uid is None:
+        return
+    if why := wall.open_for(launch):
+        _say(f"the gateway is not walled in: {why}")
+    write_file(CellPaths(root=Path(launch.root)).hosts, wall.hosts_file(launch.reaches), mode=0o644)
+
+
 def _remember(place: Place, **facts: Any) -> None:
     write_json(place.record, {**read_json(place.record), **facts})
 
@@ -163,17 +180,21 @@ def _pause(seconds: float, signals: Signals) -> None:
 
 def _start(launch: Launch) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - the program is the platform's own
-        launch.argv,
+        _argv(launch),
         env={**launch.environment, MARKER: launch.root},
         cwd=launch.directory,
         stdin=subprocess.DEVNULL,
-        user=launch.uid,
-        group=launch.gid,
-        extra_groups=[] if launch.uid is not None else None,
         umask=0o077,
         start_new_session=True,
         preexec_fn=_in_child(process_limit(launch.limits, uid=launch.uid)),  # noqa: PLW1509 - one thread only
     )
+
+
+def _argv(launch: Launch) -> list[str]:
+    if shutil.which(launch.argv[0]) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), launch.argv[0])
+    ids = None if launch.uid is None or launch.gid is None else Ids(uid=launch.uid, gid=launch.gid)
+    return command(ids, Path(launch.root), *launch.argv)
 
 
 def _in_child(count: int) -> Callable[[], None]:

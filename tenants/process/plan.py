@@ -6,12 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Final
+from urllib.parse import urlsplit
 
 from tenants.bundles import load_bundle
 from tenants.openclaw import build_config, build_workspace, environment
 from tenants.openclaw.environment import SECRET_NAMES
 from tenants.process.launch import Limits
-from tenants.spec import CellSpec
+from tenants.spec import CellSpec, PlatformEndpoints
+
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,8 @@ class ProcessPlan:
     openclaw: str
     version: str
     port: int
+    reaches: tuple[str, ...]
+    """HOST:PORT of the platform's proxy and router: all that the cell may call (law 3)."""
     config: str
     """`openclaw.json` as text; holds placeholders, no secret."""
     workspace: Mapping[str, str] = field(repr=False)
@@ -56,6 +62,7 @@ def build_plan(spec: CellSpec, *, today: date) -> ProcessPlan:
         openclaw=str(spec.runtime.openclaw),
         version=spec.runtime.version,
         port=spec.port,
+        reaches=_reaches(spec.endpoints),
         config=json.dumps(build_config(spec, bundle), indent=2, ensure_ascii=False) + "\n",
         workspace=build_workspace(spec, bundle, today),
         environment={name: value for name, value in variables.items() if name not in SECRET_NAMES},
@@ -66,3 +73,12 @@ def build_plan(spec: CellSpec, *, today: date) -> ProcessPlan:
         backup_key=spec.backup_key.get_secret_value(),
         skip_backup=spec.skip_backup,
     )
+
+
+def _reaches(endpoints: PlatformEndpoints) -> tuple[str, ...]:
+    found = []
+    for url in (endpoints.llm_base_url, endpoints.telegram_api_root):
+        parts = urlsplit(url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        found.append(f"{host}:{parts.port or _PORTS[parts.scheme]}")
+    return tuple(sorted(set(found)))

@@ -5,7 +5,7 @@ What the inputs mean is said by `tenants.process_provider`, which checks them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -32,10 +32,11 @@ class Account(pulumi.CustomResource):
         *,
         name: pulumi.Input[str],
         slug: pulumi.Input[str],
+        root: pulumi.Input[str],
         labels: pulumi.Input[Mapping[str, pulumi.Input[str]]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        properties = {"name": name, "slug": slug, "labels": labels, "uid": None, "gid": None}
+        properties = {"name": name, "slug": slug, "root": root, "labels": labels, "uid": None, "gid": None}
         super().__init__("clawstack:process:Account", resource_name, properties, opts)
 
 
@@ -104,6 +105,7 @@ class Gateway(pulumi.CustomResource):
         version: pulumi.Input[str],
         bind_host: pulumi.Input[str],
         port: pulumi.Input[int],
+        reaches: pulumi.Input[Sequence[str]],
         config: pulumi.Input[str],
         workspace: pulumi.Input[Mapping[str, pulumi.Input[str]]],
         environment: pulumi.Input[Mapping[str, pulumi.Input[str]]],
@@ -129,6 +131,7 @@ class Gateway(pulumi.CustomResource):
             "version": version,
             "bindHost": bind_host,
             "port": port,
+            "reaches": reaches,
             "config": config,
             "workspace": pulumi.Output.secret(workspace),
             "environment": environment,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from typing_extensions import override
 
 from clawstack.plugin_server.values import reveal
-from tenants.process import accounts
+from tenants.process import accounts, wall
 from tenants.process_provider.handler import Handler, InputProblem, Properties, ReadResource, Resource, Work
 
 _NAME: Final = re.compile(r"claw-[a-z0-9-]{1,27}")
@@ -19,9 +20,9 @@ _NAME: Final = re.compile(r"claw-[a-z0-9-]{1,27}")
 class AccountHandler(Handler):
     """The id is the account's name."""
 
-    inputs: frozenset[str] = frozenset({"name", "slug", "labels"})
+    inputs: frozenset[str] = frozenset({"name", "slug", "root", "labels"})
     secret_inputs: frozenset[str] = frozenset()
-    replacing: frozenset[str] = frozenset({"name", "slug"})
+    replacing: frozenset[str] = frozenset({"name", "slug", "root"})
     computed: frozenset[str] = frozenset({"uid", "gid"})
 
     @override
@@ -47,9 +48,11 @@ class AccountHandler(Handler):
 
     @override
     def create(self, inputs: Properties, work: Work) -> Resource:
-        """Make or adopt it."""
+        """Make or adopt it; it reaches nothing until its gateway is started."""
         plain = reveal(inputs)
-        ids = accounts.ensure(plain["name"], plain["slug"])
+        root = Path(plain["root"])
+        ids = accounts.ensure(plain["name"], plain["slug"], root)
+        wall.close(root.parent, ids.uid)
         return Resource(id=plain["name"], properties={**inputs, "uid": ids.uid, "gid": ids.gid})
 
     @override
@@ -67,5 +70,7 @@ class AccountHandler(Handler):
 
     @override
     def delete(self, resource: Resource, work: Work) -> None:
-        """End its processes, remove it."""
-        accounts.remove(resource.id, reveal(resource.properties)["slug"])
+        """End its processes, remove it, then its wall."""
+        plain = reveal(resource.properties)
+        accounts.remove(resource.id, plain["slug"])
+        wall.remove(Path(plain["root"]).parent, int(plain["uid"]))

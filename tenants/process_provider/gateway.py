@@ -44,7 +44,7 @@ class GatewayHandler(Handler):
     """The id is the cell's slug."""
 
     inputs: frozenset[str] = frozenset({
-        "slug", "root", "uid", "gid", "supervisor", "node", "openclaw", "version", "bindHost", "port", "config",
+        "slug", "root", "uid", "gid", "supervisor", "node", "openclaw", "version", "bindHost", "port", "reaches", "config",
         "workspace", "environment", "secretEnvironment", "limits", "desired", "restartNonce", "labels",
     })  # fmt: skip
     secret_inputs: frozenset[str] = frozenset({"secretEnvironment", "workspace"})
@@ -150,6 +150,7 @@ def launch_of(plain: Mapping[str, Any]) -> Launch:
         environment={**plain["environment"], **plain["secretEnvironment"]},
         directory=str(paths.workspace),
         port=int(plain["port"]),
+        reaches=tuple(plain["reaches"]),
         uid=ids.uid if ids else None,
         gid=ids.gid if ids else None,
         limits=Limits(

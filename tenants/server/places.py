@@ -24,6 +24,8 @@ OPT: Final = PurePosixPath("/opt/clawstack")
 RUN: Final = PurePosixPath("/run/clawstack")
 GATEWAY_ENV: Final = RUN / "gateway.env"
 WORKSPACE: Final = RUN / "workspace"
+HOSTS: Final = RUN / "hosts"
+"""The gateway's own /etc/hosts: the platform's name, which no name server tells it."""
 """Persona files on their way into the state directory; the gateway's own account copies them."""
 VOLUME: Final = PurePosixPath("/var/lib/clawstack/volume")
 """Where the volume is mounted. The cell lies in a folder below: a file system's root has folders of its own."""

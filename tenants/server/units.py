@@ -9,6 +9,7 @@ from tenants.server.places import (
     ACCOUNT,
     AGENT,
     GATEWAY_ENV,
+    HOSTS,
     PORT,
     VOLUME,
     WALL_FILE,
@@ -61,6 +62,10 @@ UMask=0077
 """
 
 
+#: Sockets of services that ask name servers for whoever calls, past the packet filter.
+_RESOLVERS: Final = "-/run/systemd/resolve -/run/nscd -/run/dbus -/run/avahi-daemon"
+
+
 def gateway_unit(spec: CellSpec) -> str:
     """The gateway's service; `spec` is that of `files.on_machine`. Nothing starts it but the agent, once the volume is open."""
     root = cell_root(spec.slug)
@@ -97,7 +102,8 @@ LimitNOFILE={limits.max_open_files}
 LimitFSIZE={limits.disk_mb}M
 LimitCORE=0
 ReadWritePaths={root}/state
-InaccessiblePaths=-/etc/clawstack
+InaccessiblePaths=-/etc/clawstack {_RESOLVERS}
+BindReadOnlyPaths={HOSTS}:/etc/hosts
 {_HARDENING}"""
 
 

@@ -1,7 +1,8 @@
-"""The network wall on the machine: the gateway reaches name servers and the platform, nothing else (law 3).
+"""The network wall on the machine: the gateway reaches itself and the platform, nothing else (law 3).
 
 nftables judges by the account that opened the connection. The platform's addresses are in sets that the agent fills
-from its name, so a platform that moves needs no new wall. Hetzner's firewall outside is the second fence: it does not
+from its name, so a platform that moves needs no new wall. The gateway asks no name server, not even a local one, for
+questions carry data out: the agent writes the platform's name into a hosts file that is the gateway's own. Hetzner's firewall outside is the second fence: it does not
 know accounts.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from tenants.server.places import ACCOUNT
+from tenants.server.places import ACCOUNT, PORT
 from tenants.server.settings import InboundRule, ServerSettings
 
 
@@ -37,7 +38,7 @@ table inet clawstack {{
     ip6 daddr @platform6 tcp dport {{ {platform} }} accept
   }}
   chain gateway {{
-    jump names
+    oif lo tcp dport {PORT} accept
     jump platform
     counter reject with icmpx admin-prohibited
   }}
@@ -51,9 +52,9 @@ table inet clawstack {{
 {inbound}  }}
   chain output {{
     type filter hook output priority filter; policy drop;
-    oif lo accept
     ct state established,related accept
     meta skuid "{ACCOUNT}" goto gateway
+    oif lo accept
     jump names
     jump platform
     udp dport {{ 67, 123, 547 }} accept

@@ -32,6 +32,17 @@ class Processes(Substrate):
         return ProcessBuilder()
 
     @override
+    def shortcomings(self, settings: Settings) -> tuple[str, ...]:
+        from clawstack.errors import TemporaryError  # late: most processes never ask
+        from tenants.process import wall
+
+        try:
+            why = wall.shortcoming(settings.data_dir / "cells")
+        except TemporaryError as error:
+            why = error.message
+        return (f"{why} A cell can call every port of this machine and the internet. {wall.REMEDY}",) if why else ()
+
+    @override
     def platform_url(self, settings: Settings) -> str:
         return settings.platform_url_for_cells()
 

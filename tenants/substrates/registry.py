@@ -44,6 +44,12 @@ def require_configured(name: str, settings: Settings) -> Substrate:
     return found
 
 
+def shortcomings(settings: Settings) -> tuple[str, ...]:
+    """What operators must know of the place where new cells run, unless nothing is known by that name."""
+    found = SUBSTRATES.get(settings.default_substrate)
+    return found.shortcomings(settings) if found else ()
+
+
 def builder_of(name: str, installation: Installation) -> SubstrateBuilder[Any]:
     """The builder; raises as `require_configured`, and NeedsAttentionError where the settings are not complete."""
     return require_configured(name, installation.settings).builder(installation)

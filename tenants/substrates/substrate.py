@@ -59,6 +59,14 @@ class Substrate(ABC):
         del host, slug
         return False
 
+    def shortcomings(self, settings: Settings) -> tuple[str, ...]:
+        """What the design's laws ask of its cells and this installation cannot enforce: sentences with a remedy, for operators.
+
+        May ask the operating system; never raises for what is merely absent.
+        """
+        del settings
+        return ()
+
     def policy_options(self, settings: Settings) -> Mapping[str, Mapping[str, Any]]:
         """What the policy pack must know of the place, as options by the names of rules; {} where it is not configured."""
         del settings

@@ -28,8 +28,11 @@ class SystemPackage:
 
 SYSTEM_PACKAGES: Final = (
     SystemPackage(package="passwd", executable="useradd", purpose="gives cells and the database accounts of their own"),
+    SystemPackage(
+        package="nftables", executable="nft", purpose="walls cells in, so that they reach the platform alone"
+    ),
 )
-"""What the product runs beside what comes from PyPI and npm. Only root makes accounts, so only root needs it."""
+"""What the product runs beside what comes from PyPI and npm. Only root makes accounts and walls, so only root needs it."""
 
 
 def missing_packages(around: Surroundings) -> tuple[SystemPackage, ...]:

@@ -18,6 +18,8 @@ class Overview(BaseModel):
     operations: dict[str, int]
     """Operations by status."""
     unsent_messages: int
+    shortcomings: tuple[str, ...] = ()
+    """What this installation cannot hold its cells back from, each with its remedy."""
 
 
 class CellView(BaseModel):

@@ -9,12 +9,13 @@ from services.business.overview import repository
 from services.business.overview.schemas import CellView, Overview, SignupView
 
 
-async def overview(session: AsyncSession) -> Overview:
-    """The platform in numbers, as of this transaction."""
+async def overview(session: AsyncSession, *, shortcomings: tuple[str, ...] = ()) -> Overview:
+    """The platform in numbers, as of this transaction; `shortcomings` are those of the places where cells run."""
     return Overview(
         tenants=await repository.tenants_by_state(session),
         operations=await repository.operations_by_status(session),
         unsent_messages=await repository.unsent_messages(session),
+        shortcomings=shortcomings,
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from clawstack.errors import NeedsAttentionError, PermanentError
+from clawstack.logs import get_logger
 from clawstack.plans import Catalogue
-from clawstack.settings import Settings
+from clawstack.settings import Profile, Settings
 from services.cells.substrates.base.live import LiveSubstrate
 from services.cells.substrates.base.protocol import SubstrateDriver
 from services.cells.substrates.installation import installation_of
@@ -15,7 +16,9 @@ from services.cells.substrates.namespace.live import LIVE_NAMESPACE
 from services.cells.substrates.process.live import LIVE_PROCESS
 from services.cells.substrates.server.live import LIVE_SERVER
 from services.kit.database.connection import Database
-from tenants.substrates.registry import SUBSTRATES, require_configured, usable
+from tenants.substrates.registry import SUBSTRATES, require_configured, shortcomings, usable
+
+log = get_logger(__name__)
 
 LIVE: Final[dict[str, LiveSubstrate]] = {one.name: one for one in (LIVE_PROCESS, LIVE_NAMESPACE, LIVE_SERVER)}
 
@@ -39,6 +42,10 @@ class Drivers:
     def usable(self) -> tuple[str, ...]:
         """Substrates that this installation is configured for."""
         return usable(self._settings)
+
+    def shortcomings(self) -> tuple[str, ...]:
+        """What this installation cannot hold its cells back from, in sentences for operators. Blocks."""
+        return shortcomings(self._settings)
 
     async def aclose(self) -> None:
         """Close all drivers."""
@@ -64,6 +71,19 @@ def check_substrates(settings: Settings, catalogue: Catalogue) -> None:
                     code="unknown_substrate",
                     remedy=f"Choose one of: {', '.join(SUBSTRATES)}.",
                 )
+
+
+def check_walls(settings: Settings) -> None:
+    """Tells operators what cells are not held back from. Raises NeedsAttentionError where production would start like that."""
+    found = shortcomings(settings)
+    for told in found:
+        log.warning("cells_not_walled_in", reason=told)
+    if found and settings.profile is Profile.PRODUCTION:
+        raise NeedsAttentionError(
+            f"Production does not start with cells that nothing holds back: {found[0]}",
+            code="cells_not_walled_in",
+            remedy="Mend that, or set CLAWSTACK_DEFAULT_SUBSTRATE to a substrate that can be walled in.",
+        )
 
 
 def require_both_halves(stacks: Mapping[str, Any], live: Mapping[str, Any]) -> None:

@@ -307,12 +307,14 @@ def _same_process(pid: int, started: float) -> psutil.Process | None:
 
 def _end_cells(data: Path) -> None:
     # Cells outlive the platform on purpose; a world that is taken down takes them along.
-    from tenants.process import supervisord  # late: only a world that had cells needs it
+    from tenants.process import accounts, supervisord, wall  # late: only a world that had cells needs them
 
     supervisord.stop(data / "supervisor")
     for pid in processes_below(data):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    accounts.remove_below(data / "cells")
+    wall.take_down(data / "cells")
 
 
 def clean_environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -11,6 +12,7 @@ from services.business.overview import service
 from services.business.overview.schemas import CellView, Overview, SignupView
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import SessionDep
+from services.web.dependencies.services import DriversDep
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"], dependencies=[requires(Scope.ADMIN)])
 
@@ -18,9 +20,9 @@ ShortPath = Annotated[str, Path(max_length=100)]
 
 
 @router.get("/overview")
-async def overview(session: SessionDep) -> Overview:
-    """Tenants by state, operations by status, messages owed."""
-    return await service.overview(session)
+async def overview(session: SessionDep, drivers: DriversDep) -> Overview:
+    """Tenants by state, operations by status, messages owed, and what cells are not held back from."""
+    return await service.overview(session, shortcomings=await asyncio.to_thread(drivers.shortcomings))
 
 
 @router.get("/cells/{slug}")

@@ -15,6 +15,7 @@ const at = (place) => ROOT + place;
 const ETC = at("/etc/clawstack");
 const machine = JSON.parse(await fs.readFile(`${ETC}/machine.json`, "utf8"));
 const BASE = `${machine.platform}/v1/servers/${machine.slug}`;
+const HOSTS = at("/run/clawstack/hosts"); // tenants/server/places.py
 const FORMAT = 1;
 const EXIT_REFUSED = 77; // systemd does not start the agent again
 const GATEWAY_REFUSES = "78"; // OpenClaw's exit code for "an operator is needed"
@@ -244,9 +245,14 @@ async function raiseWall(bundle, changed) {
   await openForPlatform();
 }
 
-// The platform is known by its name; where it is now goes into the wall's sets.
+// The platform is known by its name; where it is now goes into the wall's sets, and into the hosts file of the gateway,
+// which asks no name server. Written in place: a gateway that runs has this very file mounted.
 async function openForPlatform() {
-  const found = await lookup(new URL(machine.platform).hostname.replace(/[[\]]/g, ""), { all: true });
+  const name = new URL(machine.platform).hostname.replace(/[[\]]/g, "");
+  const found = await lookup(name, { all: true });
+  const lines = ["127.0.0.1 localhost", "::1 localhost", ...found.filter((entry) => entry.address !== name).map((entry) => `${entry.address} ${name}`)];
+  await fs.mkdir(path.dirname(HOSTS), { recursive: true });
+  await fs.writeFile(HOSTS, lines.join("\n") + "\n", { mode: 0o644 });
   const rules = [4, 6].map((family) => {
     const addresses = found.filter((entry) => entry.family === family).map((entry) => entry.address);
     const set = `set inet clawstack platform${family}`;

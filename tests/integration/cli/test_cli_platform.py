@@ -62,7 +62,7 @@ def test_there_are_no_backups_yet(cli):
 
 def test_the_overview_counts(cli):
     overview = cli.json("admin", "overview")
-    assert set(overview) == {"tenants", "operations", "unsent_messages"}
+    assert set(overview) == {"tenants", "operations", "unsent_messages", "shortcomings"}
 
 
 def test_prices_cannot_be_set_up_without_stripes_key(cli):

@@ -63,7 +63,7 @@ def _gateway(**changes):
     labels = cell_labels(slug="judged", plan="starter", substrate="process", bundle="general-1")
     properties = {
         "slug": "judged", "root": "/nowhere/cells/judged", "uid": _ID, "gid": _ID, "supervisor": "/nowhere/supervisor",
-        "node": "/nowhere/node", "openclaw": "/nowhere/openclaw.mjs", "version": "2026.9.6", "bind_host": "127.0.0.1",
+        "node": "/nowhere/node", "openclaw": "/nowhere/openclaw.mjs", "version": "2026.9.6", "reaches": ["127.0.0.1:8080"], "bind_host": "127.0.0.1",
         "port": 28999, "config": '{"gateway": {"bind": "loopback", "port": 28999}}', "workspace": {}, "environment": {},
         "secret_environment": {"CLAWSTACK_PROXY_TOKEN": PLANTED},
         "limits": {"memoryMb": 1536, "cpu": 1, "diskMb": 2048, "maxProcesses": 256, "maxOpenFiles": 4096},

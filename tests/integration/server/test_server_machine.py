@@ -50,6 +50,8 @@ async def test_a_machine_gets_ready_from_its_user_data_alone(rig: Rig) -> None:
     gateway = asked(machine, "systemctl", "restart", "clawstack-gateway.service")
     assert machine.asked().index(wall[0]) < machine.asked().index(gateway[0]), "no gateway without its wall"
     assert "add element inet clawstack platform4 { 127.0.0.1 }" in (machine.root / "stub/sets.nft").read_text()
+    hosts = (machine.root / "run/clawstack/hosts").read_text()
+    assert hosts == "127.0.0.1 localhost\n::1 localhost\n", "the gateway asks no name server"
     assert (machine.root / STATE / "workspace/USER.md").read_text().count("Emma") > 0
     modes = {name: (machine.root / name).stat().st_mode & 0o777 for name in ("run/clawstack/gateway.env", str(STATE))}
     assert modes == {"run/clawstack/gateway.env": 0o600, str(STATE): 0o700}

@@ -22,7 +22,7 @@ from clawstack.errors import ClawstackError
 from clawstack.naming import account_name
 from clawstack.plugin_server.values import Secret, to_python, to_struct
 from tenants.paths import CellPaths, SupervisorPaths
-from tenants.process import accounts, supervision, supervisord
+from tenants.process import accounts, supervision, supervisord, wall
 from tenants.process.limits import leave_control_groups
 from tenants.process.plan import ProcessPlan, build_plan
 from tenants.process.trees import TreeOwner, end_all
@@ -105,8 +105,8 @@ class Place:
             owner = TreeOwner(root=str(self.folder / "cells" / slug), uid=ids.uid if ids else None)
             if ids or os.geteuid() != 0:
                 end_all(owner, grace=0.0)
-            if ids:
-                accounts.remove(account_name(slug), slug)
+        accounts.remove_below(self.folder / "cells")
+        wall.take_down(self.folder / "cells")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -135,7 +135,9 @@ class Cell:
         """Create or update everything, in order."""
         uid = gid = -1
         if self.plan.account:
-            made = self.converge("Account", {"name": self.plan.account, "slug": self.plan.slug, "labels": {}})
+            made = self.converge(
+                "Account", {"name": self.plan.account, "slug": self.plan.slug, "root": self.plan.root, "labels": {}}
+            )
             uid, gid = made["uid"], made["gid"]
         self.converge("StateDirectory", self.directory_inputs(uid, gid))
         self.converge("Gateway", self.gateway_inputs(uid, gid))
@@ -208,6 +210,7 @@ class Cell:
             "slug": plan.slug, "root": plan.root, "uid": account["uid"] if uid is None else uid,
             "gid": account["gid"] if gid is None else gid, "supervisor": plan.supervisor, "node": plan.node,
             "openclaw": plan.openclaw, "version": plan.version, "bindHost": "127.0.0.1", "port": plan.port,
+            "reaches": list(plan.reaches),
             "config": plan.config, "workspace": Secret(dict(plan.workspace)), "environment": dict(plan.environment),
             "secretEnvironment": Secret(dict(plan.secret_environment)), "desired": plan.desired,
             "restartNonce": plan.restart_nonce, "labels": dict(plan.labels),

@@ -236,7 +236,7 @@ def test_another_cells_account_can_read_nothing(new_cell: Callable[..., Cell]) -
         mine.paths.root,
     ):
         tool = "/bin/ls" if target.is_dir() else "/bin/cat"
-        tried = subprocess.run(command(ids, tool, target), capture_output=True, check=False)
+        tried = subprocess.run(command(ids, theirs.paths.root, tool, target), capture_output=True, check=False)
         assert b"Permission denied" in tried.stderr, f"the other cell can read {target}: {tried.stdout!r}"
 
 

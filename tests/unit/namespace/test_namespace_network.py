@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tenants.spec import CellSpec
 from tests.unit.namespace.builders import cell, document, plan_of
 from tests.unit.namespace.reach import Place, Policy, may_reach
 
@@ -124,3 +125,59 @@ def test_without_the_default_deny_the_evaluator_sees_the_hole() -> None:
     left = [entry for entry in policies() if entry["metadata"]["name"] != "default-deny"]
     assert may_reach(STRAY, INTERNET, 443, left)
     assert not may_reach(ANNA, INTERNET, 443, left)
+
+
+ADDRESSES = {
+    "proxy": {"peer": {"addresses": ["192.0.2.10", "2001:db8::10"]}, "ports": [443]},
+    "router": {"peer": {"addresses": ["192.0.2.11"]}, "ports": [443]},
+}
+
+
+def _at(proxy: str, router: str) -> CellSpec:
+    return cell(endpoints={"llm_base_url": f"{proxy}/llm/v1", "telegram_api_root": f"{router}/telegram"})
+
+
+@pytest.mark.parametrize(
+    ("proxy", "router", "aliases"),
+    [
+        (
+            "https://llm.example.com",
+            "https://bot.example.com",
+            [
+                {"ip": "192.0.2.10", "hostnames": ["llm.example.com"]},
+                {"ip": "192.0.2.11", "hostnames": ["bot.example.com"]},
+                {"ip": "2001:db8::10", "hostnames": ["llm.example.com"]},
+            ],
+        ),
+        ("https://192.0.2.10", "https://192.0.2.11", None),
+    ],
+)
+def test_a_gateway_whose_platform_has_known_addresses_asks_no_name_server(
+    proxy: str, router: str, aliases: list[dict[str, object]] | None
+) -> None:
+    plan = plan_of(_at(proxy, router), **ADDRESSES)
+    pod = document(plan, "StatefulSet")["spec"]["template"]["spec"]
+    assert (pod["dnsPolicy"], pod["dnsConfig"]) == ("None", {"nameservers": ["127.0.0.1"]})
+    assert pod.get("hostAliases") == aliases
+    rules = [entry for entry in plan.documents() if entry["kind"] == "NetworkPolicy"]
+    assert not may_reach(ANNA, DNS, 53, rules, protocol="UDP")
+    assert not may_reach(ANNA, DNS, 53, rules, protocol="TCP")
+    assert may_reach(ANNA, Place(address="192.0.2.10"), 443, rules)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "settings"),
+    [
+        ("https://llm.example.com:8443", ADDRESSES),  # another port than the rule's: a Service is in between
+        ("https://llm.clawstack.svc", ADDRESSES),
+        ("http://llm-proxy.clawstack.svc:8080", {}),
+    ],
+)
+def test_a_gateway_that_finds_its_platform_by_a_service_asks_the_clusters_name_server_alone(
+    proxy: str, settings: dict[str, object]
+) -> None:
+    plan = plan_of(_at(proxy, "http://telegram-router.clawstack.svc:8081"), **settings)
+    assert "dnsPolicy" not in document(plan, "StatefulSet")["spec"]["template"]["spec"]
+    rules = [entry for entry in plan.documents() if entry["kind"] == "NetworkPolicy"]
+    assert may_reach(ANNA, DNS, 53, rules, protocol="UDP")
+    assert not may_reach(ANNA, INTERNET, 53, rules, protocol="UDP")

@@ -23,6 +23,7 @@ def gateway(**changes: Any) -> dict[str, Any]:
         "slug": "anna-x2",
         "bindHost": "127.0.0.1",
         "port": 21000,
+        "reaches": ["127.0.0.1:8080"],
         "config": '{"gateway": {"bind": "loopback", "auth": {"token": "${OPENCLAW_GATEWAY_TOKEN}"}}}',
         "environment": {"OPENCLAW_NO_RESPAWN": "1"},
         "secretEnvironment": Secret({"CLAWSTACK_PROXY_TOKEN": "planted-proxy-token"}),

@@ -9,7 +9,7 @@ from pulumi_policy.proxy import UnknownValueError
 from clawstack_policies.labelling import labels_required
 from clawstack_policies.pack import POLICIES
 from clawstack_policies.plans import substrate_within_plan
-from clawstack_policies.process import bind_loopback, limits_set
+from clawstack_policies.process import bind_loopback, limits_set, walled_in
 from clawstack_policies.secrets import no_plaintext_secret
 from tests.unit.policies.judging import LABELS, UNKNOWN, gateway, judge
 
@@ -120,6 +120,36 @@ class TestLimitsSet:
     def test_unknown(self):
         with pytest.raises(UnknownValueError):
             judge(limits_set(), gateway(limits=UNKNOWN))
+
+
+class TestWalledIn:
+    @pytest.mark.parametrize("reaches", [["127.0.0.1:8080", "[::1]:8081"], ["llm.example.com:443"]])
+    def test_pass(self, reaches):
+        assert judge(walled_in(), gateway(reaches=reaches)) == []
+
+    @pytest.mark.parametrize(
+        ("reaches", "words"),
+        [
+            (None, "does not say"),
+            (["0.0.0.0:80"], "0.0.0.0:80"),
+            (["169.254.169.254:80"], "169.254.169.254:80"),
+            (["10.0.0.0/8:80"], "10.0.0.0/8:80"),
+            (["*:80"], "*:80"),
+            (["llm.example.com"], "llm.example.com"),
+            ([f"a.example:{port}" for port in range(4)], "4 places"),
+        ],
+    )
+    def test_fail(self, reaches, words):
+        [report] = judge(walled_in(), gateway(reaches=reaches))
+        assert words in report
+        assert "HOST:PORT" in report
+
+    def test_other_type(self):
+        assert judge(walled_in(), {}, type_=STRANGER) == []
+
+    def test_unknown(self):
+        with pytest.raises(UnknownValueError):
+            judge(walled_in(), gateway(reaches=UNKNOWN))
 
 
 class TestSubstrateWithinPlan:

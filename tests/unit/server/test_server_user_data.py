@@ -170,6 +170,7 @@ def test_the_gateway_is_walled_in_by_systemd() -> None:
         "User=claw", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=", "PrivateDevices=yes",
         "SystemCallFilter=@system-service", "MemoryMax=4096M", "TasksMax=1024", "CPUQuota=400%", "LimitNOFILE=16384",
         "RestartPreventExitStatus=78", "TimeoutStopSec=330", "Requires=clawstack-wall.service",
+        "BindReadOnlyPaths=/run/clawstack/hosts:/etc/hosts",
         "ReadWritePaths=/var/lib/clawstack/volume/emma-parent-x7k2mq/state",
     ):  # fmt: skip
         assert line in unit.splitlines()
@@ -177,13 +178,14 @@ def test_the_gateway_is_walled_in_by_systemd() -> None:
 
 
 @pytest.mark.parametrize("platform_ports", [[443], [8080, 443]])
-def test_the_wall_lets_the_gateway_reach_names_and_platform_only(platform_ports: list[int]) -> None:
+def test_the_wall_lets_the_gateway_reach_itself_and_platform_only(platform_ports: list[int]) -> None:
     text = wall(make_settings(platform_ports=platform_ports))
     chain = text.split("chain gateway {")[1].split("}\n")[0]
     steps = [line.strip() for line in chain.strip().splitlines()]
-    assert steps == ["jump names", "jump platform", "counter reject with icmpx admin-prohibited"]
+    assert steps == ["oif lo tcp dport 18789 accept", "jump platform", "counter reject with icmpx admin-prohibited"]
     output = text.split("chain output {")[1]
-    assert output.index('meta skuid "claw" goto gateway') < output.index("jump names"), "before any wider rule"
+    for wider in ("oif lo accept", "jump names"):
+        assert output.index('meta skuid "claw" goto gateway') < output.index(wider), "before any wider rule"
     assert text.count("policy drop;") == 3
     assert "tcp dport { " + ", ".join(map(str, sorted(platform_ports))) + " } accept" in text
 

@@ -216,6 +216,7 @@ def gateway_inputs(**changes: Any) -> dict[str, Any]:
         "bindHost": "127.0.0.1",
         "desired": "running",
         "port": spec.port,
+        "reaches": ["127.0.0.1:8080"],
         "workspace": {"USER.md": "x"},
         "config": json.dumps(config),
         "secretEnvironment": {"CLAWSTACK_PROXY_TOKEN": "planted-token"},

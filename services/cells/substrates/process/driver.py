@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import platform
+import threading
+import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,19 +16,25 @@ from typing import Final
 import psutil
 from typing_extensions import override
 
+from clawstack.errors import TemporaryError
+from clawstack.logs import get_logger
 from clawstack.vocabulary import Observed
 from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from tenants.backups.archive import Archive
 from tenants.backups.filling import back_up, fill
 from tenants.paths import CellPaths
-from tenants.process import supervision
+from tenants.process import accounts, supervision, wall
 from tenants.process.supervision import GatewayState, GatewayStatus
 from tenants.spec import CellSpec
+
+log = get_logger(__name__)
 
 #: The most that is read from the end of a log at once.
 _WINDOW_BYTES: Final = 512 * 1024
 _LONGEST_LINE: Final = 4000
 _FOLLOW_SECONDS: Final = 0.5
+_WALLS_SECONDS: Final = 5.0
+"""How long a look at the walls of all cells is worth something."""
 _MEANING: Final = {
     GatewayState.RUNNING: Observed.RUNNING,
     GatewayState.STARTING: Observed.UNKNOWN,
@@ -42,6 +51,8 @@ class ProcessDriver(SubstrateDriver):
         """`data_dir`: the platform's; all its process cells live below."""
         self._supervisor = data_dir / "supervisor"
         self._cells = data_dir / "cells"
+        self._walls = threading.Lock()
+        self._walls_seen = -math.inf
 
     @override
     async def prepare(self, spec: CellSpec, *, tell: Tell) -> None:
@@ -73,8 +84,10 @@ class ProcessDriver(SubstrateDriver):
 
     @override
     async def look(self, slug: str, *, port: int) -> CellLook:
-        """What the gateway does right now; `port` is known to the supervisor itself."""
+        """What the gateway does right now; `port` is known to the supervisor itself. Walls that are gone are laid again."""
         del port
+        if trouble := await asyncio.to_thread(self._trouble_with_walls):
+            return CellLook(observed=Observed.BROKEN, reason=trouble, where=platform.node())
         status = await asyncio.to_thread(supervision.status, self._supervisor, slug)
         return await asyncio.to_thread(_look, status)
 
@@ -103,11 +116,37 @@ class ProcessDriver(SubstrateDriver):
 
     @override
     async def orphans(self, known: frozenset[str]) -> list[Orphan]:
-        """Gateways that belong to none of the slugs in `known`."""
-        found = await asyncio.to_thread(supervision.orphans, self._supervisor, known)
+        """Gateways and accounts that belong to none of the slugs in `known`."""
+        left = await asyncio.to_thread(self.accounts_left, known)
+        found = await asyncio.to_thread(supervision.orphans, self._supervisor, known, accounts=left)
+        running = {orphan.slug for orphan in found}
+        idle = [Orphan(slug=slug, what=f"the account with number {left[slug]}") for slug in left if slug not in running]
         return [
             Orphan(slug=orphan.slug, what=f"processes {', '.join(str(pid) for pid in orphan.pids)}") for orphan in found
-        ]
+        ] + idle
+
+    def accounts_left(self, known: frozenset[str]) -> dict[str, int]:
+        """Accounts of this platform's cells that belong to none of the slugs in `known`. Blocks."""
+        return {slug: uid for slug, uid in accounts.below(self._cells).items() if slug not in known}
+
+    def mend_walls(self) -> list[str]:
+        """Wall in whoever is not; who that was. Blocks; raises TemporaryError."""
+        mended = wall.mend(self._cells, self._supervisor)
+        if mended:
+            log.error("network_walls_were_gone", cells=mended)
+        return mended
+
+    def _trouble_with_walls(self) -> str | None:
+        """One look at the kernel's rules serves all cells of a sweep."""
+        with self._walls:
+            if time.monotonic() - self._walls_seen < _WALLS_SECONDS:
+                return None
+            try:
+                self.mend_walls()
+            except TemporaryError as error:
+                return error.message
+            self._walls_seen = time.monotonic()
+            return None
 
     @override
     async def aclose(self) -> None:

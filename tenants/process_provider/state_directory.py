@@ -73,9 +73,9 @@ class StateDirectoryHandler(Handler):
     def update(self, resource: Resource, new: Properties, work: Work) -> Resource:
         """New keys and labels live in the state; a new account takes the files over."""
         made = self.create(new, work)
-        ids = ids_of(reveal(new))
-        if ids is not None and ids != ids_of(reveal(resource.properties)):
-            directories.hand_over(CellPaths(root=Path(resource.id)), ids)
+        ids, before = ids_of(reveal(new)), ids_of(reveal(resource.properties))
+        if ids is not None and ids != before:
+            directories.hand_over(CellPaths(root=Path(resource.id)), ids, before=before)
         return made
 
     @override

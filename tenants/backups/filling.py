@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from clawstack import untrusted_tree
+from clawstack.locks import locked
 from tenants.backups import archive
 from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process import accounts, directories
 from tenants.process.accounts import Ids
-from tenants.process.files import locked
 from tenants.spec import CellSpec
 
 _LOCK_SECONDS: Final = 600.0

@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from clawstack.errors import TemporaryError
-from tenants.process.files import locked, read_json, write_json
+from clawstack.errors import NeedsAttentionError, TemporaryError
+from clawstack.locks import locked
+from tenants.process.files import read_json, write_json
 from tenants.process.launch import Launch
 from tenants.process.limits import join_control_group, limit_cpu, process_limit, set_own_limits, set_process_limit
 from tenants.process.run_as import die_with_parent
@@ -102,9 +103,9 @@ def main() -> None:
     try:
         with locked(place.lock, seconds=_LOCK_SECONDS, what=f"The gateway of {launch.slug}"):
             sys.exit(_run(launch, place, signals))
-    except TemporaryError as error:
+    except (TemporaryError, NeedsAttentionError) as error:
         _say(error.sentence())
-        sys.exit(1)
+        sys.exit(NEEDS_OPERATOR if isinstance(error, NeedsAttentionError) else 1)
 
 
 def _run(launch: Launch, place: Place, signals: Signals) -> int:

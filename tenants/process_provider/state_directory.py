@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from clawstack.locks import locked
 from clawstack.plugin_server.values import reveal
 from tenants.backups import archive
 from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process import directories, supervision
 from tenants.process.accounts import Ids
-from tenants.process.files import locked, read_json, write_json
+from tenants.process.files import read_json, write_json
 from tenants.process.launch import Launch, Limits
 from tenants.process_provider.handler import Handler, InputProblem, Properties, ReadResource, Resource, Work
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from clawstack.errors import NeedsAttentionError
 from clawstack.untrusted_tree import walk
+from tenants.disk_use import DiskLevel
 from tenants.process import accounts
-from tests.integration.tenants.harness import Cell, Place
+from tenants.process.supervision import GatewayState
+from tests.integration.tenants.harness import Cell, Place, until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="files are handed over only where the platform is root")
 
@@ -104,3 +109,50 @@ def test_a_file_link_in_the_workspace_is_replaced_not_followed(cell: Cell, place
     assert victim.read_text() == "untouched"
     assert "Child: Mia" in user.read_text()
     assert not user.is_symlink()
+
+
+def _allocate(file: Path, megabytes: int) -> None:
+    with file.open("wb") as taken:
+        os.posix_fallocate(taken.fileno(), 0, megabytes * 2**20)
+
+
+def test_files_that_are_too_much_together_stop_the_gateway_until_there_is_room(cell: Cell) -> None:
+    cell.up()
+    limit = cell.spec.resources.disk_mb
+    for number in range(3):
+        _allocate(cell.paths.state / f"big-{number}", limit // 3 + 1)
+    until(lambda: cell.status().state is GatewayState.NEEDS_ATTENTION, seconds=60, what="the gateway is stopped")
+    assert f"more than the {limit} MiB" in cell.status().last_exit
+    assert cell.processes() == []
+    use = cell.status().disk
+    assert use is not None
+    assert use.level is DiskLevel.FULL
+    cell.spec = cell.spec.model_copy(update={"answers": {"child_name": "Mia", "child_birthday": "2025-01-01"}})
+    with pytest.raises(Exception, match=f"more than the {limit} MiB of its plan. Nothing was deleted"):
+        cell.up()
+    (cell.paths.state / "big-0").unlink()
+    cell.converge("Gateway", {**cell.states["Gateway"][1], "restartNonce": "again"})
+    assert cell.status().state is GatewayState.RUNNING
+
+
+@as_root
+def test_a_disk_whose_last_part_is_the_databases_runs_no_gateway(new_cell: Callable[..., Cell], place: Place) -> None:
+    cells = place.folder / "cells"
+    cells.mkdir(mode=0o755)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(cells)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        cells.chmod(0o755)
+        cell = new_cell(skip_backup=True)
+        cell.up()
+        pid = cell.running_pid()
+        _allocate(cell.paths.state / "big", 61)
+        until(lambda: not psutil.pid_exists(pid), seconds=60, what="the gateway is stopped")
+        until(lambda: "are the database's" in cell.status().last_exit, seconds=30, what="the reason is told")
+        assert cell.status().state is GatewayState.STARTING, "nobody needs to act but who makes room"
+        (cell.paths.state / "big").unlink()
+        until(lambda: cell.status().state is GatewayState.RUNNING, seconds=60, what="it runs again by itself")
+        cell.destroy()
+    finally:
+        subprocess.run(["umount", "--lazy", str(cells)], check=True)

@@ -87,6 +87,7 @@ async def _look(platform: CellPlatform, detail: dict[str, Any]) -> dict[str, Any
         "started_at": look.started_at,
         "restarts": look.restarts,
         "memory_mb": None if look.memory_bytes is None else look.memory_bytes // 2**20,
+        "disk_mb": None if look.disk is None else f"{look.disk.used_mb} of {look.disk.limit_mb}",
         "drift": None if as_wanted else look.reason or f"wanted {detail['desired_state']}, seen {look.observed.value}",
     }
 

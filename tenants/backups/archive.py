@@ -9,8 +9,10 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +20,8 @@ from typing import Any, BinaryIO, Final
 
 from typing_extensions import override
 
-from clawstack.errors import NeedsAttentionError, NotFoundError, PermanentError
+from clawstack import untrusted_tree
+from clawstack.errors import ClawstackError, NeedsAttentionError, NotFoundError, PermanentError
 from tenants.backups.stream import CHUNK, decrypt, encrypt
 from tenants.paths import CellPaths
 from tenants.process.accounts import Ids
@@ -104,7 +107,8 @@ def create(source: ArchiveSource, folder: Path) -> ArchiveManifest:
             remedy=f"Make room below {folder}, then run the operation again; nothing was erased.",
         ) from error
     finally:
-        shutil.rmtree(outbox, ignore_errors=True)
+        with suppress(ClawstackError):  # else before the next backup; what went wrong first is what counts
+            untrusted_tree.remove(outbox)
 
 
 def verify(source: ArchiveSource, folder: Path, manifest: ArchiveManifest) -> None:
@@ -136,10 +140,10 @@ def restore(source: ArchiveSource, folder: Path, manifest: ArchiveManifest, stag
             os.chown(path, source.ids.uid, source.ids.gid)
     _openclaw(source, "backup", "restore", str(archive), "--target", str(staging / "restored"))
     archive.unlink()
-    found = [path for path in (staging / "restored").rglob("state/openclaw.sqlite") if path.is_file()]
+    found = [entry.trail[:-1] for entry in untrusted_tree.walk(staging / "restored") if _is_database(entry)]
     if len(found) != 1:
         raise PermanentError(f"The backup {manifest.archive} holds {len(found)} state directories.", code="bad_backup")
-    return found[0].parent.parent
+    return staging.joinpath("restored", *found[0])
 
 
 def manifests(folder: Path, slug: str) -> list[ArchiveManifest]:
@@ -164,19 +168,18 @@ def _seal(source: ArchiveSource, plain: Path, target: Path) -> ArchiveManifest:
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S}.{now.microsecond:06d}Z"
     draft = target / f".{name}.{os.getpid()}"
-    descriptor = os.open(plain, os.O_RDONLY | os.O_NOFOLLOW)
+    descriptor = _open_made(source, plain)
     try:
         with os.fdopen(descriptor, "rb") as file, _create(draft) as sealed:
-            encrypt(file, sealed, key=_key(source), slug=source.slug)
+            reader = BoundedReader(file, size=os.fstat(descriptor).st_size)
+            encrypt(reader, sealed, key=_key(source), slug=source.slug)
             sealed.flush()
             os.fsync(sealed.fileno())
-            file.seek(0)
-            plain_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         with draft.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         manifest = ArchiveManifest(
             slug=source.slug, archive=name + _SUFFIX, sha256=sha256, size=draft.stat().st_size,
-            plain_sha256=plain_sha256, created_at=now.isoformat(), openclaw_version=source.version, verified=True,
+            plain_sha256=reader.hexdigest(), created_at=now.isoformat(), openclaw_version=source.version, verified=True,
         )  # fmt: skip
         draft.rename(target / manifest.archive)
     finally:
@@ -186,13 +189,35 @@ def _seal(source: ArchiveSource, plain: Path, target: Path) -> ArchiveManifest:
     return manifest
 
 
+def _open_made(source: ArchiveSource, plain: Path) -> int:
+    """A descriptor of the archive that OpenClaw made, never of what the cell put in its place.
+
+    A pipe would block for ever, and another name of somebody else's file would seal that into the customer's backup.
+    """
+    descriptor = os.open(plain, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(descriptor)
+    mine = source.ids.uid if source.ids else os.geteuid()
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == mine:
+        return descriptor
+    os.close(descriptor)
+    raise NeedsAttentionError(
+        f"What lies in the place of {source.slug}'s archive is not a file that OpenClaw wrote.",
+        code="backup_failed",
+        remedy="Look at what the assistant's account runs, then run the operation again; nothing was erased.",
+    )
+
+
+def _is_database(entry: untrusted_tree.Entry) -> bool:
+    return entry.name == "openclaw.sqlite" and entry.trail[-1:] == ["state"] and stat.S_ISREG(entry.status.st_mode)
+
+
 def _create(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
 
 
 def _discard_old(root: Path) -> None:
     for leftover in root.glob("backup-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        untrusted_tree.remove(leftover)
 
 
 def _openclaw(source: ArchiveSource, *arguments: str) -> Mapping[str, Any]:
@@ -242,6 +267,26 @@ def _failed(source: ArchiveSource, arguments: tuple[str, ...], reason: str) -> N
 
 def _key(source: ArchiveSource) -> bytes:
     return base64.b64decode(source.key)
+
+
+class BoundedReader(io.BytesIO):
+    """Reads the first `size` bytes of a file that may still grow, and knows the digest of what was read."""
+
+    def __init__(self, file: BinaryIO, *, size: int) -> None:
+        super().__init__()
+        self._file, self._left = file, size
+        self._hash = hashlib.sha256()
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        data = self._file.read(wanted)
+        self._left -= len(data)
+        self._hash.update(data)
+        return data
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
 
 
 class HashingWriter(io.BytesIO):

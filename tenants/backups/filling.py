@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-import shutil
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Final
 
+from clawstack import untrusted_tree
+from clawstack.locks import locked
 from tenants.backups import archive
 from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process import accounts, directories
 from tenants.process.accounts import Ids
-from tenants.process.files import locked
 from tenants.spec import CellSpec
 
 _LOCK_SECONDS: Final = 600.0
@@ -47,7 +49,7 @@ def fill(spec: CellSpec, backup: archive.Archive) -> bool:
         restored = archive.restore(source, backup.folder, backup.manifest, staging)
         # The new folder holds no state yet: between these two renames nothing can be lost.
         paths.state.rename(staging / "empty")
-        restored.rename(paths.state)
+        _take(staging, restored, paths)
         directories.ensure(paths, spec.slug, ids)
         _discard(paths)
     return True
@@ -74,6 +76,16 @@ def _source(spec: CellSpec, *, slug: str, key: str) -> archive.ArchiveSource:
     )
 
 
+def _take(staging: Path, restored: Path, paths: CellPaths) -> None:
+    """The cell's account unpacked what is in `staging`: no link in there may decide what becomes the state."""
+    *trail, name = restored.relative_to(staging).parts
+    folder = untrusted_tree.open_below(staging, trail)
+    try:
+        os.rename(name, paths.state, src_dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
 def _discard(paths: CellPaths) -> None:
     for leftover in paths.root.glob("restore-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        untrusted_tree.remove(leftover)

@@ -37,7 +37,9 @@ _RESTART_SECTIONS: Final = ("gateway", "discovery")
 #: Numeric modes leave the set-group-id bit that fsGroup puts on folders; letters take it away. Files are written anew and
 #: renamed: copied, they would keep the mount's mode, and neither the gateway nor the next start could write them.
 SEED_SCRIPT: Final = (
-    'set -eu; umask 077; cd /cell; mkdir -p "$SLUG/config" "$SLUG/state/logs" "$SLUG/state/tmp" "$SLUG/state/workspace"; '
+    # A link in the workspace's place is the cell's doing: one that leads nowhere would stop every start.
+    'set -eu; umask 077; cd /cell; [ ! -L "$SLUG/state/workspace" ] || rm "$SLUG/state/workspace"; '
+    'mkdir -p "$SLUG/config" "$SLUG/state/logs" "$SLUG/state/tmp" "$SLUG/state/workspace"; '
     'chmod u=rwx,go=,g-s "$SLUG" "$SLUG/config" "$SLUG/state"; '
     'put() { rm -f "$2/.seeding"; cat "$1" > "$2/.seeding"; mv -f "$2/.seeding" "$2/$3"; }; '
     f'put {CONFIG_MOUNT}/{ROOT_FILE} "$SLUG/config" {CONFIG_FILE}; '

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from clawstack.errors import ConflictError, PermanentError, TemporaryError
-from tenants.process.files import locked
+from clawstack.locks import locked
 from tenants.process.trees import TreeOwner, end_all
 
 _COMMENT: Final = "clawstack cell"
 #: Above ordinary users (1000 and up) and below systemd's dynamic users (61184): ids are found free at a glance.
 _FIRST_UID: Final = 30_000
 _LAST_UID: Final = 59_999
-_LOCK: Final = Path("/run/lock/clawstack-accounts.lock")
+#: In a folder that only root can make: anybody may write to /run/lock, and so be the first to make a lock there.
+_LOCK: Final = Path("/run/clawstack-locks/accounts.lock")
 _ATTEMPTS: Final = 10
 _GONE: Final = 6
 """Exit code of userdel: no such user."""

@@ -1,26 +1,27 @@
 """The folders of a cell: made with the right owner, written into safely, erased completely.
 
 The state directory belongs to the cell's account, so everything in it is hostile ground for a process that runs as
-root: it is entered folder by folder without following links.
+root: it is entered folder by folder without following links (`clawstack.untrusted_tree`).
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import shutil
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from clawstack import untrusted_tree
 from clawstack.errors import ConflictError, NeedsAttentionError
+from clawstack.untrusted_tree import FOLDER
 from tenants.paths import CellPaths
 from tenants.process.accounts import Ids
 from tenants.process.files import read_json, write_json
 
 _MARKER: Final = "cell.json"
-_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS_MAY_ENTER: Final = 0o001
 
 
@@ -30,8 +31,7 @@ def ensure(paths: CellPaths, slug: str, ids: Ids | None) -> None:
     Raises ConflictError when the folder belongs to another cell, NeedsAttentionError when the cell's account cannot
     reach it.
     """
-    if paths.erasing.exists():
-        shutil.rmtree(paths.erasing)
+    untrusted_tree.remove(paths.erasing)
     paths.root.mkdir(parents=True, exist_ok=True, mode=0o711)
     owner = read_json(paths.root / _MARKER).get("slug", slug)
     if owner != slug:
@@ -55,25 +55,24 @@ def exists(paths: CellPaths) -> bool:
 
 def was_used(paths: CellPaths) -> bool:
     """Whether a gateway ever wrote into it: else there is nothing to back up."""
-    return any((paths.state / name).exists() for name in ("state", "agents", "openclaw.json"))
+    return any(os.path.lexists(paths.state / name) for name in ("state", "agents", "openclaw.json"))
 
 
-def hand_over(paths: CellPaths, ids: Ids) -> None:
-    """Everything in the state directory belongs to `ids` (the account was made anew)."""
-    for _, folders, names, descriptor in os.fwalk(paths.state, follow_symlinks=False):
-        os.fchown(descriptor, ids.uid, ids.gid)
-        for name in (*folders, *names):
-            os.chown(name, ids.uid, ids.gid, dir_fd=descriptor, follow_symlinks=False)
+def hand_over(paths: CellPaths, ids: Ids, *, before: Ids | None) -> None:
+    """What `before` had in the state directory belongs to `ids` (the account was made anew).
+
+    Only that: a cell may have given a file of somebody else's a second name in there.
+    """
+    owner = before.uid if before else None
+    untrusted_tree.hand_over(paths.state, uid=ids.uid, gid=ids.gid, owner=owner)
 
 
 def erase(paths: CellPaths) -> None:
     """Nothing of the cell is left; can be killed and repeated at any point."""
     if paths.root.exists():
-        if paths.erasing.exists():
-            shutil.rmtree(paths.erasing)
+        untrusted_tree.remove(paths.erasing)
         paths.root.rename(paths.erasing)
-    if paths.erasing.exists():
-        shutil.rmtree(paths.erasing)
+    untrusted_tree.remove(paths.erasing)
 
 
 def write_workspace(paths: CellPaths, files: Mapping[str, str], ids: Ids | None) -> None:
@@ -93,6 +92,7 @@ def _write_at(folder: int, name: str, text: str, ids: Ids | None) -> None:
             if ids is not None:
                 os.fchown(file.fileno(), ids.uid, ids.gid)
             os.fsync(file.fileno())
+        _aside(folder, name, unless=stat.S_ISREG)
         os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         os.unlink(draft, dir_fd=folder)
@@ -102,7 +102,7 @@ def _write_at(folder: int, name: str, text: str, ids: Ids | None) -> None:
 @contextmanager
 def _beneath(start: Path, names: tuple[str, ...], ids: Ids | None = None) -> Iterator[int]:
     """A descriptor of the folder `start/names...`, made where absent; refuses links on the way."""
-    descriptor = os.open(start, _FOLDER_FLAGS)
+    descriptor = os.open(start, FOLDER)
     try:
         for name in names:
             inner = _enter(descriptor, name, ids)
@@ -114,17 +114,25 @@ def _beneath(start: Path, names: tuple[str, ...], ids: Ids | None = None) -> Ite
 
 
 def _enter(folder: int, name: str, ids: Ids | None) -> int:
+    _aside(folder, name, unless=stat.S_ISDIR)
     with suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=folder)
-    descriptor = os.open(name, _FOLDER_FLAGS, dir_fd=folder)
-    if ids is not None:
+    descriptor = os.open(name, FOLDER, dir_fd=folder)
+    if ids is not None and os.fstat(descriptor).st_uid == os.geteuid():  # just made, by us or by a killed attempt
         os.fchown(descriptor, ids.uid, ids.gid)
     return descriptor
 
 
+def _aside(folder: int, name: str, *, unless: Callable[[int], bool]) -> None:
+    """What the cell put in the place of ours, a link or a pipe, is kept under another name: it may be the customer's."""
+    with suppress(FileNotFoundError):
+        if not unless(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            os.rename(name, f"{name}.replaced-{secrets.token_hex(4)}", src_dir_fd=folder, dst_dir_fd=folder)
+
+
 def _folder(path: Path, mode: int, *, uid: int | None = None, gid: int | None = None) -> None:
     path.mkdir(exist_ok=True, mode=0o700)
-    descriptor = os.open(path, _FOLDER_FLAGS)
+    descriptor = os.open(path, FOLDER)
     try:
         os.fchown(descriptor, -1 if uid is None else uid, -1 if gid is None else gid)
         os.fchmod(descriptor, mode)

@@ -1,20 +1,13 @@
-"""Files that appear complete or not at all, and locks that the kernel releases when their holder dies."""
+"""Files that appear complete or not at all."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
-
-from clawstack.errors import TemporaryError
-
-_POLL: Final = 0.05
+from typing import Any
 
 
 def write_file(path: Path, text: str, *, mode: int = 0o600, group: int | None = None) -> bool:
@@ -61,28 +54,3 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-@contextmanager
-def locked(path: Path, *, seconds: float, what: str) -> Iterator[None]:
-    """Hold the lock on `path`; raises TemporaryError naming `what` when somebody else keeps it for `seconds`."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _acquire(descriptor, seconds, what)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _acquire(descriptor: int, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise TemporaryError(f"{what} is being changed by another process.", retry_after=10.0) from None
-            time.sleep(_POLL)
-        else:
-            return

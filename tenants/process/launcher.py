@@ -24,11 +24,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from clawstack.errors import TemporaryError
+from clawstack.errors import NeedsAttentionError, TemporaryError
+from clawstack.locks import locked
 from tenants.paths import CellPaths
 from tenants.process import wall
 from tenants.process.accounts import Ids
-from tenants.process.files import locked, read_json, write_file, write_json
+from tenants.process.disk import DiskWatch, lacks_room, used
+from tenants.process.files import read_json, write_file, write_json
 from tenants.process.launch import Launch
 from tenants.process.limits import join_control_group, limit_cpu, process_limit, set_own_limits, set_process_limit
 from tenants.process.run_as import command, die_with_parent
@@ -107,15 +109,19 @@ def main() -> None:
     try:
         with locked(place.lock, seconds=_LOCK_SECONDS, what=f"The gateway of {launch.slug}"):
             sys.exit(_run(launch, place, signals))
-    except TemporaryError as error:
+    except (TemporaryError, NeedsAttentionError) as error:
         _say(error.sentence())
-        sys.exit(1)
+        sys.exit(NEEDS_OPERATOR if isinstance(error, NeedsAttentionError) else 1)
 
 
 def _run(launch: Launch, place: Place, signals: Signals) -> int:
     owner = TreeOwner(root=launch.root, uid=launch.uid)
     if left := end_all(owner, grace=launch.stop_seconds):
         _say(f"ended {len(left)} processes that a predecessor left: {left}")
+    if (full := _no_room(launch, place, signals)) is not None:
+        _remember(place, launcher_pid=None, gateway_pid=None, last_exit=_exit_for(full, kind="disk_full"))
+        _say(f"the gateway is not started: {full}")
+        return NEEDS_OPERATOR
     failures = int(read_json(place.record).get("failures", 0))
     _pause(_BACKOFF[min(failures, len(_BACKOFF) - 1)], signals)
     if signals.stopped():
@@ -139,6 +145,24 @@ def _run(launch: Launch, place: Place, signals: Signals) -> int:
     return 0 if wanted else (NEEDS_OPERATOR if code == NEEDS_OPERATOR else 1)
 
 
+def _no_room(launch: Launch, place: Place, signals: Signals) -> str | None:
+    """Why the cell's own files keep it from starting; waits while it is the platform's disk that lacks room."""
+    root = Path(launch.root)
+    lacking = lacks_room(root)
+    while lacking is not None and not signals.stopped():
+        _remember(place, launcher_pid=os.getpid(), gateway_pid=None, last_exit=_exit_for(lacking, kind="no_room"))
+        _pause(_WATCH_SECONDS, signals)
+        lacking = lacks_room(root, again=True)
+    use = used(CellPaths(root=root).state, launch.limits)
+    _remember(place, disk=use.record())
+    return use.trouble()
+
+
+def _exit_for(reason: str, *, kind: str) -> dict[str, Any]:
+    code = NEEDS_OPERATOR if kind == "disk_full" else 1
+    return {"code": code, "at": time.time(), "reason": reason, "kind": kind}
+
+
 def _one_life(launch: Launch, place: Place, owner: TreeOwner, signals: Signals) -> tuple[str | None, int]:
     """From start to end of one gateway: why it was ended, if it was for its memory, and its exit code."""
     _wall_in(launch)
@@ -155,7 +179,7 @@ def _one_life(launch: Launch, place: Place, owner: TreeOwner, signals: Signals) 
         control_groups=groups,
         launch_digest=launch.digest(),
     )
-    reason = _watch(gateway, launch, owner, signals, by_group="memory" in groups)
+    reason = _watch(gateway, launch, owner, signals, place, by_group="memory" in groups)
     return reason, _finish(gateway, launch, owner)
 
 
@@ -210,20 +234,35 @@ def _in_child(count: int) -> Callable[[], None]:
 
 
 def _watch(
-    gateway: subprocess.Popen[bytes], launch: Launch, owner: TreeOwner, signals: Signals, *, by_group: bool
+    gateway: subprocess.Popen[bytes],
+    launch: Launch,
+    owner: TreeOwner,
+    signals: Signals,
+    place: Place,
+    *,
+    by_group: bool,
 ) -> str | None:
-    """Until the gateway is gone or must go; why, when it is its memory."""
+    """Until the gateway is gone or must go; why, when it is its memory or the disk."""
     steady = time.monotonic() + _CPU_GRACE_SECONDS
+    disk = DiskWatch(Path(launch.root), launch.limits)
     while gateway.poll() is None and not signals.stopped():
         signals.wait(_WATCH_SECONDS)
         if time.monotonic() >= steady:
             steady = math.inf
             limit_cpu(launch.slug, launch.limits)
+        if gateway.poll() is None and (reason := _disk_trouble(disk, launch, place)) is not None:
+            return reason
         if by_group or gateway.poll() is not None:
             continue
         if (used := resident_mb(owner)) > launch.limits.memory_mb:
             return f"used {used} MiB of {launch.limits.memory_mb} MiB memory"
     return None
+
+
+def _disk_trouble(disk: DiskWatch, launch: Launch, place: Place) -> str | None:
+    if (use := disk.look()) is not None:
+        _remember(place, disk=use.record())
+    return (use.trouble() if use else None) or lacks_room(Path(launch.root))
 
 
 def _finish(gateway: subprocess.Popen[bytes], launch: Launch, owner: TreeOwner) -> int:

@@ -94,6 +94,12 @@ def _failure(record: dict[str, Any], since: float, exits: set[float], launch: La
     if not last or last.get("at", 0) < since:
         return None
     exits.add(last["at"])
+    if last.get("kind") == "disk_full":
+        return NeedsAttentionError(
+            f"The gateway of {launch.slug} is stopped, because {last.get('reason')}. Nothing was deleted.",
+            code="disk_full",
+            remedy="Choose a plan with more space, or have an operator remove files of its state and restart it.",
+        )
     if last.get("code") == NEEDS_OPERATOR:
         return NeedsAttentionError(
             _with_log(launch, f"The gateway of {launch.slug} refuses to start ({last.get('reason')})"),

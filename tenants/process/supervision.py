@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import psutil
 
+from tenants.disk_use import DiskUse
 from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process.files import read_json, write_file
 from tenants.process.launch import Launch
@@ -64,6 +65,8 @@ class GatewayStatus:
     """Seconds since the epoch."""
     version: str = ""
     """As `/startupz` tells it."""
+    disk: DiskUse | None = None
+    """As the launcher counted it last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +211,7 @@ def _facts(record: dict[str, Any]) -> dict[str, Any]:
         "last_exit": str(last.get("reason", "")),
         "last_exit_code": last.get("code"),
         "started_at": record.get("started_at"),
+        "disk": DiskUse.read(record),
     }
 
 

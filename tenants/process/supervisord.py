@@ -18,8 +18,9 @@ import psutil
 from typing_extensions import override
 
 from clawstack.errors import PermanentError, TemporaryError
+from clawstack.locks import locked
 from tenants.paths import SupervisorPaths
-from tenants.process.files import locked, write_file
+from tenants.process.files import write_file
 from tenants.process.programs import render_daemon
 
 _START_SECONDS: Final = 20.0

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from clawstack.locks import locked
 from clawstack.plugin_server.values import reveal
 from tenants.backups import archive
 from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process import directories, supervision
 from tenants.process.accounts import Ids
-from tenants.process.files import locked, read_json, write_json
+from tenants.process.files import read_json, write_json
 from tenants.process.launch import Launch, Limits
 from tenants.process_provider.handler import Handler, InputProblem, Properties, ReadResource, Resource, Work
 
@@ -73,9 +74,9 @@ class StateDirectoryHandler(Handler):
     def update(self, resource: Resource, new: Properties, work: Work) -> Resource:
         """New keys and labels live in the state; a new account takes the files over."""
         made = self.create(new, work)
-        ids = ids_of(reveal(new))
-        if ids is not None and ids != ids_of(reveal(resource.properties)):
-            directories.hand_over(CellPaths(root=Path(resource.id)), ids)
+        ids, before = ids_of(reveal(new)), ids_of(reveal(resource.properties))
+        if ids is not None and ids != before:
+            directories.hand_over(CellPaths(root=Path(resource.id)), ids, before=before)
         return made
 
     @override

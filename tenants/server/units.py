@@ -111,7 +111,9 @@ def seed_script(slug: str) -> str:
     """What the gateway's own account does before each start: root never writes into a folder that a cell controls."""
     state = cell_root(slug) / "state"
     return (
-        f"umask 077; mkdir -p {state}/logs {state}/tmp {state}/workspace; cp -f {WORKSPACE}/* {state}/workspace/; "  # noqa: S108 - the cell's own
+        f"umask 077; [ ! -L {state}/workspace ] || rm {state}/workspace; "  # a link that leads nowhere stops mkdir
+        f"mkdir -p {state}/logs {state}/tmp {state}/workspace; "  # noqa: S108 - the cell's own
+        f"cp -f --remove-destination {WORKSPACE}/* {state}/workspace/; "  # a pipe in a file's place would block for ever
         f"chmod 700 {state}"
     )
 

@@ -10,7 +10,7 @@ What the machine has once, read from the tests and the product:
   whatever uses the session's cluster, and tests/integration/cluster, which writes that record;
 - ports: a worker draws free ones from the kernel or, for cells, by the hash of a random slug out of 8000, and asks
   whether they are free: two workers collide as rarely as two tests of one worker did with what else ran;
-- accounts of cells: named after random slugs, made under the product's own lock (/run/lock/clawstack-accounts.lock);
+- accounts of cells: named after random slugs, made under the product's own lock (/run/clawstack-locks/accounts.lock);
 - PostgreSQL: every worker has a server of its own, in a folder of its own, on a socket;
 - tests that look at all processes (`psutil.process_iter`) ask for a folder, an account or a mark of their own.
 """

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from clawstack.errors import ConflictError, NeedsAttentionError
+from clawstack.errors import ConflictError, NeedsAttentionError, TemporaryError
+from clawstack.locks import locked
 from toolchain.cluster.layout import Layout, Network, Ports
 from toolchain.cluster.processes import Process
 
@@ -80,24 +79,22 @@ class Book:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Starts and stops take turns. Raises ConflictError where another is at it."""
-        try:
-            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except PermissionError as error:
-            raise NeedsAttentionError(
-                f"A test cluster needs root, and this account may not write to {self.folder}.",
-                remedy="Run the same command as root, or set CLAWSTACK_KUBECONFIG to a cluster that is there.",
-            ) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with ExitStack() as stack:
+            try:
+                self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+                lock = self.folder / "locks" / "turn.lock"
+                stack.enter_context(locked(lock, seconds=0.0, what="The test cluster"))
+            except PermissionError as error:
+                raise NeedsAttentionError(
+                    f"A test cluster needs root, and this account may not write to {self.folder}.",
+                    remedy="Run the same command as root, or set CLAWSTACK_KUBECONFIG to a cluster that is there.",
+                ) from error
+            except TemporaryError as error:
+                raise ConflictError(
+                    f"Another start or stop of the test cluster is at work on this machine: {error.message}",
+                    remedy="Wait until it has ended and try again.",
+                ) from error
             yield
-        except BlockingIOError:
-            raise ConflictError(
-                "Another start or stop of the test cluster is at work on this machine.",
-                remedy="Wait until it has ended and try again.",
-            ) from None
-        finally:
-            os.close(handle)
 
 
 def unparse(record: Record) -> dict[str, Any]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from clawstack.errors import NeedsAttentionError
+from clawstack.locks import locked
+
+_LOCK_SECONDS: Final = 3600.0
+"""The longest build takes a quarter of an hour on two processors."""
 
 
 def place(folder: Path, fill: Callable[[Path], None], *, waiting: Callable[[], None]) -> bool:
@@ -36,23 +40,17 @@ def place(folder: Path, fill: Callable[[Path], None], *, waiting: Callable[[], N
 
 @contextmanager
 def _turn(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder.parent / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise NeedsAttentionError(
-            f"The set-up cannot write to {folder.parent}: {error.strerror}.",
-            remedy="Set CLAWSTACK_CACHE_DIR to a folder that you may write.",
-        ) from error
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            lock = folder.parent / ".locks" / "set-up.lock"
+            stack.enter_context(locked(lock, seconds=_LOCK_SECONDS, what=str(folder), waiting=waiting))
+        except OSError as error:
+            raise NeedsAttentionError(
+                f"The set-up cannot write to {folder.parent}: {error.strerror}.",
+                remedy="Set CLAWSTACK_CACHE_DIR to a folder that you may write.",
+            ) from error
         yield
-    finally:
-        os.close(handle)
 
 
 def open_to_readers(folder: Path) -> None:

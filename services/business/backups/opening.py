@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import hashlib
+import secrets
 import tarfile
 from pathlib import Path
 
 from clawstack.errors import ConflictError, NotFoundError, PermanentError
+from clawstack.logs import get_logger
 from services.business.backups.fetching import fetched
 from services.business.backups.service import located
 from services.kit.context import Platform
 from tenants.backups.stream import decrypt
+
+log = get_logger(__name__)
 
 
 async def open_backup(platform: Platform, location: str, target: Path) -> Path:
@@ -37,11 +42,31 @@ def _open(archive: Path, target: Path, *, key: bytes, slug: str, sha256: str) ->
             raise PermanentError(f"The backup {archive.name} of {slug} was changed.", code="bad_backup")
     target.mkdir(parents=True, exist_ok=True)
     target.chmod(0o700)
-    plain = target / ".archive.tar.gz"
+    plain = target / f".{secrets.token_hex(8)}"  # a name that no member of the archive has
     try:
         with archive.open("rb") as source, plain.open("xb") as sink:
             decrypt(source, sink, key=key, slug=slug)
-        with tarfile.open(plain) as tar:
-            tar.extractall(target, filter="data")
+        skipped = _unpack(plain, target)
     finally:
         plain.unlink(missing_ok=True)
+    if skipped:
+        log.warning("backup_opened_in_part", slug=slug, skipped=skipped)
+
+
+def _unpack(plain: Path, target: Path) -> int:
+    """What may be unpacked of what a customer packed; how much was left out.
+
+    Pipes, devices, links that lead out and paths too long for this machine are left out: they must not cost a person
+    the rest. One member at a time, none remembered: there may be a million.
+    """
+    skipped = 0
+    with tarfile.open(plain) as tar:
+        for member in tar:
+            try:
+                tar.extract(member, target, filter="data")
+            except (tarfile.FilterError, OSError) as error:
+                if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
+                    raise
+                skipped += 1
+            tar.members.clear()  # type: ignore[attr-defined]  # typeshed does not know the list
+    return skipped

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from clawstack.vocabulary import Desired, OperationStatus, TenantState
 from services.tables.tenants import Operation, OperationEvent, Tenant
 from services.traffic.ledger.schemas import Usage
+from tenants.disk_use import DiskLevel
 from tenants.spec import SubstrateName
 
 ShortText = Annotated[str, Field(min_length=1, max_length=100)]
@@ -57,6 +58,24 @@ class TenantPatch(BaseModel):
     settings: TenantSettings | None = None
 
 
+class DiskView(BaseModel):
+    """What an assistant's files take, as last counted."""
+
+    used_mb: int
+    limit_mb: int
+    files: int
+    most_files: int
+    level: DiskLevel
+
+    @classmethod
+    def of(cls, tenant: Tenant) -> Self | None:
+        """From what was observed of the cell; None where nobody counts or has counted."""
+        seen = tenant.observed.get("disk")
+        if not seen:
+            return None
+        return cls.model_validate({**seen, "files": seen["entries"], "most_files": seen["most_entries"]})
+
+
 class TenantView(BaseModel):
     """A tenant as its owner and operators see it."""
 
@@ -73,6 +92,8 @@ class TenantView(BaseModel):
     settings: TenantSettings
     converged: bool
     """What is wanted has been brought about."""
+    disk: DiskView | None
+    """None where the assistant has a volume of its own, which ends at its size."""
     customer_id: uuid.UUID | None
     created_at: datetime
     updated_at: datetime
@@ -83,12 +104,13 @@ class TenantView(BaseModel):
     @classmethod
     def of(cls, tenant: Tenant) -> Self:
         """The row as it is shown."""
-        names = set(cls.model_fields) - {"settings", "converged"}
+        names = set(cls.model_fields) - {"settings", "converged", "disk"}
         return cls.model_validate(
             {
                 **{name: getattr(tenant, name) for name in names},
                 "settings": TenantSettings.model_validate(tenant.settings),
                 "converged": tenant.generation == tenant.observed_generation,
+                "disk": DiskView.of(tenant),
             }
         )
 

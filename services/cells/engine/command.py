@@ -20,6 +20,7 @@ from typing_extensions import override
 from services.cells.engine.control import OperationStoppedError, RunControl
 from services.cells.engine.identity import ProcessIdentity
 from services.cells.engine.process import OwnedProcess
+from services.cells.engine.scratch import scratch
 
 #: Variables that the Automation API adds and that we want; anything else it adds is dropped.
 _FROM_SDK: Final = frozenset({"PULUMI_DEBUG_COMMANDS"})
@@ -39,11 +40,22 @@ class Ownership:
 class OwnedCommand(PulumiCommand):
     """`PulumiCommand` for one operation. Every process it starts is dead when `run` returns or raises."""
 
-    def __init__(self, *, executable: Path, version: str, environment: Mapping[str, str], ownership: Ownership) -> None:
-        """`environment`: the whole environment of the CLI. The base constructor is not called: it starts a process."""
+    def __init__(
+        self,
+        *,
+        executable: Path,
+        version: str,
+        environment: Mapping[str, str],
+        scratch_root: Path,
+        ownership: Ownership,
+    ) -> None:
+        """`environment`: the whole environment of the CLI, but for the temporary folder, which each process gets below
+        `scratch_root`. The base constructor is not called: it starts a process.
+        """
         self.command = str(executable)
         self.version = VersionInfo.parse(version.removeprefix("v"))
         self._environment = dict(environment)
+        self._scratch_root = scratch_root
         self._ownership = ownership
 
     @override
@@ -58,21 +70,26 @@ class OwnedCommand(PulumiCommand):
         """Run the CLI; raises OperationStoppedError when told to stop, pulumi's CommandError when it fails."""
         control = self._ownership.control
         control.check()
-        environment = {**self._environment, **{k: v for k, v in additional_env.items() if k in _FROM_SDK}}
-        process = OwnedProcess(self._words(args), cwd=Path(cwd), env=environment)
-        try:
-            self._ownership.on_process(process.identity)
-            control.check()
-            out, err = process.open_gate(on_stdout=on_output, on_stderr=on_error)
-            _supervise(process, control)
-        finally:
-            code = process.end()
-        result = CommandResult(stdout="\n".join(out), stderr="\n".join(err), code=code)
-        if code == 0:
+        added = {k: v for k, v in additional_env.items() if k in _FROM_SDK}
+        with scratch(self._scratch_root) as place:
+            environment = {**self._environment, **added, **place.environment()}
+            process = OwnedProcess(self._words(args), cwd=Path(cwd), env=environment, inherited=[place.holder])
+            result = self._finished(process, on_output, on_error)
+        if result.code == 0:
             return result
         if (reason := control.reason) is not None:
             raise OperationStoppedError(reason)
         raise create_command_error(result)
+
+    def _finished(self, process: OwnedProcess, on_output: OnOutput | None, on_error: OnOutput | None) -> CommandResult:
+        try:
+            self._ownership.on_process(process.identity)
+            self._ownership.control.check()
+            out, err = process.open_gate(on_stdout=on_output, on_stderr=on_error)
+            _supervise(process, self._ownership.control)
+        finally:
+            code = process.end()
+        return CommandResult(stdout="\n".join(out), stderr="\n".join(err), code=code)
 
     def _words(self, args: Sequence[str]) -> list[str]:
         return [self.command, "--non-interactive", *(word for word in args if word != "--non-interactive")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from services.cells.engine.environment import cli_environment
 from services.cells.engine.inline import Program
 from services.cells.engine.narration import NarratedStep
 from services.cells.engine.run import OnStep, Run, RunOutcome, StackPlace, is_there
+from services.cells.engine.scratch import scratch, scratch_root
 from services.cells.engine.stack import LeanStack, PolicyPack
 
 _PACK_FILE: Final = "PulumiPolicy.yaml"
@@ -45,6 +45,7 @@ class Engine:
         self._home = pulumi_home
         self._policy_pack = policy_pack
         self._parent = parent
+        self._scratch_root = scratch_root(pulumi_home)
 
     def up(
         self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep, refresh: bool = False
@@ -67,11 +68,11 @@ class Engine:
 
     def preview(self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep) -> RunOutcome:
         """What `up` would change, and whether policies allow it. Changes nothing, not even for a stack still to come."""
-        with tempfile.TemporaryDirectory(prefix="clawstack-preview-") as folder:
+        with scratch(self._scratch_root) as folder:
             # A folder of its own: an operation may be at work in the cell's.
-            aside = replace(place, work_dir=Path(folder) / "work")
+            aside = replace(place, work_dir=folder.path / "work")
             if not is_there(place):
-                aside = replace(aside, backend_url=f"file://{folder}/state", exists=False)
+                aside = replace(aside, backend_url=f"file://{folder.path}/state", exists=False)
             run = self._run(aside, ownership, on_step)
             return run.guarded(lambda: run.preview(program, packs=self._packs(aside, on_step)))
 
@@ -87,7 +88,11 @@ class Engine:
         for folder in (self._home, place.work_dir):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = OwnedCommand(
-            executable=tools.pulumi, version=tools.pulumi_version, environment=environment, ownership=ownership
+            executable=tools.pulumi,
+            version=tools.pulumi_version,
+            environment=environment,
+            scratch_root=self._scratch_root,
+            ownership=ownership,
         )
         stack = LeanStack(name=place.stack, project=place.project, work_dir=place.work_dir, command=command)
         return Run(place=place, stack=stack, on_step=on_step, control=ownership.control)

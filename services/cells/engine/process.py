@@ -29,8 +29,10 @@ OnLine = Callable[[str], object]
 class OwnedProcess:
     """A gated child and everything it starts. Call `end` on every path: afterwards nothing of it lives."""
 
-    def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
-        """Starts the gate, not yet `command`. `env` is the whole environment."""
+    def __init__(
+        self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], inherited: Sequence[int] = ()
+    ) -> None:
+        """Starts the gate, not yet `command`. `env` is the whole environment; `inherited`: descriptors it is given."""
         self._popen = subprocess.Popen(  # noqa: S603 - the command is ours, and no shell reads its words
             ["/bin/sh", "-c", _GATE, *command],
             stdin=subprocess.PIPE,
@@ -38,6 +40,7 @@ class OwnedProcess:
             stderr=subprocess.PIPE,
             cwd=cwd,
             env=dict(env),
+            pass_fds=tuple(inherited),
             encoding="utf-8",
             errors="replace",
             start_new_session=True,

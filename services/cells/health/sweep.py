@@ -15,7 +15,7 @@ from clawstack.logs import get_logger
 from clawstack.vocabulary import Desired, Observed, TenantState
 from services.business.tenants import desired
 from services.business.tenants import repository as tenants
-from services.cells.health import repository
+from services.cells.health import disk, repository
 from services.cells.health.judgement import HealthVerdict, Look, judge, with_drift
 from services.cells.health.repository import Candidate
 from services.cells.provisioner import bookkeeping
@@ -99,7 +99,7 @@ class HealthSweep:
             return _Outcome.PASSED
         seen = await probe.look(tenant.slug, port=candidate.cell.port)
         sighting = with_drift(seen, tenant.observed.get("objects") or {})
-        if _is_unchanged(tenant, sighting):
+        if _is_unchanged(tenant, sighting) and not disk.is_news(tenant, sighting.disk):
             return _Outcome.UNCHANGED
         return await self._write(tenant, sighting)
 
@@ -128,6 +128,7 @@ class HealthSweep:
                 return _Outcome.NOTED
             verdict = judge(_look(tenant, sighting), now=now)
             _note(tenant, verdict, sighting, now=now)
+            await disk.note(session, tenant, sighting.disk, now=now)
             if verdict is HealthVerdict.REPAIR:
                 await desired.request_reconcile(session, tenant.id)
                 log.warning("cell_needs_repair", tenant=tenant.slug, reason=sighting.reason)

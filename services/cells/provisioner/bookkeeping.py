@@ -85,6 +85,7 @@ async def succeed(
         **_applied(spec),
         "backup_nonce": tenant.observed.get("backup_nonce", ""),
         "objects": dict(built.objects),
+        "disk": tenant.observed.get("disk"),
     }
     tenant.restore_from = None
     tenant.observed_at = utcnow()

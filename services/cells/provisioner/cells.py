@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from clawstack import naming
+from clawstack import naming, untrusted_tree
 from clawstack.errors import NeedsAttentionError
 from clawstack.settings import Settings
 from services.cells.provisioner import repository
@@ -94,8 +93,8 @@ def pulumi_home(settings: Settings) -> Path:
 
 def remove_traces(settings: Settings, slug: str) -> None:
     """Erase what Pulumi leaves after a stack is gone. Blocks; calling it again is fine."""
-    shutil.rmtree(work_dir(settings, slug), ignore_errors=True)
-    shutil.rmtree(settings.data_dir / "state" / slug, ignore_errors=True)
+    untrusted_tree.remove(work_dir(settings, slug))
+    untrusted_tree.remove(settings.data_dir / "state" / slug)
 
 
 def _candidates(slug: str, ports: range) -> Iterator[int]:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from typing import Any, Final, TypeVar
 import httpx
 import psutil
 
+from clawstack import untrusted_tree
 from clawstack.errors import NotFoundError, PermanentError, TemporaryError
 
 BOT_USERNAME: Final = "clawstack_demo_bot"
@@ -262,7 +262,7 @@ class World:
             self.stop(name)
         self._end_cells()
         if remove:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            untrusted_tree.remove(self.folder)
 
     def remember(self) -> None:
         """Write down which processes run, for `end_kept`."""
@@ -294,7 +294,7 @@ def end_kept(folder: Path) -> None:
     for process in psutil.wait_procs(mine, timeout=_STOP_SECONDS)[1]:
         process.kill()
     _end_cells(folder / "data")
-    shutil.rmtree(folder)
+    untrusted_tree.remove(folder)
 
 
 def _same_process(pid: int, started: float) -> psutil.Process | None:

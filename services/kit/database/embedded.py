@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fcntl import LOCK_EX, LOCK_UN, flock
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -25,12 +24,15 @@ import psutil
 from sqlalchemy.engine import URL
 
 from clawstack.errors import NeedsAttentionError, PermanentError
+from clawstack.locks import locked
 from clawstack.logs import get_logger
 
 ACCOUNT: Final = "clawstack-pg"
 _MAJOR: Final = 18
 _MAX_SOCKET_FOLDER: Final = 90  # sun_path holds 108 bytes, of which the file name takes 15
 _START_SECONDS: Final = 30.0
+_LOCK_SECONDS: Final = 150.0
+"""Who is first makes the database (initdb, start, createdb: each at most _START_SECONDS), the others wait."""
 
 log = get_logger(__name__)
 
@@ -53,7 +55,7 @@ class _Layout:
 
     @property
     def lock(self) -> Path:
-        return self.folder.parent / "postgres.lock"
+        return self.folder.parent / "locks" / "postgres.lock"
 
 
 class EmbeddedPostgres:
@@ -237,13 +239,9 @@ class EmbeddedPostgres:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self._layout.holders.mkdir(parents=True, exist_ok=True)
-        with self._layout.lock.open("w") as file:
-            flock(file, LOCK_EX)
-            try:
-                yield
-            finally:
-                flock(file, LOCK_UN)
+        self._layout.holders.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with locked(self._layout.lock, seconds=_LOCK_SECONDS, what=f"The database of {self._layout.folder.parent}"):
+            yield
 
 
 def _ensure_account(name: str) -> pwd.struct_passwd:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from clawstack.settings import Profile, Settings
 from services.cells.context import CellPlatform
 from services.cells.engine.engine import Engine
+from services.cells.engine.scratch import scratch_root, sweep
 from services.cells.provisioner import cells, tasks
 from services.cells.provisioner.assembly import CellAssembler
 from services.cells.provisioner.borders import MakeProgram, Neighbours, Program
@@ -75,6 +76,7 @@ def create_reconciler(
     metrics: OperationMetrics | None = None,
 ) -> Reconciler:
     """The worker's half: engine, threads and everything around them. Call it inside the process that works."""
+    sweep(scratch_root(cells.pulumi_home(platform.settings)))  # what a worker that was killed here left
     concurrency = platform.settings.worker_concurrency
     work = CellWork(
         platform=platform,

@@ -5,7 +5,6 @@ Only until the first release; afterwards every change gets a migration of its ow
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine
 
+from clawstack.locks import locked
 from services.kit.database.connection import driver_url
 from services.kit.database.embedded import EmbeddedPostgres
 from services.tables.migrate import config
@@ -31,8 +31,7 @@ def main() -> None:
     """Regenerate, one process at a time."""
     versions = Path(__file__).parent / "versions"
     versions.mkdir(exist_ok=True)
-    with Path(__file__).open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(versions / "__pycache__" / "locks" / "regenerate.lock", seconds=300.0, what="The migration"):
         folder = Path(tempfile.mkdtemp(prefix="claw-mig-"))
         folder.chmod(0o711)
         server = EmbeddedPostgres(data_dir=folder, cache_dir=folder)

@@ -334,7 +334,7 @@ async function backup(bundle) {
     const headers = { "X-Sha256": sealed.sha256, "X-Plain-Sha256": sealed.plain, "X-Openclaw-Version": gateway.version };
     return await ask("PUT", "/backups", { body, headers, seconds: 1800 });
   } finally {
-    for (const place of [outbox, `${outbox}.enc`]) await fs.rm(place, { recursive: true, force: true });
+    await removed(outbox, `${outbox}.enc`);
   }
 }
 
@@ -343,10 +343,13 @@ const wasUsed = async (root) =>
   (await Promise.all(["state", "agents", "openclaw.json"].map((name) => exists(`${root}/state/${name}`)))).includes(true);
 
 async function discard(root, prefix) {
-  for (const old of await fs.readdir(root)) {
-    if (old.startsWith(prefix)) await fs.rm(`${root}/${old}`, { recursive: true, force: true });
-  }
+  const old = (await fs.readdir(root)).filter((name) => name.startsWith(prefix));
+  await removed(...old.map((name) => `${root}/${name}`));
 }
+
+// What the cell's account may fill is deleted by coreutils' rm: it goes from descriptor to descriptor and follows no link,
+// where Node's goes by paths (a folder swapped for a link in the middle leads out of the tree, depth ends at PATH_MAX).
+const removed = (...places) => run("rm", ["-rf", "--one-file-system", "--", ...places], { seconds: 1800 });
 
 // Before the first start of a cell that begins with a backup. It can be killed anywhere: the state appears whole.
 async function fill(bundle, account) {
@@ -358,14 +361,18 @@ async function fill(bundle, account) {
   await folder(staging, 0o700, account);
   const response = await call("GET", "/restore", token, { seconds: 1800 });
   if (!response.ok) throw new Trouble("restore_failed", `The backup cannot be had: ${response.status}.`);
-  await fs.writeFile(`${staging}/archive.enc`, Readable.fromWeb(response.body), { mode: 0o600 });
+  await fs.writeFile(`${staging}/archive.enc`, Readable.fromWeb(response.body), { mode: 0o600, flag: "wx" });
   await unseal(`${staging}/archive.enc`, `${staging}/archive.tar.gz`, bundle, account);
   await openclaw(bundle, account, ["backup", "restore", `${staging}/archive.tar.gz`, "--target", `${staging}/restored`]);
-  const inside = await fs.readdir(`${staging}/restored`, { recursive: true });
-  const found = inside.filter((name) => /(^|\/)state\/openclaw\.sqlite$/.test(name));
+  const look = ["-P", `${staging}/restored`, "-type", "f", "-path", "*/state/openclaw.sqlite", "-printf", "%h\\0"];
+  const found = (await run("find", look, { seconds: 600 })).stdout.split("\0").filter(Boolean);
   if (found.length !== 1) throw new Trouble("bad_backup", `The backup holds ${found.length} state directories.`, { final: true });
-  await fs.rm(`${root}/state`, { recursive: true });
-  await fs.rename(path.join(`${staging}/restored`, path.dirname(path.dirname(found[0]))), `${root}/state`);
+  const restored = path.dirname(found[0]);
+  if ((await fs.realpath(restored)) !== path.join(await fs.realpath(staging), path.relative(staging, restored))) {
+    throw new Trouble("bad_backup", "The backup's state lies behind a link.", { final: true });
+  }
+  await removed(`${root}/state`);
+  await fs.rename(restored, `${root}/state`);
   await fs.chmod(`${root}/state`, 0o700);
   await discard(root, "restore-");
 }
@@ -389,12 +396,18 @@ async function openclaw({ gateway }, account, args) {
 async function seal(source, target, { slug, backup: { key } }) {
   const header = Buffer.concat([Buffer.from("CLAWBAK1"), randomBytes(16 + 7)]);
   const derived = derive(header, key, slug);
-  const [input, output] = [await fs.open(source, constants.O_RDONLY | constants.O_NOFOLLOW), await fs.open(target, "wx", 0o600)];
+  const input = await fs.open(source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK); // a pipe would block
+  const made = await input.stat();
+  if (!made.isFile() || made.nlink !== 1) {
+    await input.close();
+    throw new Trouble("backup_failed", "What lies in the place of the archive is not a file that OpenClaw wrote.");
+  }
+  const output = await fs.open(target, "wx", 0o600);
   const [plain, whole] = [createHash("sha256"), createHash("sha256")];
   const put = async (data) => (whole.update(data), await output.write(data));
   try {
     await put(header);
-    for await (const { chunk, number, last } of chunks(input, CHUNK)) {
+    for await (const { chunk, number, last } of chunks(input, CHUNK, made.size)) {
       const cipher = createCipheriv("aes-256-gcm", derived, nonce(header, number, last)).setAAD(header);
       plain.update(chunk);
       await put(Buffer.concat([cipher.update(chunk), cipher.final(), cipher.getAuthTag()]));
@@ -433,12 +446,14 @@ function nonce(header, number, last) {
   return Buffer.concat([header.subarray(-7), end]);
 }
 
-// Full chunks and one last, shorter one, which may be empty.
-async function* chunks(input, size) {
+// Full chunks and one last, shorter one, which may be empty; of a file that may still grow, `most` bytes.
+async function* chunks(input, size, most = Infinity) {
   const next = async () => {
-    const buffer = Buffer.alloc(size);
+    const wanted = Math.min(size, most);
+    const buffer = Buffer.alloc(wanted);
     let filled = 0;
-    for (let got; filled < size && (got = (await input.read(buffer, filled, size - filled)).bytesRead) > 0; ) filled += got;
+    for (let got; filled < wanted && (got = (await input.read(buffer, filled, wanted - filled)).bytesRead) > 0; ) filled += got;
+    most -= filled;
     return buffer.subarray(0, filled);
   };
   for (let number = 0, chunk = await next(), last = false; !last; number += 1) {

@@ -33,6 +33,16 @@ async def kept(platform, data_dir):
         info = tarfile.TarInfo("state/memory.txt")
         info.size = len(b"planted memory")
         tar.addfile(info, io.BytesIO(b"planted memory"))
+        for kind, name in (
+            (tarfile.FIFOTYPE, "state/pipe"),
+            (tarfile.SYMTYPE, "state/out"),
+            (tarfile.CHRTYPE, "state/null"),
+        ):
+            odd = tarfile.TarInfo(name)
+            odd.type, odd.linkname = kind, "/etc"
+            tar.addfile(odd)
+        for number in range(3):
+            tar.addfile(tarfile.TarInfo(f"state/after-{number}"))
     plain.seek(0)
     with archive.open("wb") as target:
         encrypt(plain, target, key=base64.b64decode(key), slug="anna")
@@ -57,6 +67,8 @@ async def test_a_backup_opens_with_its_tenants_key(platform, kept, tmp_path):
     assert (target / "state" / "memory.txt").read_text() == "planted memory"
     assert target.stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in target.iterdir()) == ["state"]
+    unpacked = sorted(path.name for path in (target / "state").iterdir())
+    assert unpacked == ["after-0", "after-1", "after-2", "memory.txt"], "a pipe or a link out costs nobody the rest"
 
 
 async def test_a_folder_in_use_is_refused(platform, kept, tmp_path):

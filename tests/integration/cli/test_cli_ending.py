@@ -58,7 +58,7 @@ def started(cli: Cli) -> subprocess.Popen[str]:
 
 def wait_for_its_hold(cli: Cli, process: subprocess.Popen[str]) -> None:
     """Until the process is in the midst of starting the database."""
-    lock = cli.data / "postgres.lock"
+    lock = cli.data / "locks" / "postgres.lock"
 
     def held() -> bool:
         assert process.poll() is None
@@ -69,7 +69,7 @@ def wait_for_its_hold(cli: Cli, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)])
 def test_told_to_end_while_the_database_starts(alone, sent, code):
-    (alone.data / "postgres.lock").unlink(missing_ok=True)
+    (alone.data / "locks" / "postgres.lock").unlink(missing_ok=True)
     process = started(alone)
     try:
         wait_for_its_hold(alone, process)

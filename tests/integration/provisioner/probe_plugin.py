@@ -12,6 +12,7 @@ skip_pulumi_package()
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,9 @@ class Probe(PlainProvider):
     def _call(self, op: str, properties: dict[str, Any]) -> str:
         plain = reveal(properties)
         folder, slug = Path(plain["folder"]), str(plain["slug"])
+        # As the official kubernetes provider does with its kubeconfig.
+        with tempfile.NamedTemporaryFile("w", prefix="kubeconfig-", delete=False) as left:
+            left.write(str(plain.get("token")))
         thing = folder / "cells" / slug
         thing.parent.mkdir(exist_ok=True)
         if op == "delete":

@@ -235,6 +235,9 @@ def test_cancelling_ends_every_process_and_leaves_no_lock(bench: Bench) -> None:
     assert [type(error) for error in raised] == [OperationStoppedError]
     assert engine_processes(bench.data) == []
     assert list(bench.files.locks.glob("*.json")) == [], "a graceful end gives the lock back"
+    assert list((bench.data / "pulumi" / "tmp").iterdir()) == [], (
+        "what the plugin put into its temporary folder is gone"
+    )
 
 
 def test_what_does_not_stop_in_its_grace_is_killed_and_the_next_run_recovers(bench: Bench) -> None:
@@ -242,10 +245,13 @@ def test_what_does_not_stop_in_its_grace_is_killed_and_the_next_run_recovers(ben
     control = bench.control(grace=0.5)
     thread, raised = bench.in_background("up", control)
     wait(lambda: bench.probe.begun("create", SLUG))
+    left = list((bench.data / "pulumi" / "tmp").glob("run-*/kubeconfig-*"))
+    assert [TOKEN in file.read_text() for file in left] == [True], "as the official kubernetes provider leaves it"
     control.stop(StopReason.CANCELLED)
     thread.join(patient(30))
     assert [type(error) for error in raised] == [OperationStoppedError]
     assert engine_processes(bench.data) == []
+    assert list((bench.data / "pulumi" / "tmp").iterdir()) == []
     assert len(list(bench.files.locks.glob("*.json"))) == 1, "a killed CLI leaves its lock"
     assert pending_creates_of(state_files.deployment(bench.files)), "and a creation of which nobody knows"
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import event, select, text, update
 
 from clawstack.vocabulary import Observed
+from services.business.notifications.texts import text_of
+from services.business.tenants.schemas import TenantView
+from services.cells.health import disk
 from services.cells.health.sweep import HealthSweep
 from services.cells.substrates.base.protocol import Orphan, Sighting
 from services.kit.database.base import utcnow
+from services.tables.notifications import OutboxMessage
 from services.tables.tenants import Cell, CellLease, Operation, Tenant
+from tenants.disk_use import DiskUse
 from tests.integration.provisioner.rig import Rig
 from tests.waiting import patient
 
@@ -22,6 +28,7 @@ class FileProbe:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
         self.starting: set[str] = set()
+        self.disk: DiskUse | None = None
 
     async def look(self, slug: str, *, port: int) -> Sighting:
         if slug in self.starting:
@@ -29,7 +36,7 @@ class FileProbe:
         cell = self._rig.probe.cell(slug)
         if cell is None:
             return Sighting(observed=Observed.BROKEN, reason="Its file is gone.")
-        return Sighting(observed=Observed(cell["desired"]))
+        return Sighting(observed=Observed(cell["desired"]), disk=self.disk)
 
     async def orphans(self, known: frozenset[str]) -> list[Orphan]:
         folder = self._rig.probe.folder / "cells"
@@ -57,6 +64,37 @@ async def test_what_is_as_it_should_be_is_left_alone(rig: Rig) -> None:
     assert (report.looked_at, report.repairs, report.resumed, report.orphans) == (1, 0, 0, ())
     assert (await rig.tenant(tenant)).state == "healthy"
     assert await rig.idle()
+
+
+async def test_a_cell_near_its_disks_limit_is_told_of_once_and_shown(rig: Rig) -> None:
+    tenant = await healthy(rig)
+    sweep, probe = sweep_of(rig)
+    for used in (100, 1900, 1910, 1950):
+        probe.disk = DiskUse(used_mb=used, limit_mb=2048, entries=10, most_entries=131_072)
+        await sweep.run()
+    seen = TenantView.of(await rig.tenant(tenant))
+    assert seen.disk is not None
+    assert (seen.disk.level, seen.disk.limit_mb, seen.state) == ("near", 2048, "healthy")
+    async with rig.platform.database.transaction() as session:
+        told = await session.execute(
+            select(OutboxMessage.audience, OutboxMessage.payload).where(OutboxMessage.kind == "disk_nearly_full")
+        )
+        assert sorted((audience, payload["used_mb"]) for audience, payload in told) == [
+            ("customer", 1900),
+            ("operator", 1900),
+        ]
+
+
+async def test_a_disk_near_the_databases_reserve_is_told_of_once_a_day(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not await disk.tell_of_reserve(rig.platform.database, rig.platform.settings.data_dir)
+    monkeypatch.setattr(disk, "free_and_reserve", lambda _: (150 * 2**20, 100 * 2**20))
+    for _ in range(2):
+        assert await disk.tell_of_reserve(rig.platform.database, rig.platform.settings.data_dir)
+    async with rig.platform.database.transaction() as session:
+        (message,) = await session.scalars(select(OutboxMessage).where(OutboxMessage.kind == "disk_reserve_low"))
+    assert "150 MiB left" in text_of(message.kind, message.payload)[1]
 
 
 async def test_when_a_cell_was_last_seen_well_is_kept_but_for_rows_that_somebody_works_on(rig: Rig) -> None:

@@ -21,6 +21,7 @@ from pulumi.runtime.proto import provider_pb2
 from clawstack.errors import ClawstackError
 from clawstack.naming import account_name
 from clawstack.plugin_server.values import Secret, to_python, to_struct
+from clawstack.untrusted_tree import remove
 from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process import accounts, supervision, supervisord, wall
 from tenants.process.limits import leave_control_groups
@@ -107,7 +108,7 @@ class Place:
                 end_all(owner, grace=0.0)
         accounts.remove_below(self.folder / "cells")
         wall.take_down(self.folder / "cells")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
 
 
 @dataclass

@@ -55,11 +55,13 @@ if (command === "gateway") {
     console.error("the database is locked");
     process.exit(1);
   }
-  execFileSync("tar", ["-czf", join(option("--output"), "backup.tar.gz"), "-C", state, "."]);
+  if (behaviour.pipe) execFileSync("mkfifo", [join(option("--output"), "backup.tar.gz")]);
+  else execFileSync("tar", ["-czf", join(option("--output"), "backup.tar.gz"), "-C", state, "."]);
   console.log(JSON.stringify({ verified: behaviour.verified ?? true }));
 } else if (command === "backup" && verb === "restore") {
   mkdirSync(option("--target"), { recursive: true });
-  execFileSync("tar", ["-xzf", rest[0], "-C", option("--target")]);
+  if (behaviour.pipe) execFileSync("mkfifo", [join(option("--output"), "backup.tar.gz")]);
+  else execFileSync("tar", ["-xzf", rest[0], "-C", option("--target")]);
   console.log(JSON.stringify({ entries: readdirSync(option("--target")).length }));
 } else {
   process.exit(2);

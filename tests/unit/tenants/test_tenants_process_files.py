@@ -5,17 +5,12 @@ from __future__ import annotations
 import configparser
 import shlex
 import stat
-import threading
 from pathlib import Path
 
-import pytest
-
-from clawstack.errors import TemporaryError
 from tenants.paths import SupervisorPaths
-from tenants.process.files import locked, read_json, write_file
+from tenants.process.files import read_json, write_file
 from tenants.process.launch import Launch, Limits
 from tenants.process.programs import program_name, render_daemon, render_program, slug_of
-from tests.waiting import patient
 
 LIMITS = Limits(memory_mb=1536, cpu=1.0, disk_mb=2048, max_processes=256, max_open_files=4096)
 LAUNCH = Launch(
@@ -87,25 +82,3 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
     assert read_json(file) == {}
     file.write_text('{"half":')
     assert read_json(file) == {}
-
-
-def test_a_lock_is_waited_for_and_then_refused_with_a_sentence(tmp_path: Path) -> None:
-    held, release = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with locked(tmp_path / "l", seconds=1, what="Cell emma"):
-            held.set()
-            release.wait(patient(10))
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert held.wait(patient(10))
-    with (
-        pytest.raises(TemporaryError, match="Cell emma is being changed"),
-        locked(tmp_path / "l", seconds=0, what="Cell emma"),
-    ):
-        pass
-    release.set()
-    with locked(tmp_path / "l", seconds=10, what="Cell emma"):
-        holder.join(patient(10))
-    assert not holder.is_alive()

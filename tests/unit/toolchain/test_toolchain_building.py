@@ -21,7 +21,7 @@ def test_a_failed_build_leaves_nothing_behind(tmp_path: Path) -> None:
 
     with pytest.raises(NeedsAttentionError):
         place(folder, fill, waiting=_never)
-    assert [file.name for file in folder.parent.iterdir()] == [".lock"]
+    assert [file.name for file in folder.parent.iterdir()] == [".locks"]
 
 
 def test_what_a_killed_build_left_is_cleared_away(tmp_path: Path) -> None:

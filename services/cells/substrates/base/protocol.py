@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from clawstack.vocabulary import Observed
 from tenants.backups.archive import Archive
+from tenants.disk_use import DiskUse
 from tenants.spec import CellSpec
 
 #: Takes one plain sentence of progress, shown to people.
@@ -26,6 +27,8 @@ class Sighting:
     """Why it is broken or unknown."""
     objects: Mapping[str, str] = field(default_factory=dict)
     """Fingerprints of what the cell consists of, by name; empty where the substrate's own state tells drift."""
+    disk: DiskUse | None = None
+    """What its files take; None where the substrate counts none (a volume of its own ends at its size)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

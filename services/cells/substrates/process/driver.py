@@ -214,6 +214,7 @@ def _look(status: GatewayStatus) -> CellLook:
         restarts=max(0, status.starts - 1),
         memory_bytes=memory,
         started_at=started,
+        disk=status.disk,
     )
 
 

@@ -1,0 +1,79 @@
+"""What a process cell takes of the disk: all of its files together, not each alone, and never the database's share.
+
+Project quotas would stop a write at the limit, but they need a file system made and mounted for them, which this platform
+cannot ask for. So it is measured: the launcher, which watches memory already, counts bytes and inodes of the state
+(`clawstack.untrusted_tree.measure`, bounded by the limits themselves) and ends a gateway that passed either. It does not
+start again until there is more room or less in it; nothing is deleted. Between two counts a cell may write more than
+it has; what may never happen meanwhile is that it takes the last of the file system, so free space is asked for at every
+look, and below the reserve no gateway runs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from clawstack.untrusted_tree import measure
+from tenants.disk_use import DiskUse
+from tenants.process.launch import Limits
+
+_MB: Final = 1024 * 1024
+_ENTRIES_PER_MB: Final = 64
+"""Inodes: one for each 16 KiB, as many as ext4 makes for that much space."""
+_SECONDS: Final = 60.0
+_RESTS: Final = 100
+"""After a count, this many times what it took passes before the next: at most a hundredth of a processor."""
+_FALL: Final = 0.1
+"""When free space fell by this share of the cell's limit, it is counted at once, whoever wrote."""
+_RESERVE_SHARE: Final = 0.05
+_MOST_RESERVE: Final = 2 * 1024 * _MB
+"""PostgreSQL's write-ahead log grows to 1 GiB between checkpoints (max_wal_size), and backups are sealed beside it."""
+_ROOM_AGAIN: Final = 1.5
+"""Times the reserve must be free before gateways start again: no gateway is started into the next stop."""
+
+
+def used(state: Path, limits: Limits) -> DiskUse:
+    """Count what is in the state directory; ends early once a limit is passed."""
+    most = max(1, limits.disk_mb) * _ENTRIES_PER_MB
+    size = measure(state, most_bytes=limits.disk_mb * _MB, most_entries=most)
+    whole = -(-size.bytes // _MB)  # rounded up: a byte more than the limit is more than the limit
+    return DiskUse(used_mb=whole, limit_mb=max(1, limits.disk_mb), entries=size.entries, most_entries=most)
+
+
+def lacks_room(folder: Path, *, again: bool = False) -> str | None:
+    """Why no gateway may run on this file system now, None while there is room; `again`: after it lacked."""
+    free, reserve = free_and_reserve(folder)
+    if free >= reserve * (_ROOM_AGAIN if again else 1.0):
+        return None
+    return f"the platform's disk has {free // _MB} MiB left, of which {reserve // _MB} MiB are the database's"
+
+
+def free_and_reserve(folder: Path) -> tuple[int, int]:
+    """Bytes that anybody may still take of the folder's file system, and how many of them no cell may."""
+    status = os.statvfs(folder)
+    total = status.f_blocks * status.f_frsize
+    return status.f_bavail * status.f_frsize, min(_MOST_RESERVE, int(total * _RESERVE_SHARE))
+
+
+class DiskWatch:
+    """Counts when it is time to; asked at every look at the gateway."""
+
+    def __init__(self, root: Path, limits: Limits) -> None:
+        """`root`: of the cell; its state is in there."""
+        self._root, self._limits = root, limits
+        self._due = 0.0
+        self._free = 0
+
+    def look(self) -> DiskUse | None:
+        """A new count, None while none is due."""
+        free, _ = free_and_reserve(self._root)
+        fell = self._free - free > self._limits.disk_mb * _MB * _FALL
+        began = time.monotonic()
+        if began < self._due and not fell:
+            return None
+        found = used(self._root / "state", self._limits)
+        took = time.monotonic() - began
+        self._free, self._due = free, began + max(_SECONDS, took * _RESTS)
+        return found

@@ -1,0 +1,158 @@
+"""What a cell puts into its own folders: root neither follows it, nor waits for it, nor leaves it behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from clawstack.errors import NeedsAttentionError
+from clawstack.untrusted_tree import walk
+from tenants.disk_use import DiskLevel
+from tenants.process import accounts
+from tenants.process.supervision import GatewayState
+from tests.integration.tenants.harness import Cell, Place, until
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="files are handed over only where the platform is root")
+
+
+def _folders_alone(cell: Cell) -> dict[str, Any]:
+    """The cell without its gateway, whose inputs for the folders are returned."""
+    uid = gid = -1
+    if cell.plan.account:
+        made = cell.converge("Account", {"name": cell.plan.account, "slug": cell.plan.slug, "labels": {}})
+        uid, gid = made["uid"], made["gid"]
+    inputs = cell.directory_inputs(uid, gid)
+    cell.converge("StateDirectory", inputs)
+    return inputs
+
+
+def test_nested_folders_neither_stop_the_erasing_nor_stay(new_cell: Callable[..., Cell]) -> None:
+    cell = new_cell(skip_backup=True)
+    _folders_alone(cell)
+    folder = os.open(cell.paths.state, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("nested", dir_fd=folder)
+        os.mkfifo("pipe", dir_fd=folder)
+        inner = os.open("nested", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    cell.destroy()
+    assert not cell.paths.root.exists()
+    assert not cell.paths.erasing.exists()
+
+
+@as_root
+def test_a_new_account_is_given_the_cells_files_and_nobody_elses(new_cell: Callable[..., Cell], place: Place) -> None:
+    cell = new_cell()
+    inputs = _folders_alone(cell)
+    victim = place.folder / "victim"
+    victim.touch()
+    os.link(victim, cell.paths.state / "hard")
+    (cell.paths.state / "link").symlink_to(victim)
+    (cell.paths.state / "tmp" / "mine").touch()
+    for name in ("link", "tmp/mine"):
+        os.chown(cell.paths.state / name, inputs["uid"], inputs["gid"], follow_symlinks=False)
+    other = accounts.Ids(uid=59_990, gid=59_990)
+    cell.converge("StateDirectory", {**inputs, "uid": other.uid, "gid": other.gid})
+    assert victim.stat().st_uid == 0
+    assert {entry.name for entry in walk(cell.paths.state) if entry.status.st_uid != other.uid} == {"hard"}
+
+
+def test_a_pipe_in_place_of_the_archive_is_refused_and_nothing_is_erased(cell: Cell, place: Place) -> None:
+    cell.up()
+    place.behave(pipe=True)
+    cell.delete("Gateway")
+    with pytest.raises(NeedsAttentionError, match="is not a file that OpenClaw wrote") as caught:
+        cell.delete("StateDirectory")
+    assert "nothing was erased" in str(caught.value.remedy)
+    assert (cell.paths.state / "state" / "openclaw.sqlite").exists()
+    assert list(cell.paths.root.glob("backup-*")) == []
+    place.behave()
+    cell.destroy()
+    assert not cell.paths.root.exists()
+
+
+def test_a_link_in_place_of_the_workspace_is_put_aside_not_followed(cell: Cell, place: Place) -> None:
+    """The cell owns its workspace; root must not be tricked into writing elsewhere."""
+    cell.up()
+    target = place.folder / "target"
+    target.mkdir()
+    workspace = cell.paths.workspace
+    for file in workspace.iterdir():
+        file.unlink()
+    workspace.rmdir()
+    workspace.symlink_to(target)
+    cell.spec = cell.spec.model_copy(update={"answers": {"child_name": "Mia", "child_birthday": "2025-01-01"}})
+    cell.up()
+    assert list(target.iterdir()) == []
+    assert not workspace.is_symlink()
+    assert "Child: Mia" in (workspace / "USER.md").read_text()
+    assert [link.readlink() for link in cell.paths.state.glob("workspace.replaced-*")] == [target], "kept aside"
+
+
+def test_a_file_link_in_the_workspace_is_replaced_not_followed(cell: Cell, place: Place) -> None:
+    cell.up()
+    victim = place.folder / "victim"
+    victim.write_text("untouched")
+    user = cell.paths.workspace / "USER.md"
+    user.unlink()
+    user.symlink_to(victim)
+    cell.spec = cell.spec.model_copy(update={"answers": {"child_name": "Mia", "child_birthday": "2025-01-01"}})
+    cell.up()
+    assert victim.read_text() == "untouched"
+    assert "Child: Mia" in user.read_text()
+    assert not user.is_symlink()
+
+
+def _allocate(file: Path, megabytes: int) -> None:
+    with file.open("wb") as taken:
+        os.posix_fallocate(taken.fileno(), 0, megabytes * 2**20)
+
+
+def test_files_that_are_too_much_together_stop_the_gateway_until_there_is_room(cell: Cell) -> None:
+    cell.up()
+    limit = cell.spec.resources.disk_mb
+    for number in range(3):
+        _allocate(cell.paths.state / f"big-{number}", limit // 3 + 1)
+    until(lambda: cell.status().state is GatewayState.NEEDS_ATTENTION, seconds=60, what="the gateway is stopped")
+    assert f"more than the {limit} MiB" in cell.status().last_exit
+    assert cell.processes() == []
+    use = cell.status().disk
+    assert use is not None
+    assert use.level is DiskLevel.FULL
+    cell.spec = cell.spec.model_copy(update={"answers": {"child_name": "Mia", "child_birthday": "2025-01-01"}})
+    with pytest.raises(Exception, match=f"more than the {limit} MiB of its plan. Nothing was deleted"):
+        cell.up()
+    (cell.paths.state / "big-0").unlink()
+    cell.converge("Gateway", {**cell.states["Gateway"][1], "restartNonce": "again"})
+    assert cell.status().state is GatewayState.RUNNING
+
+
+@as_root
+def test_a_disk_whose_last_part_is_the_databases_runs_no_gateway(new_cell: Callable[..., Cell], place: Place) -> None:
+    cells = place.folder / "cells"
+    cells.mkdir(mode=0o755)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(cells)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        cells.chmod(0o755)
+        cell = new_cell(skip_backup=True)
+        cell.up()
+        pid = cell.running_pid()
+        _allocate(cell.paths.state / "big", 61)
+        until(lambda: not psutil.pid_exists(pid), seconds=60, what="the gateway is stopped")
+        until(lambda: "are the database's" in cell.status().last_exit, seconds=30, what="the reason is told")
+        assert cell.status().state is GatewayState.STARTING, "nobody needs to act but who makes room"
+        (cell.paths.state / "big").unlink()
+        until(lambda: cell.status().state is GatewayState.RUNNING, seconds=60, what="it runs again by itself")
+        cell.destroy()
+    finally:
+        subprocess.run(["umount", "--lazy", str(cells)], check=True)

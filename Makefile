@@ -8,6 +8,7 @@ SYSTEM_PYTHON := $(shell command -v python3.11 || command -v python3 || echo pyt
 PINS   := toolchain/ground/pins.py toolchain/ground/plugin_choice.py $(wildcard toolchain/steps/*.py) \
           $(wildcard toolchain/*/go.* toolchain/*/package*.json)
 CLUSTER_PINS := $(wildcard toolchain/cluster/*.py toolchain/cluster/modules/*/*.go toolchain/cluster/modules/*/go.*)
+IMAGE_PINS   := $(wildcard toolchain/image/*)
 JUDGES_PINS  := $(wildcard toolchain/judges/*.py toolchain/judges/modules/*/go.*)
 PACKAGES := platform/clawstack tenants services sandbox toolchain policies/clawstack_policies
 # `make test` runs everything; the narrower targets leave the tests that take minutes to `make test-long`.
@@ -20,7 +21,8 @@ PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --second-try
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test test-unit test-integration test-e2e test-long test-near durations demo migration clean
+.PHONY: help setup check test test-unit test-integration test-e2e test-long test-near durations demo image release \
+        migration clean
 
 help: ## list the targets
 	@echo "clawstack: hosted OpenClaw assistants, one Pulumi stack each"
@@ -54,10 +56,15 @@ $(VENV)/.ready-judges: $(VENV)/.ready-tools $(JUDGES_PINS)
 	$(PYTHON) -m toolchain setup judges linters
 	@touch $@
 
-# All of the three in one go: side by side they take less time than one after the other.
-$(VENV)/.ready-everything: $(PINS) $(CLUSTER_PINS) $(JUDGES_PINS) $(VENV)/.ready-packages
-	$(PYTHON) -m toolchain setup all cluster kwok judges linters
-	@touch $(VENV)/.ready-tools $(VENV)/.ready-cluster $(VENV)/.ready-judges $@
+# The layers of the services' image that change seldom: Debian's packages and the Python packages.
+$(VENV)/.ready-image: $(VENV)/.ready-tools $(IMAGE_PINS)
+	$(PYTHON) -m toolchain setup image
+	@touch $@
+
+# All of the four in one go: side by side they take less time than one after the other.
+$(VENV)/.ready-everything: $(PINS) $(CLUSTER_PINS) $(JUDGES_PINS) $(IMAGE_PINS) $(VENV)/.ready-packages
+	$(PYTHON) -m toolchain setup all cluster kwok judges linters image
+	@touch $(VENV)/.ready-tools $(VENV)/.ready-cluster $(VENV)/.ready-judges $(VENV)/.ready-image $@
 
 check: $(VENV)/.ready-packages ## lint, format, types and import arrows: what CI runs first
 	$(VENV)/bin/ruff check .
@@ -73,10 +80,10 @@ test: $(VENV)/.ready-everything ## all tests, by WORKERS (3) workers
 test-unit: $(VENV)/.ready-packages ## tests without network and processes; under a minute
 	$(PYTHON) -m pytest -n $(UNIT_WORKERS) $(NOT_LONG) tests/unit
 
-test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges ## tests with a real PostgreSQL and a real Pulumi engine
+test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges $(VENV)/.ready-image ## tests with a real PostgreSQL and a real Pulumi engine
 	$(PYTEST) $(NOT_LONG) tests/integration
 
-test-e2e: $(VENV)/.ready-cluster ## tests with a real gateway, a real browser and a real Kubernetes node
+test-e2e: $(VENV)/.ready-cluster $(VENV)/.ready-image ## tests with a real gateway, a real browser and a real Kubernetes node
 	$(PYTEST) $(NOT_LONG) tests/e2e
 
 test-long: $(VENV)/.ready-everything ## only the tests that take minutes, and every property with many new examples
@@ -92,6 +99,13 @@ durations: $(VENV)/.ready-everything ## all tests, and what each group took into
 
 demo: $(VENV)/.ready-tools ## sign-up to chat to cancellation on this machine (KEEP=1 leaves it running, SUBSTRATE=process|namespace)
 	$(VENV)/bin/clawstack demo $(if $(KEEP),--keep) $(if $(SUBSTRATE),--substrate $(SUBSTRATE))
+
+image: $(VENV)/.ready-image ## the image of clawstack's own services into TO (dist/image), an OCI layout
+	$(PYTHON) -m toolchain image build $(or $(TO),dist/image)
+
+release: $(VENV)/.ready-image ## publish it as REFERENCE (HOST/REPOSITORY:TAG), signed by KEY; a dry run without PUSH=1
+	@test -n "$(REFERENCE)" || { echo "Name it: make release REFERENCE=registry.example/you/clawstack:1.2.0 KEY=release.key PUSH=1" >&2; exit 1; }
+	$(PYTHON) -m toolchain release publish $(REFERENCE) $(if $(KEY),--key $(KEY)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(PUSH),--push)
 
 migration: $(VENV)/.ready-packages ## write the database migration anew from the tables
 	$(PYTHON) -m services.tables.migrations.regenerate

@@ -1,4 +1,4 @@
-"""`python -m toolchain setup [part...]`, `... doctor [--json] [--production]` and `... cluster start|stop|status`."""
+"""`python -m toolchain setup [part...]`, `... doctor [--json] [--production]`, `... cluster`, `... image`, `... release`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from types import MappingProxyType
+from typing import Final
 
 from rich.console import Console
 
@@ -16,9 +18,14 @@ from toolchain import parts
 from toolchain.cluster import commands as cluster_commands
 from toolchain.doctor import DoctorReport, examine
 from toolchain.ground.surroundings import Surroundings
+from toolchain.image import commands as image_commands
+from toolchain.publishing import commands as release_commands
 from toolchain.tasks.board import Board
 from toolchain.tasks.progress import minutes
 from toolchain.tasks.together import carry_out
+
+_NOUNS: Final = MappingProxyType({"cluster": cluster_commands, "image": image_commands, "release": release_commands})
+"""Commands with commands of their own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,8 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         around = Surroundings.read()
         if options.command == "doctor":
             return _doctor(console, examine(around, production=options.production), as_json=options.json)
-        if options.command == "cluster":
-            return cluster_commands.run(options, around, console)
+        if options.command in _NOUNS:
+            code: int = _NOUNS[options.command].run(options, around, console)
+            return code
         return _setup(console, around, options.parts or ["all"])
     except ClawstackError as error:
         console.print(f"  ✗ {error.sentence()}", style="red", markup=False, soft_wrap=True)
@@ -48,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is there, what is missing, and what mends it")
     doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.add_argument("--production", action="store_true", help="refuse offline plugins")
-    cluster_commands.add_parser(commands)
+    for noun in _NOUNS.values():
+        noun.add_parser(commands)
     return parser
 
 

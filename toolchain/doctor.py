@@ -51,8 +51,8 @@ def examine(around: Surroundings | None = None, *, production: bool = False) -> 
             _python(),
             _tool(around, "Pulumi CLI", pulumi, f">= {pins.dotted(pins.PULUMI_MINIMUM)}", "pulumi"),
             *(_plugin(around, plugin, production=production) for plugin in plugins),
-            _tool(around, "Node", find_node(around), f">= {pins.dotted(pins.NODE_MINIMUM)}", "openclaw"),
-            _tool(around, "OpenClaw", find_openclaw(around), pins.OPENCLAW, "openclaw"),
+            _for_cells(around, "Node", find_node(around), f">= {pins.dotted(pins.NODE_MINIMUM)}"),
+            _for_cells(around, "OpenClaw", find_openclaw(around), pins.OPENCLAW),
             _system(around),
             _chromium(around),
             _cluster(around),
@@ -76,6 +76,12 @@ def _tool(around: Surroundings, name: str, found: Found | None, wanted: str, par
     if found is None:
         return Check(name=name, ok=False, found="missing", wanted=wanted, remedy=setup_command(around, part))
     return Check(name=name, ok=True, found=found.version, wanted=wanted, detail=f"{found.origin}: {found.path}")
+
+
+def _for_cells(around: Surroundings, name: str, found: Found | None, wanted: str) -> Check:
+    if found is None and not around.gateways:
+        return Check(name=name, ok=True, found="not here", wanted="only where cells are processes of this machine")
+    return _tool(around, name, found, wanted, "openclaw")
 
 
 def _plugin(around: Surroundings, plugin: PluginChoice, *, production: bool) -> Check:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from toolchain.cluster import builds
+from toolchain.image import building as image
 from toolchain.steps import judges, linters, openclaw, plugins, pulumi, system
 from toolchain.tasks.planning import Task, merged
 
@@ -21,11 +22,12 @@ PARTS: Final[Mapping[str, tuple[Task, ...]]] = MappingProxyType(
         "linters": linters.TASKS,
         "cluster": builds.TASKS,
         "kwok": builds.KWOK_TASKS,
+        "image": image.TASKS,
     }
 )
 OPTIONAL: Final = frozenset({"chromium"})
 """Parts that the product can do without: `all` goes on when they cannot be had."""
-ON_DEMAND: Final = frozenset({"judges", "linters", "cluster", "kwok"})
+ON_DEMAND: Final = frozenset({"judges", "linters", "cluster", "kwok", "image"})
 """Parts that take minutes and serve tests alone: got when they are named."""
 _LONGEST: Final = ("pause", "kubernetes", "pulumi", "kwok", "coredns", "local_path", "kube-score")
 """Builds in the order in which they are begun: what others wait for, then what takes longest, so that none is left

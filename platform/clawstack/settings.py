@@ -73,6 +73,8 @@ class Settings(BaseSettings):
 
     toolchain_downloads: Literal["all", "registries", "never"] = "all"
     """What set-up may fetch: official releases and package registries, registries only, or nothing."""
+    toolchain_gateways: Literal["here", "elsewhere"] = "here"
+    """Whether cells run on this machine, so that it needs Node and OpenClaw; the services' image says `elsewhere`."""
 
     database_url: SecretStr | None = None
     """`postgresql://...`; without it an embedded PostgreSQL is started in the data folder."""

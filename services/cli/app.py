@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from services.cli import admin, backups, database, demo, doctor, logs, operations, sandbox, serve, tenants, tokens
+from services.cli import (
+    admin,
+    backups,
+    database,
+    demo,
+    doctor,
+    logs,
+    operations,
+    sandbox,
+    serve,
+    smoke,
+    tenants,
+    tokens,
+)
 
 app = typer.Typer(
     name="clawstack",
@@ -28,6 +41,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(sandbox.sandbox)
 app.command("demo")(demo.demo)
+app.command("smoke")(smoke.smoke)
 tenants.app.command("logs")(logs.logs)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(operations.app, name="operations")

@@ -1,23 +1,22 @@
-"""Images without a registry: an OCI image archive of one layer, written in one pass and the same at every writing."""
+"""Images without a registry: layers, and archives of one layer, written in one pass and the same at every writing."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import stat
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from typing_extensions import override
 
+from toolchain.ground.oci import MEDIA, Settings, descriptor, image_config, image_index, image_manifest, names, pack
+
 _BLOCK: Final = 1 << 20
-_MEDIA: Final = "application/vnd.oci.image"
-_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +30,6 @@ class Entry:
     mode: int = 0o755
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What a container of the image starts with when its pod says nothing."""
-
-    command: tuple[str, ...] = ()
-    environ: Mapping[str, str] = field(default_factory=dict)
-    user: str = ""
-    folder: str = "/"
-    machine: str = "x86_64"
-
-
 def write_archive(file: Path, name: str, entries: Iterable[Entry], settings: Settings) -> str:
     """Write the image `name` (with tag) and return its full reference `name@sha256:...`.
 
@@ -50,7 +38,7 @@ def write_archive(file: Path, name: str, entries: Iterable[Entry], settings: Set
     layer = file.with_suffix(".layer")
     try:
         with layer.open("wb") as sink:
-            layer_digest = _write_layer(sink, entries)
+            layer_digest = write_layer(sink, entries)
         return _assemble(file, name, layer, layer_digest, settings)
     finally:
         layer.unlink(missing_ok=True)
@@ -85,12 +73,20 @@ def with_parents(entries: Iterable[Entry]) -> Iterator[Entry]:
             yield entry
 
 
-class _Hashing(io.RawIOBase):
-    """Writes on, and knows the digest of what went through."""
+class Writable(Protocol):
+    """A file, or what passes on to one."""
 
-    def __init__(self, sink: io.BufferedWriter) -> None:
+    def write(self, data: Any, /) -> int:
+        """How much of it was taken."""
+
+
+class Hashing(io.RawIOBase):
+    """Writes on, and knows digest and length of what went through."""
+
+    def __init__(self, sink: Writable) -> None:
         self._sink = sink
         self.digest = hashlib.sha256()
+        self.size = 0
 
     @override
     def writable(self) -> bool:
@@ -99,11 +95,13 @@ class _Hashing(io.RawIOBase):
     @override
     def write(self, data: Any) -> int:
         self.digest.update(data)
+        self.size += len(data)
         return self._sink.write(data)
 
 
-def _write_layer(sink: io.BufferedWriter, entries: Iterable[Entry]) -> str:
-    through = _Hashing(sink)
+def write_layer(sink: Writable, entries: Iterable[Entry]) -> str:
+    """Write the entries as a tar, all root's and without times; returns its SHA-256 in hex."""
+    through = Hashing(sink)
     with tarfile.open(fileobj=through, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BLOCK) as layer:
         for entry in with_parents(entries):
             _add(layer, entry)
@@ -128,65 +126,11 @@ def _add(layer: tarfile.TarFile, entry: Entry) -> None:
 
 
 def _assemble(file: Path, name: str, layer: Path, layer_digest: str, settings: Settings) -> str:
-    architecture = _ARCHITECTURES.get(settings.machine, settings.machine)
-    config = _json(
-        {
-            "architecture": architecture,
-            "os": "linux",
-            "config": {
-                "Env": [f"{key}={value}" for key, value in settings.environ.items()],
-                "Entrypoint": list(settings.command),
-                "User": settings.user,
-                "WorkingDir": settings.folder,
-            },
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
-            "history": [{"created_by": "clawstack toolchain"}],
-        }
-    )
-    manifest = _json(
-        {
-            "schemaVersion": 2,
-            "mediaType": f"{_MEDIA}.manifest.v1+json",
-            "config": _descriptor("config.v1+json", config),
-            "layers": [
-                {
-                    "mediaType": f"{_MEDIA}.layer.v1.tar",
-                    "digest": f"sha256:{layer_digest}",
-                    "size": layer.stat().st_size,
-                }
-            ],
-        }
-    )
-    described = _descriptor("manifest.v1+json", manifest)
-    bare = name.rpartition(":")[0]
-    described["platform"] = {"architecture": architecture, "os": "linux"}
-    names = (name, f"{bare}@{described['digest']}")
-    index = {
-        "schemaVersion": 2,
-        "mediaType": f"{_MEDIA}.index.v1+json",
-        "manifests": [{**described, "annotations": {"io.containerd.image.name": each}} for each in names],
-    }
-    with tarfile.open(file, "w") as archive:
-        _put(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-        _put(archive, "index.json", _json(index))
-        for blob in (config, manifest):
-            _put(archive, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
-        info = tarfile.TarInfo(f"blobs/sha256/{layer_digest}")
-        info.size = layer.stat().st_size
-        with layer.open("rb") as content:
-            archive.addfile(info, content)
-    return f"{name}@{described['digest']}"
-
-
-def _descriptor(kind: str, blob: bytes) -> dict[str, Any]:
-    return {"mediaType": f"{_MEDIA}.{kind}", "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
-
-
-def _put(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size = len(content)
-    archive.addfile(info, io.BytesIO(content))
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+    config = image_config(settings, [layer_digest])
+    size = layer.stat().st_size
+    described = {"mediaType": f"{MEDIA}.layer.v1.tar", "digest": f"sha256:{layer_digest}", "size": size}
+    manifest = image_manifest(descriptor("config.v1+json", config), [described])
+    index = image_index(manifest, names(name, manifest), settings)
+    blobs = {hashlib.sha256(blob).hexdigest(): blob for blob in (config, manifest)}
+    pack(file, index, {**blobs, layer_digest: layer})
+    return f"{name}@sha256:{hashlib.sha256(manifest).hexdigest()}"

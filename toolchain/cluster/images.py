@@ -18,6 +18,7 @@ from toolchain.cluster.programs import programs
 from toolchain.ground import pins
 from toolchain.ground.building import place
 from toolchain.ground.finding import find_node, find_openclaw
+from toolchain.ground.oci import Settings
 from toolchain.ground.paths import slot
 from toolchain.ground.surroundings import Surroundings
 from toolchain.tasks.board import Board
@@ -62,9 +63,9 @@ def ensure(around: Surroundings, board: Board) -> None:
 def _write(around: Surroundings, scratch: Path) -> None:
     sources = _sources(around)
     environ = {"PATH": contents.PATH}
-    plain = archive.Settings(environ=environ, machine=around.machine)
-    pause = archive.Settings(command=("/pause",), machine=around.machine)
-    openclaw = archive.Settings(
+    plain = Settings(environ=environ, machine=around.machine)
+    pause = Settings(command=("/pause",), machine=around.machine)
+    openclaw = Settings(
         environ={**environ, "HOME": "/home/node", "NODE_ENV": "production"},
         user="1000",
         folder="/app",

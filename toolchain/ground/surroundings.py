@@ -33,6 +33,9 @@ class Surroundings:
     downloads: Downloads
     root: bool
     machine: str
+    gateways: bool = True
+    """Whether cells may run on this machine; False (`CLAWSTACK_TOOLCHAIN_GATEWAYS=elsewhere`) in the services' image,
+    which has neither Node nor OpenClaw."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Surroundings:
@@ -46,6 +49,7 @@ class Surroundings:
             downloads=_downloads(environ.get("CLAWSTACK_TOOLCHAIN_DOWNLOADS", Downloads.ALL)),
             root=os.geteuid() == 0,
             machine=platform.machine(),
+            gateways=environ.get("CLAWSTACK_TOOLCHAIN_GATEWAYS", "here") != "elsewhere",
         )
 
     def which(self, name: str) -> Path | None:

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 from clawstack.tools import Tools
+from toolchain.ground.policy_packs import policy_pack
 from toolchain.locate import locate
-from toolchain.policy_packs import policy_pack
 
 
 class Machine:

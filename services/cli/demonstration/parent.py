@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 
 from clawstack.errors import PermanentError, TemporaryError
-from services.cli.demonstration.world import BOT_USERNAME, World
+from services.cli.demonstration.world import BOT_USERNAME, Addresses
 
 _REPLY_SECONDS: Final = 300.0
 _PAGE_SECONDS: Final = 120.0
@@ -30,11 +31,23 @@ class SignupForm:
     answers: tuple[tuple[str, str], ...] = (("child_name", "Emma"), ("child_birthday", "2025-09-01"))
 
 
+class Place(Protocol):
+    """Where the parent lives."""
+
+    @property
+    def urls(self) -> Addresses:
+        """Where everything is."""
+
+    def at_close(self, close: Callable[[], object]) -> None:
+        """Have `close` called at the end."""
+
+
 class Parent:
     """A person with a browser and a phone."""
 
-    def __init__(self, world: World, *, chat_id: int = 4711, name: str = "Sam") -> None:
+    def __init__(self, world: Place, *, chat_id: int = 4711, name: str = "Sam", bot: str = BOT_USERNAME) -> None:
         self._at = world.urls
+        self._bot = bot
         self._http = httpx.Client(timeout=_PAGE_SECONDS, trust_env=False, follow_redirects=False)
         world.at_close(self._http.close)
         self.chat_id = chat_id
@@ -75,7 +88,7 @@ class Parent:
 
     def write(self, text: str) -> None:
         """Write to the bot and put the phone away."""
-        body = {"bot": BOT_USERNAME, "chat_id": self.chat_id, "user": self._user, "text": text}
+        body = {"bot": self._bot, "chat_id": self.chat_id, "user": self._user, "text": text}
         answer = self._http.post(f"{self._at.telegram}/_control/send", json=body)
         answer.raise_for_status()
 
@@ -92,7 +105,7 @@ class Parent:
         url = f"{self._at.telegram}/_control/chats/{self.chat_id}/messages"
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            query: dict[str, Any] = {"after": self._seen, "wait": min(left, _POLL_SECONDS), "bot": BOT_USERNAME}
+            query: dict[str, Any] = {"after": self._seen, "wait": min(left, _POLL_SECONDS), "bot": self._bot}
             answer = self._http.get(url, params=query).json()
             self._seen = answer["last"]
             texts = [text for event in answer["messages"] if (text := str(event["message"].get("text", "")))]

@@ -9,6 +9,7 @@ import pytest
 from clawstack.naming import namespace_name
 from tests.e2e.in_cluster.conftest import ROLES
 from tests.e2e.in_cluster.installing import NAMESPACE
+from toolchain.image import recipe
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -27,6 +28,18 @@ def test_every_service_is_ready_under_the_restricted_rules(installed, hand):
     for pod in hand.get("pods", "-n", NAMESPACE)["items"]:
         [container] = pod["status"]["containerStatuses"]
         assert container["restartCount"] == 0, pod["metadata"]["name"]
+
+
+def test_the_image_runs_as_an_account_of_its_own_on_a_root_that_nobody_can_write(installed, installation, hand):
+    """And it is the one that the repository's recipe makes, with its list of packages inside."""
+    script = f"id -u; touch {recipe.PLACE}/x /usr/x /etc/x 2>&1; grep -m 1 CycloneDX {recipe.SBOM}"
+    uid, *refused, bom = hand("exec", "deploy/clawstack-api", "-n", NAMESPACE, "--", "sh", "-c", script).splitlines()
+    assert uid == str(recipe.USER)
+    assert [line.rpartition(": ")[2] for line in refused[:3]] == ["Read-only file system"] * 3
+    assert "cyclonedx" in bom.lower()
+    for pod in hand.get("pods", "-n", NAMESPACE)["items"]:
+        [container] = pod["spec"]["containers"]
+        assert container["image"] == installation.image
 
 
 def test_a_second_up_changes_nothing(installed):

@@ -12,8 +12,8 @@ from pulumi import automation as auto
 from tenants.namespace.component import NamespaceBuilder
 from tenants.program import cell_program
 from tests.unit.namespace.builders import cell, make_settings
+from toolchain.ground.policy_packs import policy_pack
 from toolchain.locate import locate
-from toolchain.policy_packs import policy_pack
 
 PACK = Path(__file__).parents[3] / "policies"
 

@@ -13,8 +13,8 @@ from tenants.program import cell_program
 from tenants.server.component import ServerBuilder
 from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
+from toolchain.ground.policy_packs import policy_pack
 from toolchain.locate import locate
-from toolchain.policy_packs import policy_pack
 
 PACK = Path(__file__).parents[3] / "policies"
 

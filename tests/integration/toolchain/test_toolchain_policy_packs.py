@@ -12,8 +12,8 @@ import pytest
 
 from tests.integration.toolchain.engine import LIMIT, Project
 from tests.waiting import patient
+from toolchain.ground.policy_packs import policy_pack
 from toolchain.ground.surroundings import Surroundings
-from toolchain.policy_packs import policy_pack
 
 PACK = """
 from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy

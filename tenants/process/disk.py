@@ -51,8 +51,14 @@ def lacks_room(folder: Path, *, again: bool = False) -> str | None:
 
 
 def free_and_reserve(folder: Path) -> tuple[int, int]:
-    """Bytes that anybody may still take of the folder's file system, and how many of them no cell may."""
-    status = os.statvfs(folder)
+    """Bytes that anybody may still take of the folder's file system, and how many of them no cell may.
+
+    Both are 0 where the folder is gone: what is erased in this moment lacks no room.
+    """
+    try:
+        status = os.statvfs(folder)
+    except FileNotFoundError:
+        return 0, 0
     total = status.f_blocks * status.f_frsize
     return status.f_bavail * status.f_frsize, min(_MOST_RESERVE, int(total * _RESERVE_SHARE))
 

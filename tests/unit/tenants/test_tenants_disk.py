@@ -66,6 +66,7 @@ def test_a_count_is_due_at_once_when_somebody_writes_much(small_disk: Path) -> N
 
 
 def test_below_the_databases_reserve_there_is_no_room_and_above_it_only_with_a_margin(small_disk: Path) -> None:
+    assert lacks_room(small_disk / "gone") is None
     free, reserve = free_and_reserve(small_disk)
     assert (free, reserve) == (64 * _MB, int(64 * _MB * 0.05))
     assert lacks_room(small_disk) is None

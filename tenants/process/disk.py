@@ -17,6 +17,7 @@ from typing import Final
 
 from clawstack.untrusted_tree import measure
 from tenants.disk_use import DiskUse
+from tenants.paths import CellPaths
 from tenants.process.launch import Limits
 
 _MB: Final = 1024 * 1024
@@ -34,12 +35,16 @@ _ROOM_AGAIN: Final = 1.5
 """Times the reserve must be free before gateways start again: no gateway is started into the next stop."""
 
 
-def used(state: Path, limits: Limits) -> DiskUse:
-    """Count what is in the state directory; ends early once a limit is passed."""
+def used(paths: CellPaths, limits: Limits) -> DiskUse:
+    """Count what is in the state directory and in the cell's own `/tmp`; ends early once a limit is passed."""
     most = max(1, limits.disk_mb) * _ENTRIES_PER_MB
-    size = measure(state, most_bytes=limits.disk_mb * _MB, most_entries=most)
-    whole = -(-size.bytes // _MB)  # rounded up: a byte more than the limit is more than the limit
-    return DiskUse(used_mb=whole, limit_mb=max(1, limits.disk_mb), entries=size.entries, most_entries=most)
+    sizes = [
+        measure(place, most_bytes=limits.disk_mb * _MB, most_entries=most)
+        for place in (paths.state, paths.private / "tmp")
+    ]
+    whole = -(-sum(size.bytes for size in sizes) // _MB)  # up: a byte more than the limit is more than the limit
+    entries = sum(size.entries for size in sizes)
+    return DiskUse(used_mb=whole, limit_mb=max(1, limits.disk_mb), entries=entries, most_entries=most)
 
 
 def lacks_room(folder: Path, *, again: bool = False) -> str | None:
@@ -51,8 +56,14 @@ def lacks_room(folder: Path, *, again: bool = False) -> str | None:
 
 
 def free_and_reserve(folder: Path) -> tuple[int, int]:
-    """Bytes that anybody may still take of the folder's file system, and how many of them no cell may."""
-    status = os.statvfs(folder)
+    """Bytes that anybody may still take of the folder's file system, and how many of them no cell may.
+
+    Both are 0 where the folder is gone: what is erased in this moment lacks no room.
+    """
+    try:
+        status = os.statvfs(folder)
+    except FileNotFoundError:
+        return 0, 0
     total = status.f_blocks * status.f_frsize
     return status.f_bavail * status.f_frsize, min(_MOST_RESERVE, int(total * _RESERVE_SHARE))
 
@@ -60,20 +71,20 @@ def free_and_reserve(folder: Path) -> tuple[int, int]:
 class DiskWatch:
     """Counts when it is time to; asked at every look at the gateway."""
 
-    def __init__(self, root: Path, limits: Limits) -> None:
-        """`root`: of the cell; its state is in there."""
-        self._root, self._limits = root, limits
+    def __init__(self, paths: CellPaths, limits: Limits) -> None:
+        """Counts nothing yet."""
+        self._paths, self._limits = paths, limits
         self._due = 0.0
         self._free = 0
 
     def look(self) -> DiskUse | None:
         """A new count, None while none is due."""
-        free, _ = free_and_reserve(self._root)
+        free, _ = free_and_reserve(self._paths.root)
         fell = self._free - free > self._limits.disk_mb * _MB * _FALL
         began = time.monotonic()
         if began < self._due and not fell:
             return None
-        found = used(self._root / "state", self._limits)
+        found = used(self._paths, self._limits)
         took = time.monotonic() - began
         self._free, self._due = free, began + max(_SECONDS, took * _RESTS)
         return found

@@ -153,7 +153,7 @@ def _no_room(launch: Launch, place: Place, signals: Signals) -> str | None:
         _remember(place, launcher_pid=os.getpid(), gateway_pid=None, last_exit=_exit_for(lacking, kind="no_room"))
         _pause(_WATCH_SECONDS, signals)
         lacking = lacks_room(root, again=True)
-    use = used(CellPaths(root=root).state, launch.limits)
+    use = used(CellPaths(root=root), launch.limits)
     _remember(place, disk=use.record())
     return use.trouble()
 
@@ -244,7 +244,7 @@ def _watch(
 ) -> str | None:
     """Until the gateway is gone or must go; why, when it is its memory or the disk."""
     steady = time.monotonic() + _CPU_GRACE_SECONDS
-    disk = DiskWatch(Path(launch.root), launch.limits)
+    disk = DiskWatch(CellPaths(root=Path(launch.root)), launch.limits)
     while gateway.poll() is None and not signals.stopped():
         signals.wait(_WATCH_SECONDS)
         if time.monotonic() >= steady:

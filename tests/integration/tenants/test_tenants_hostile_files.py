@@ -25,7 +25,9 @@ def _folders_alone(cell: Cell) -> dict[str, Any]:
     """The cell without its gateway, whose inputs for the folders are returned."""
     uid = gid = -1
     if cell.plan.account:
-        made = cell.converge("Account", {"name": cell.plan.account, "slug": cell.plan.slug, "labels": {}})
+        made = cell.converge(
+            "Account", {"name": cell.plan.account, "slug": cell.plan.slug, "root": cell.plan.root, "labels": {}}
+        )
         uid, gid = made["uid"], made["gid"]
     inputs = cell.directory_inputs(uid, gid)
     cell.converge("StateDirectory", inputs)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tenants.disk_use import DiskLevel, DiskUse
+from tenants.paths import CellPaths
 from tenants.process.disk import DiskWatch, free_and_reserve, lacks_room, used
 from tenants.process.launch import Limits
 
@@ -46,17 +47,17 @@ def test_bytes_and_files_count_alike(used_mb: int, entries: int, level: str) -> 
 
 def test_many_files_within_the_limit_of_each_are_counted_together(small_disk: Path) -> None:
     for number in range(3):
-        _allocate(small_disk / "state" / str(number), 3)
-    assert used(small_disk / "state", _LIMITS).level is DiskLevel.FULL
+        _allocate(small_disk / ("private/tmp" if number else "state") / str(number), 3)
+    assert used(CellPaths(root=small_disk), _LIMITS).level is DiskLevel.FULL
     (small_disk / "state" / "0").unlink()
-    assert used(small_disk / "state", _LIMITS).level is DiskLevel.FINE
+    assert used(CellPaths(root=small_disk), _LIMITS).level is DiskLevel.FINE
     for number in range(8 * 64):
         (small_disk / "state" / f"empty-{number}").touch()
-    assert "more than the 512 files" in str(used(small_disk / "state", _LIMITS).trouble())
+    assert "more than the 512 files" in str(used(CellPaths(root=small_disk), _LIMITS).trouble())
 
 
 def test_a_count_is_due_at_once_when_somebody_writes_much(small_disk: Path) -> None:
-    watch = DiskWatch(small_disk, _LIMITS)
+    watch = DiskWatch(CellPaths(root=small_disk), _LIMITS)
     assert watch.look() is not None
     assert watch.look() is None, "not twice within a minute"
     _allocate(small_disk / "state" / "file", 1)
@@ -66,6 +67,7 @@ def test_a_count_is_due_at_once_when_somebody_writes_much(small_disk: Path) -> N
 
 
 def test_below_the_databases_reserve_there_is_no_room_and_above_it_only_with_a_margin(small_disk: Path) -> None:
+    assert lacks_room(small_disk / "gone") is None
     free, reserve = free_and_reserve(small_disk)
     assert (free, reserve) == (64 * _MB, int(64 * _MB * 0.05))
     assert lacks_room(small_disk) is None

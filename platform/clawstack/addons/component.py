@@ -37,6 +37,8 @@ class AddonSecrets:
     environment: pulumi.Input[Mapping[str, str]] | None = field(default=None, repr=False)
     """CLAWSTACK_* settings of the services: the platform stack's `environment` and the operator's keys."""
     database_url: pulumi.Input[str] | None = field(default=None, repr=False)
+    pulumi_backend_url: pulumi.Input[str] | None = field(default=None, repr=False)
+    """State of the cells' stacks, elsewhere than in a pod."""
 
 
 class Addons(pulumi.ComponentResource):

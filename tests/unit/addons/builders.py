@@ -15,7 +15,6 @@ WORKLOADS = {
     "image": IMAGE,
     "cells": {"image": CELL_IMAGE, "storage_class": "hcloud-volumes"},
     "host": "app.example.org",
-    "pulumi_backend_url": "s3://clawstack-state?region=fsn1",
     "kubernetes_api": THREE,
     "scale_by_metrics": True,
 }

@@ -109,7 +109,6 @@ def test_a_range_is_no_version(version: str) -> None:
         ({"ingress": {"location": "moon"}}, "location"),
         ({"surprise": {}}, "surprise"),
         ({"workloads": {**EVERYTHING["workloads"], "image": "clawstack:latest"}}, "image"),
-        ({"workloads": {**EVERYTHING["workloads"], "pulumi_backend_url": "file:///var/lib"}}, "pulumi_backend_url"),
         ({"workloads": {**EVERYTHING["workloads"], "worker": {"minimum": 1, "maximum": 3}}}, "ReadWriteMany"),
         ({"workloads": {**EVERYTHING["workloads"], "api": {"minimum": 3, "maximum": 2}}}, "above maximum"),
         ({"autoscaler": {**EVERYTHING["autoscaler"], "images": {"x86": "debian-12"}}}, "none for arm"),

@@ -37,7 +37,7 @@ def test_what_the_cluster_knows_need_not_be_said_again() -> None:
         certificates: {{email: ops@example.org}}
         monitoring: {{retentionDays: 30, customMetrics: true}}
         database: {{image: "ghcr.io/cloudnative-pg/postgresql:17.6", storageGb: 40}}
-        workloads: {{image: "{IMAGE}", cells: {{image: "{CELL_IMAGE}"}}, host: app.example.org, pulumiBackendUrl: "s3://state", scaleByMetrics: true}}
+        workloads: {{image: "{IMAGE}", cells: {{image: "{CELL_IMAGE}"}}, host: app.example.org, scaleByMetrics: true}}
         autoscaler:
           pools: [{{name: cells, serverType: cpx42, arch: x86, location: fsn1, maximum: 5}}]
           images: {{x86: debian-12}}

@@ -20,6 +20,7 @@ class SecretName(StrEnum):
     ENVIRONMENT = "environment"
     """A whole map of CLAWSTACK_* variables."""
     DATABASE_URL = "database_url"
+    PULUMI_BACKEND_URL = "pulumi_backend_url"
     GRAFANA_PASSWORD = "grafana_password"  # noqa: S105 - a name
     AUTOSCALER_CONFIG = "autoscaler_config"
     """Made of the agent token."""

@@ -82,8 +82,6 @@ class Workloads(FrozenSection):
     namespace: Annotated[str, Field(pattern=_NAME)] = "clawstack"
     host: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None = None
     """Name under which customers and webhooks reach the platform; None: only from within the cluster."""
-    pulumi_backend_url: Annotated[str, Field(pattern=r"^(s3|gs|azblob|postgres)://\S+$")]
-    """State of the cells' stacks. A folder would be lost with its pod, and with it everything known about the cells."""
     backup_url: Annotated[str, Field(pattern=r"^s3://\S+$")] | None = None
     """Where verified backups are kept for good (CLAWSTACK_BACKUP_URL; its keys go into `environment`). None: on the
     volume alone, which dies with its disk."""

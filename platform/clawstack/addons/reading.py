@@ -24,6 +24,7 @@ def addons_settings(
     location: str,
     firewall: str | None = None,
     ssh_key: str | None = None,
+    protection: bool = True,
 ) -> AddonsSettings:
     """Settings of the add-ons of `cluster`.
 
@@ -42,6 +43,7 @@ def addons_settings(
     everything = {
         **chosen,
         "cluster": cluster.name,
+        "protection": protection,
         "pod_network": cluster.pod_network,
         "snapshots": cluster.snapshots,
     }

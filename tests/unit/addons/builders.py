@@ -13,7 +13,7 @@ CELL_IMAGE = "ghcr.io/openclaw/openclaw:2026.9.6@sha256:" + "ab" * 32
 
 WORKLOADS = {
     "image": IMAGE,
-    "cells": {"image": CELL_IMAGE, "storage_class": "hcloud-volumes"},
+    "cells": {"image": CELL_IMAGE},
     "host": "app.example.org",
     "kubernetes_api": THREE,
     "scale_by_metrics": True,

@@ -190,6 +190,16 @@ def test_secrets_hold_what_was_given(requests: dict[str, Any]) -> None:
     assert grafana == {"admin-user": "admin", "admin-password": "planted-grafana-password"}
 
 
+@pytest.mark.parametrize("protected", [True, False])
+def test_the_passphrase_of_cells_volumes_is_kept_as_long_as_the_cluster_is(
+    requests: dict[str, Any], *, protected: bool
+) -> None:
+    declare(settings(protection=protected))
+    assert requests["prod-cells-volumes"].protect is protected
+    assert not requests["prod-grafana"].protect
+    assert to_python(requests["prod-cells-volumes"].object)["length"] == 64
+
+
 @pytest.mark.parametrize(
     ("missing", "addon"),
     [

@@ -237,7 +237,7 @@ def test_the_services_know_their_cluster(role: str, tmp_path: Path) -> None:
     )
     told = namespace_settings(platform)
     assert told.image == CELL_IMAGE
-    assert told.storage_class == "hcloud-volumes"
+    assert told.storage_class == "clawstack-cells"
     [user] = yaml.safe_load(told.kubeconfig.get_secret_value())["users"]
     assert user["user"] == {"tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}
     services = {entry.name for entry in manifests() if entry.kind == "Service"}

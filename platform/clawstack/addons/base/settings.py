@@ -17,6 +17,8 @@ from clawstack.k3s.release import Architecture
 _NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 _MOMENT: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
 _AUTOSCALED_SERVERS: Final = 80
+STORAGE_CLASS: Final = "hcloud-volumes"
+CELLS_STORAGE_CLASS: Final = "clawstack-cells"
 
 Name = Annotated[str, Field(pattern=_NAME)]
 Location = Literal["fsn1", "nbg1", "hel1", "ash", "hil", "sin"]
@@ -37,7 +39,10 @@ class Storage(FrozenSection):
 
     default_class: bool = True
     keep_volumes: bool = True
-    """A deleted claim leaves its volume: a person decides. It costs until then; the sweep names it."""
+    """A deleted claim leaves its volume: a person decides. It costs until then; the sweep names it. Cells' volumes are of
+    a class of their own and always go with them."""
+    encrypt_cells: bool = True
+    """Volumes of cells that are made from now on are encrypted on the node (LUKS); those that are there stay as they are."""
 
 
 class Upgrades(FrozenSection):
@@ -157,6 +162,8 @@ class AddonsSettings(FrozenSection):
     """All add-ons of one cluster."""
 
     cluster: Name
+    protection: bool = True
+    """Pulumi refuses to remove what cannot be made again: the passphrase of cells' volumes."""
     pod_network: str = "10.42.0.0/16"
     cloud_controller: CloudController | None = None
     storage: Storage | None = None
@@ -195,6 +202,11 @@ class AddonsSettings(FrozenSection):
                 raise ValueError("workloads need a database: OwnDatabase or ExternalDatabase")
             if self.workloads.host and not (self.ingress and self.certificates):
                 raise ValueError(f"serving {self.workloads.host} needs ingress and certificates")
+            if self.storage and self.storage.keep_volumes and self.workloads.cells.storage_class == STORAGE_CLASS:
+                raise ValueError(
+                    f"volumes of {STORAGE_CLASS} are kept, so no cell could ever be destroyed; leave "
+                    f"workloads.cells.storageClass out (then it is {CELLS_STORAGE_CLASS}), or name a class that deletes"
+                )
             if self.workloads.scale_by_metrics and not (self.monitoring and self.monitoring.custom_metrics):
                 raise ValueError("scale_by_metrics needs monitoring with custom_metrics")
         return self

@@ -58,7 +58,8 @@ class Cells(FrozenSection):
     image: Annotated[str, Field(pattern=_IMAGE)]
     """OpenClaw's."""
     storage_class: Annotated[str, Field(pattern=_NAME)] | None = None
-    """The cluster's default where none is given."""
+    """Where none is given: the class of cells of the add-on `storage`, without that the cluster's default. It must delete
+    volumes with their claims, or no cell can be destroyed."""
     runtime_class: Annotated[str, Field(pattern=_NAME)] | None = None
     """An existing RuntimeClass, such as gVisor's."""
     more: Mapping[str, Any] = Field(default_factory=dict)

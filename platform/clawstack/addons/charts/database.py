@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from clawstack.addons.base.model import Addon, Manifest, SecretName
 from clawstack.addons.base.objects import Objects
-from clawstack.addons.base.settings import AddonsSettings, ExternalDatabase, OwnDatabase
-from clawstack.addons.charts.hetzner import STORAGE, STORAGE_CLASS
+from clawstack.addons.base.settings import STORAGE_CLASS, AddonsSettings, ExternalDatabase, OwnDatabase
+from clawstack.addons.charts.hetzner import STORAGE
 from clawstack.addons.charts.shipped import chart_of, requests
 
 NAMESPACE: Final = "cnpg-system"

@@ -80,7 +80,7 @@ def _contents(objects: Objects, settings: AddonsSettings, own: Workloads) -> Ite
     yield objects.object("v1", "ConfigMap", CLUSTER, own.namespace, data={KUBECONFIG_KEY: kubeconfig()})
     yield from access(objects, own)
     secret = database.url_secret(_required(settings))
-    told = cell_variables(settings.cluster, own)
+    told = cell_variables(settings, own)
     yield from pods.running(objects, own, database_secret=secret, url_key=database.URL_KEY, cells=told)
     yield from scalers(objects, own)
     yield from entrance(objects, own)

@@ -43,6 +43,7 @@ def addons_of(config: ClusterConfig) -> AddonsSettings | None:
         firewall=f"{config.name}-node",
         ssh_key=f"{config.name}-{min(config.ssh_keys)}",
         protection=config.protection,
+        pools=tuple(config.pools.values()),
     )
 
 

@@ -13,6 +13,7 @@ from clawstack.errors import InvalidInputError
 from clawstack.frozen import FrozenSection
 from clawstack.k3s import ClusterSettings, EtcdSnapshots, Taint
 from clawstack.k3s.release import Architecture
+from clawstack.placement import Place
 
 _NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 _MOMENT: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -146,6 +147,8 @@ class OwnDatabase(FrozenSection):
     instances: Annotated[int, Field(ge=1, le=5)] = 3
     storage_gb: Annotated[int, Field(ge=10, le=10_000)] = 20
     storage_class: Name | None = None
+    place: Place = Place()
+    """Nodes for it: those of the pools labelled `clawstack.dev/for: data` where nothing is said."""
     image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:/-]*:[\w][\w.-]{0,127}(@sha256:[0-9a-f]{64})?$")]
     """A CloudNativePG operand image, best with digest."""
 

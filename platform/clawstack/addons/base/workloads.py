@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from clawstack.frozen import FrozenSection
+from clawstack.placement import Place
 
 _NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 #: A tag and a digest: the tag tells people what it is, the digest is what is run.
@@ -62,6 +63,8 @@ class Cells(FrozenSection):
     volumes with their claims, or no cell can be destroyed."""
     runtime_class: Annotated[str, Field(pattern=_NAME)] | None = None
     """An existing RuntimeClass, such as gVisor's."""
+    place: Place = Place()
+    """Nodes for cells: those of the pools labelled `clawstack.dev/for: cells` where nothing is said."""
     more: Mapping[str, Any] = Field(default_factory=dict)
     """Further fields of CLAWSTACK_CLUSTER (docs/operators.md), as `route`."""
 

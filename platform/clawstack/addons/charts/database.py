@@ -52,7 +52,7 @@ def own_cluster(objects: Objects, settings: AddonsSettings, own: OwnDatabase) ->
             **({"storageClass": storage_class} if storage_class else {}),
         },
         "resources": requests("250m", "1Gi"),
-        "affinity": {"enablePodAntiAffinity": True, "topologyKey": "kubernetes.io/hostname"},
+        "affinity": {"enablePodAntiAffinity": True, "topologyKey": "kubernetes.io/hostname", **own.place.pod_fields()},
         "postgresql": {"parameters": {"max_connections": "200", "idle_in_transaction_session_timeout": "60s"}},
         "inheritedMetadata": {"labels": objects.labels()},
     }

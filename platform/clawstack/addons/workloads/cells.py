@@ -29,6 +29,7 @@ def cell_variables(settings: AddonsSettings, own: Workloads) -> dict[str, str]:
         "cluster": settings.cluster,
         "image": cells.image,
         **{name: value for name, value in chosen.items() if value is not None},
+        **({"place": cells.place.model_dump()} if cells.place.pod_fields() else {}),
         **cell_peers(own),
         **cells.more,
     }

@@ -89,6 +89,8 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl | None = None
     """`postgresql://USER:PASSWORD@HOST/DATABASE`, user and password percent-encoded (`/` is `%2F`); without it an embedded PostgreSQL is started in the data folder."""
+    database_pool: Annotated[int, Field(ge=2, le=200)] = 20
+    """Most connections of each pool that a process keeps: one for all, the proxy a second one for its hot path. A server must have room for all processes together (`max_connections`)."""
     master_key: SecretStr | None = None
     """32 bytes in base64 that wrap every tenant's data key. Required in production."""
     master_key_file: Path | None = None

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from clawstack.addons.base.pins import require_known
-from clawstack.addons.base.workloads import Workloads
+from clawstack.addons.base.workloads import WorkloadRole, Workloads
 from clawstack.errors import InvalidInputError
 from clawstack.frozen import FrozenSection
 from clawstack.k3s import ClusterSettings, EtcdSnapshots, Taint
@@ -145,6 +145,9 @@ class OwnDatabase(FrozenSection):
     """PostgreSQL in the cluster, run by CloudNativePG."""
 
     instances: Annotated[int, Field(ge=1, le=5)] = 3
+    max_connections: Annotated[int, Field(ge=50, le=2000)] = 500
+    memory_gb: Annotated[int, Field(ge=1, le=512)] = 2
+    """A session takes about 3 MB of it."""
     storage_gb: Annotated[int, Field(ge=10, le=10_000)] = 20
     storage_class: Name | None = None
     place: Place = Place()
@@ -159,6 +162,24 @@ class ExternalDatabase(FrozenSection):
     addresses: Annotated[tuple[str, ...], Field(min_length=1)]
     """IP addresses, for the network rules."""
     port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    max_connections: Annotated[int, Field(ge=20, le=10_000)] | None = None
+    """As it is set there: what the services may open is checked against it. None: nobody checks."""
+
+
+#: For those who connect besides the services: PostgreSQL's own for superusers (3), CloudNativePG's manager and exporter,
+#: Pulumi's state of cells where it lies on the same server (four runs at once), an operator with psql.
+_RESERVED_CONNECTIONS: Final = 30
+
+
+def _require_connections(own: Workloads, database: OwnDatabase | ExternalDatabase) -> None:
+    limit, wanted = database.max_connections, own.connections()
+    if limit is not None and wanted > limit - _RESERVED_CONNECTIONS:
+        sizes = ", ".join(f"{role.value} {own.size(role).maximum} x {own.size(role).pool}" for role in WorkloadRole)
+        raise ValueError(
+            f"the services may open {wanted} connections to the database ({sizes}, and what is beside the pools), and it "
+            f"takes {limit} less {_RESERVED_CONNECTIONS} for others; raise database.maxConnections to "
+            f"{wanted + _RESERVED_CONNECTIONS} (and its memory), or lower workloads' `pool` or `maximum`"
+        )
 
 
 class AddonsSettings(FrozenSection):
@@ -203,6 +224,7 @@ class AddonsSettings(FrozenSection):
         if self.workloads:
             if self.database is None:
                 raise ValueError("workloads need a database: OwnDatabase or ExternalDatabase")
+            _require_connections(self.workloads, self.database)
             if self.workloads.host and not (self.ingress and self.certificates):
                 raise ValueError(f"serving {self.workloads.host} needs ingress and certificates")
             if self.storage and self.storage.keep_volumes and self.workloads.cells.storage_class == STORAGE_CLASS:

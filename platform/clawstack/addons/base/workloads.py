@@ -26,6 +26,17 @@ class WorkloadRole(StrEnum):
     ROUTER = "router"
 
 
+#: Pools of a pod of each role, and its connections beside them: the worker's queue (6) and what listens for it; the
+#: router's listener and the locks of its two pollers. A test holds them against the services.
+_POOLS: Final = {WorkloadRole.PROXY: 2}
+_BESIDE: Final = {WorkloadRole.API: 1, WorkloadRole.WORKER: 7, WorkloadRole.ROUTER: 3}
+
+
+def connections_of(role: WorkloadRole, pool: int) -> int:
+    """Most connections of one pod whose pools have `pool` each."""
+    return _POOLS.get(role, 1) * pool + _BESIDE.get(role, 0)
+
+
 class Size(FrozenSection):
     """How many pods of a role, and how large."""
 
@@ -35,6 +46,9 @@ class Size(FrozenSection):
     cpu_limit: Annotated[str, Field(pattern=r"^\d+m$")] = "2000m"
     memory: Annotated[str, Field(pattern=r"^\d+Mi$")] = "512Mi"
     """Request and limit: a pod that may take more than it asked for gets its node into trouble."""
+
+    pool: Annotated[int, Field(ge=2, le=200)] = 8
+    """Connections to the database of each of a pod's pools (CLAWSTACK_DATABASE_POOL)."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -94,8 +108,8 @@ class Workloads(FrozenSection):
     kubernetes_api_port: Annotated[int, Field(ge=1, le=65535)] = 6443
     backups: Backups = Field(default_factory=Backups)
     api: Size = Size(minimum=2, maximum=6)
-    worker: Size = Size(minimum=1, maximum=1, cpu_request="500m", cpu_limit="4000m", memory="2048Mi")
-    proxy: Size = Size(minimum=2, maximum=20)
+    worker: Size = Size(minimum=1, maximum=1, cpu_request="500m", cpu_limit="4000m", memory="2048Mi", pool=20)
+    proxy: Size = Size(minimum=2, maximum=20, pool=5)
     router: Size = Size(minimum=2, maximum=6)
     scale_by_metrics: bool = False
     """Also by the services' own load, not by CPU alone; needs monitoring with custom_metrics."""
@@ -108,6 +122,10 @@ class Workloads(FrozenSection):
                 "with Hetzner's own volumes there is one worker"
             )
         return self
+
+    def connections(self) -> int:
+        """Connections to the database when each role has its most pods and one more of each while they are replaced."""
+        return sum((self.size(role).maximum + 1) * connections_of(role, self.size(role).pool) for role in WorkloadRole)
 
     def size(self, role: WorkloadRole) -> Size:
         """How many and how large."""

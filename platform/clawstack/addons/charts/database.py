@@ -51,9 +51,11 @@ def own_cluster(objects: Objects, settings: AddonsSettings, own: OwnDatabase) ->
             "size": f"{own.storage_gb}Gi",
             **({"storageClass": storage_class} if storage_class else {}),
         },
-        "resources": requests("250m", "1Gi"),
+        "resources": requests("250m", f"{own.memory_gb}Gi"),
         "affinity": {"enablePodAntiAffinity": True, "topologyKey": "kubernetes.io/hostname", **own.place.pod_fields()},
-        "postgresql": {"parameters": {"max_connections": "200", "idle_in_transaction_session_timeout": "60s"}},
+        "postgresql": {
+            "parameters": {"max_connections": str(own.max_connections), "idle_in_transaction_session_timeout": "60s"}
+        },
         "inheritedMetadata": {"labels": objects.labels()},
     }
 

@@ -151,7 +151,7 @@ def _container(settings: Workloads, role: WorkloadRole, variables: list[Document
         "imagePullPolicy": "IfNotPresent",
         "command": ["clawstack"],
         "args": ["serve", "--role", role.value, "--host", "0.0.0.0", "--port", str(PORT)],
-        "env": variables,
+        "env": [*variables, *_variables({"CLAWSTACK_DATABASE_POOL": str(size.pool)})],
         "envFrom": [{"secretRef": {"name": ENVIRONMENT}}],
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "securityContext": {

@@ -40,7 +40,7 @@ EVERYTHING: dict[str, Any] = {
     "certificates": {"email": "ops@example.org"},
     "ingress": {"location": "fsn1", "gateway_api": True},
     "monitoring": {},
-    "external_secrets": {},
+    "external_secrets": {"vault": {"server": "https://vault.example.org", "role": "clawstack"}},
     "autoscaler": AUTOSCALER,
     "database": {"image": "ghcr.io/cloudnative-pg/postgresql:17.6"},
     "workloads": WORKLOADS,

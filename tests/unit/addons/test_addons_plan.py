@@ -176,6 +176,17 @@ def test_the_services_are_told_which_class_cells_take(changes: dict[str, Any], e
     assert json.loads(told).get("storage_class") == expected
 
 
+def test_the_store_of_secrets_serves_the_services_alone_and_holds_no_token() -> None:
+    store = document("ClusterSecretStore", "clawstack")["spec"]
+    assert store["conditions"] == [{"namespaces": ["clawstack"]}]
+    vault = store["provider"]["vault"]
+    assert (vault["server"], vault["path"], vault["version"]) == ("https://vault.example.org", "secret", "v2")
+    assert list(vault["auth"]) == ["kubernetes"]
+    [chart] = addon("external-secrets").charts
+    account = vault["auth"]["kubernetes"]["serviceAccountRef"]
+    assert account == {"name": chart.name, "namespace": chart.namespace}
+
+
 def test_hetzners_token_is_in_one_secret_that_all_use() -> None:
     assert document("Secret", "hcloud")["metadata"]["namespace"] == "kube-system"
     token = {"name": "hcloud", "key": "token"}

@@ -91,8 +91,33 @@ class Monitoring(FrozenSection):
     """A Secret in `monitoring` with the key `url`; alerts are sent there. None: they are only shown."""
 
 
+class VaultStore(FrozenSection):
+    """A HashiCorp Vault (or OpenBao) that knows the operator's pods by their ServiceAccount: no token is kept anywhere."""
+
+    server: Annotated[str, Field(pattern=r"^https://[^\s@/?#]+/?$")]
+    path: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*$")] = "secret"
+    """Where the key-value engine (version 2) is mounted."""
+    role: Annotated[str, Field(pattern=r"^[\w.-]{1,128}$")]
+    """Of Vault's Kubernetes authentication, bound to the ServiceAccount `external-secrets` in `external-secrets`."""
+    mount_path: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*$")] = "kubernetes"
+    """Where that authentication is mounted."""
+    ca_bundle: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+=*$")] | None = None
+    """A certificate authority of your own, PEM in base64."""
+
+
 class ExternalSecrets(FrozenSection):
-    """The External Secrets operator; stores are the operator's own to declare."""
+    """The External Secrets operator and its store `clawstack`, which serves the services' namespace alone."""
+
+    vault: VaultStore | None = None
+
+    @model_validator(mode="after")
+    def _has_a_store(self) -> Self:
+        if self.vault is None:
+            raise ValueError(
+                "names no store, so nothing could ever be fetched; give vault: {server: https://..., role: ...}, or leave "
+                "the add-on out and install an operator with a store of another kind yourself"
+            )
+        return self
 
 
 class AutoscaledPool(FrozenSection):

@@ -1,7 +1,7 @@
 """Redaction: secrets are struck out of everything that is written down or shown.
 
 Two nets: values that this process knows to be secret (registered as they are loaded), and shapes that are secret by
-their form (this platform's tokens, Stripe keys, Telegram bot tokens, bearer headers, URL passwords).
+their form (this platform's tokens, Stripe keys, Telegram bot tokens, bearer headers, passwords in URLs and their queries).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from clawstack.secret_urls import SECRET_PARAMETER
 
 MASK: Final = "[secret]"
 _MIN_LENGTH: Final = 8  # shorter values would strike out ordinary words
@@ -20,7 +22,9 @@ _SHAPES: Final = re.compile(
     r"|(?P<bot>\b\d{6,12}:)[0-9A-Za-z_-]{30,}"
     r"|(?P<bearer>\bBearer\s+)[0-9A-Za-z._~+/=-]{8,}"
     r"|(?P<vendor>\bsk-)[0-9A-Za-z_-]{16,}"
-    r"|(?P<url>://[^\s:/@]+:)[^\s/@]+(?=@)",
+    # Up to the last `@` before the path: one in the password itself may stand unencoded.
+    r"|(?P<url>://[^\s:/@]*:)[^\s/\"']+(?=@)"
+    rf"|(?P<query>[?&;]{SECRET_PARAMETER}=)[^\s&;#\"']+",
 )
 _SENSITIVE_KEY: Final = re.compile(r"(?i)(secret|password|passphrase|token|api_?key|authorization|cookie|master_key)$")
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from clawstack.errors import ClawstackError
+from clawstack.redaction import Redactor
 
 STATE_COLOURS = {
     "healthy": "green", "succeeded": "green", "pending": "cyan", "provisioning": "cyan", "updating": "cyan",
@@ -63,13 +64,14 @@ class Output:
         sys.stdout.write((json.dumps(plain, ensure_ascii=False) if self.json else plain) + "\n")
         sys.stdout.flush()
 
-    def error(self, error: ClawstackError) -> None:
-        """What went wrong and the remedy."""
+    def error(self, error: ClawstackError, redactor: Redactor | None = None) -> None:
+        """What went wrong and the remedy, without secrets, whatever somebody else's words in it repeat."""
+        redactor = redactor or Redactor()
         if self.json:
             body = {"code": error.code, "message": error.message, "remedy": error.remedy}
-            self.document({"error": body})
+            self.document({"error": redactor.value(body)})
         else:
-            self.errors.print(f"[red]error:[/red] {escape(error.sentence())}")
+            self.errors.print(f"[red]error:[/red] {escape(redactor.text(error.sentence()))}")
 
 
 def coloured(cell: Any) -> str:

@@ -45,7 +45,7 @@ def build_platform(settings: Settings, *, database_url: str, redactor: Redactor 
     catalogue = load_catalogue()
     check_substrates(settings, catalogue)
     master_key = load_master_key(settings)
-    database = Database(database_url)
+    database = Database(database_url, most=settings.database_pool)
     return ProcessPlatform(
         settings=settings,
         catalogue=catalogue,

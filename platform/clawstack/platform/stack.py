@@ -108,6 +108,7 @@ def _addon_secrets(
         snapshot_secret_key=own.snapshot_secret_key,
         environment=settings,
         database_url=own.database_url,
+        pulumi_backend_url=own.pulumi_backend_url,
     )
 
 

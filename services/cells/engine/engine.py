@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from clawstack.tools import Tools
 from clawstack.vocabulary import EventKind
 from services.cells.engine.command import OwnedCommand, Ownership
@@ -72,7 +74,7 @@ class Engine:
             # A folder of its own: an operation may be at work in the cell's.
             aside = replace(place, work_dir=folder.path / "work")
             if not is_there(place):
-                aside = replace(aside, backend_url=f"file://{folder.path}/state", exists=False)
+                aside = replace(aside, backend_url=SecretStr(f"file://{folder.path}/state"), exists=False)
             run = self._run(aside, ownership, on_step)
             return run.guarded(lambda: run.preview(program, packs=self._packs(aside, on_step)))
 
@@ -80,7 +82,7 @@ class Engine:
         tools = self._tools()
         environment = cli_environment(
             self._parent,
-            backend_url=place.backend_url,
+            backend_url=place.backend_url.get_secret_value(),
             passphrase=place.passphrase.get_secret_value(),
             pulumi_home=self._home,
             plugin_path=tools.plugin_path,

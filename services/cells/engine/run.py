@@ -31,7 +31,7 @@ class StackPlace:
 
     stack: str
     project: str
-    backend_url: str
+    backend_url: SecretStr
     work_dir: Path
     passphrase: SecretStr
     exists: bool
@@ -186,7 +186,7 @@ class Run:
 
 def files_of(place: StackPlace) -> StackFiles | None:
     """The files of a stack's state, None where they are not on this machine."""
-    return state_files.files_of(place.backend_url, project=place.project, stack=place.stack)
+    return state_files.files_of(place.backend_url.get_secret_value(), project=place.project, stack=place.stack)
 
 
 def is_there(place: StackPlace) -> bool:

@@ -35,13 +35,13 @@ def session_conninfo(url: str) -> str:
 class Database:
     """A pool of connections to one PostgreSQL. Made by the factory, closed with the process."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        """`url`: any `postgresql://` URL; `pool_size`: connections kept, as many again under load."""
+    def __init__(self, url: str, *, most: int = 20) -> None:
+        """`url`: any `postgresql://` URL; `most`: connections under load, of which half are kept."""
         self.url = libpq_url(url)
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url),
-            pool_size=pool_size,
-            max_overflow=pool_size,
+            pool_size=(kept := max(most // 2, 1)),
+            max_overflow=most - kept,
             pool_timeout=10,
             hide_parameters=True,  # parameters are people's words; errors are logged
             pool_pre_ping=True,  # a restarted server must cost no request

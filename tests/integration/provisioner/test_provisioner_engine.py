@@ -54,7 +54,7 @@ class Bench:
         self.place = StackPlace(
             stack=SLUG,
             project="clawstack-cells",
-            backend_url=f"file://{data}/state/{SLUG}",
+            backend_url=SecretStr(f"file://{data}/state/{SLUG}"),
             work_dir=data / "pulumi" / "work" / SLUG,
             passphrase=SecretStr(PASSPHRASE),
             exists=False,
@@ -62,7 +62,7 @@ class Bench:
 
     @property
     def files(self) -> state_files.StackFiles:
-        files = state_files.files_of(self.place.backend_url, project=self.place.project, stack=SLUG)
+        files = state_files.files_of(self.place.backend_url.get_secret_value(), project=self.place.project, stack=SLUG)
         assert files is not None
         return files
 
@@ -148,7 +148,9 @@ def test_every_operation_takes_one_process(bench: Bench) -> None:
 
 
 def test_a_stack_is_made_as_the_cli_makes_it(bench: Bench) -> None:
-    theirs = replace(bench.place, backend_url=f"file://{bench.data}/theirs", work_dir=bench.data / "theirs-work")
+    theirs = replace(
+        bench.place, backend_url=SecretStr(f"file://{bench.data}/theirs"), work_dir=bench.data / "theirs-work"
+    )
     folder = Path(bench.data / "theirs")
     for place in (folder, theirs.work_dir):
         place.mkdir()
@@ -156,13 +158,13 @@ def test_a_stack_is_made_as_the_cli_makes_it(bench: Bench) -> None:
     environment = {
         **os.environ,
         "PULUMI_HOME": str(bench.data / "pulumi" / "home"),
-        "PULUMI_BACKEND_URL": theirs.backend_url,
+        "PULUMI_BACKEND_URL": theirs.backend_url.get_secret_value(),
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
     command = [str(bench.probe.tools().pulumi), "--non-interactive", "stack", "init", SLUG]
     subprocess.run(command, cwd=theirs.work_dir, env=environment, check=True, capture_output=True, timeout=patient(60))
-    made = state_files.files_of(theirs.backend_url, project=theirs.project, stack=SLUG)
+    made = state_files.files_of(theirs.backend_url.get_secret_value(), project=theirs.project, stack=SLUG)
     assert made is not None
     bench.files.root.mkdir(parents=True)
     state_files.create(bench.files)
@@ -300,7 +302,7 @@ def test_state_elsewhere_recovers_through_the_cli_alone(bench: Bench, monkeypatc
     wait(lambda: bench.probe.begun("create", SLUG))
     control.stop(StopReason.CANCELLED)
     thread.join(patient(30))
-    files = look(bench.place.backend_url, project=bench.place.project, stack=SLUG)
+    files = look(bench.place.backend_url.get_secret_value(), project=bench.place.project, stack=SLUG)
     assert files is not None
     assert len(list(files.locks.glob("*.json"))) == 1
 

@@ -17,6 +17,10 @@ SHAPES = {
     "bearer": "Bearer " + "d4" * 12,
     "vendor key": "sk-" + "proj-" + "e5" * 12,
     "database password": "postgresql://user:" + "hunter22" + "@host/db",
+    "password with an at sign": "postgres://user:" + "hunt@er22" + "@host/db",
+    "password without a user": "redis://:" + "hunter22" + "@host/db",
+    "password in a query": "postgres:///db?user=u&password=" + "hunter22" + "&sslmode=require",
+    "signature in a query": "azblob://box?sas_token=" + "sv%3D2024" + "&x=1",
     "proxy token": tokens.issue(tokens.TokenKind.PROXY).reveal(),
     "channel token": tokens.issue(tokens.TokenKind.CHANNEL).reveal(),
 }

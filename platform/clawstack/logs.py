@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import MutableMapping
@@ -11,7 +10,7 @@ from typing import Any, Final, Literal, TextIO
 import structlog
 
 from clawstack.redaction import Redactor
-from clawstack.visible import visible, visible_json
+from clawstack.visible import visible
 
 _LAYOUT: Final = {"exception": "\n", "stack": "\n"}
 """Fields that have lines of their own, and so keep them."""
@@ -70,16 +69,12 @@ def _shown(value: Any, keep: str) -> Any:
     return value if plain else visible(value if isinstance(value, str) else repr(value), keep=keep)
 
 
-def _as_json(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
-    return visible_json(json.dumps(event, default=repr))
-
-
 _RENDERERS: Final[dict[str, tuple[structlog.typing.Processor, ...]]] = {
     "console": (
         _make_visible,
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ),
-    "json": (_as_json,),
+    "json": (structlog.processors.JSONRenderer(),),  # escapes all but printable ASCII
 }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from clawstack.errors import TemporaryError
+from services.kit.database.text import storable_text
 
 #: A process that is stopped in the middle of a transaction must not keep its locks from everybody else for ever: the
 #: server ends its session (seen: a suspended worker held a row, and no other could take its cell over).
@@ -53,11 +54,13 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end, rolled back on any error.
 
-        Raises TemporaryError when the server cannot be reached, so that callers retry instead of failing.
+        Raises TemporaryError when the server cannot be reached, so that callers retry instead of failing, and
+        InvalidInputError for text that PostgreSQL cannot hold.
         """
         try:
-            async with self._sessions.begin() as session:
-                yield session
+            with storable_text():
+                async with self._sessions.begin() as session:
+                    yield session
         except (OperationalError, InterfaceError, DBAPIError) as error:
             if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
                 raise TemporaryError(

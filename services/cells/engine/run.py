@@ -11,12 +11,14 @@ from pulumi.automation import EngineEvent
 from pulumi.automation.errors import ConcurrentUpdateError, StackNotFoundError
 from pydantic import SecretStr
 
+from clawstack.errors import ClawstackError
 from clawstack.vocabulary import EventKind
 from services.cells.engine import remote_state, state_files
 from services.cells.engine.control import RunControl
 from services.cells.engine.failures import classify
 from services.cells.engine.inline import InlineProgram, Program
 from services.cells.engine.narration import Findings, NarratedStep, Narrator
+from services.cells.engine.secrecy import RunSecrets
 from services.cells.engine.stack import LeanStack, PolicyPack
 from services.cells.engine.state_files import StackFiles
 
@@ -58,6 +60,7 @@ class Run:
         self._control = control
         self._stack = stack
         self._on_step = on_step
+        self._secrets = RunSecrets()
         self._narrator = Narrator()
         self._inline_program: InlineProgram | None = None
         self._files: StackFiles | None = files_of(place)
@@ -66,7 +69,7 @@ class Run:
         try:
             findings = work()
         except Exception as error:
-            raise classify(error, self._narrator.findings, raised_by_program=self._raised()) from error
+            raise self._classified(error) from error
         return RunOutcome(outputs=findings.outputs, changes=findings.changes)
 
     def up(self, program: Program, *, packs: Sequence[PolicyPack], refresh: bool) -> Findings:
@@ -148,7 +151,7 @@ class Run:
             self._apply(program, packs=[], refresh=False)
         except Exception as error:  # noqa: BLE001 - destroying what is known must go on; the sweep finds the rest
             self._control.check()
-            found = classify(error, self._narrator.findings, raised_by_program=self._raised())
+            found = self._classified(error)
             self._tell(f"What the killed run made could not be found again: {found.message}")
 
     def _is_there(self) -> bool:
@@ -162,14 +165,17 @@ class Run:
             state_files.create(self._files)
 
     def _inline(self, program: Program) -> InlineProgram:
-        self._inline_program = InlineProgram(program)
+        self._inline_program = InlineProgram(program, secrets=self._secrets)
         return self._inline_program
+
+    def _classified(self, error: Exception) -> ClawstackError:
+        return classify(error, self._narrator.findings, raised_by_program=self._raised(), scrub=self._secrets.scrub)
 
     def _raised(self) -> BaseException | None:
         return None if self._inline_program is None else self._inline_program.raised
 
     def _listen(self, *, preview: bool = False) -> Callable[[EngineEvent], None]:
-        self._narrator = Narrator(preview=preview)
+        self._narrator = Narrator(preview=preview, scrub=self._secrets.scrub)
 
         def on_event(event: EngineEvent) -> None:
             step = self._narrator.read(event)

@@ -23,6 +23,8 @@ from services.cells.engine.stack import LeanStack, PolicyPack
 from services.cells.engine.state_files import StackFiles
 
 OnStep = Callable[[NarratedStep], None]
+Undo = Callable[[Mapping[str, Any]], Sequence[str] | None]
+"""Removes what a killed run made and a deployment does not know; None where making it again takes it over."""
 #: Seconds by which the clocks of two workers may differ.
 _CLOCKS_APART: Final = 60.0
 
@@ -55,8 +57,11 @@ class RunOutcome:
 class Run:
     """One operation on one stack."""
 
-    def __init__(self, *, place: StackPlace, stack: LeanStack, on_step: OnStep, control: RunControl) -> None:
+    def __init__(
+        self, *, place: StackPlace, stack: LeanStack, on_step: OnStep, control: RunControl, undo: Undo | None = None
+    ) -> None:
         self._place = place
+        self._undo = undo
         self._control = control
         self._stack = stack
         self._on_step = on_step
@@ -114,16 +119,29 @@ class Run:
         return self._narrator.findings
 
     def _recover(self) -> bool:
-        """Put right what a crash left; True when creations were under way whose end nobody knows."""
-        if self._files is not None:
-            self._mend(self._files)
-            pending = remote_state.pending_creates_of(state_files.deployment(self._files))
-        else:
-            pending = remote_state.pending_creates_in(self._stack.export()) if self._place.suspect else []
+        """Put right what a crash left; True when something may exist that the state does not know."""
+        deployment = self._deployment()
+        pending = remote_state.pending_creates_of(deployment)
+        undone = self._undone(deployment) if pending or self._place.suspect else None
         if pending:
             self._tell(f"{len(pending)} creation(s) were under way when the last run was killed; they are made again.")
             self._past_dead_locks(lambda: self._stack.forget_pending_creates(on_event=self._listen()))
-        return bool(pending)
+        return bool(pending) and undone is None
+
+    def _deployment(self) -> Mapping[str, Any]:
+        """What is recorded, as far as it is worth a look: state that is elsewhere costs a process."""
+        if self._files is not None:
+            self._mend(self._files)
+            return state_files.deployment(self._files)
+        return remote_state.deployment_in(self._stack.export()) if self._place.suspect else {}
+
+    def _undone(self, deployment: Mapping[str, Any]) -> Sequence[str] | None:
+        if self._undo is None or not deployment:
+            return None
+        undone = self._undo(deployment)
+        for what in undone or ():
+            self._tell(f"A killed run had made {what} and could not write it down; it is removed.")
+        return undone
 
     def _mend(self, files: StackFiles) -> None:
         if state_files.mend(files):

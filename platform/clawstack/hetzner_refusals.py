@@ -65,6 +65,7 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
         "Use another placement group (at most 10 servers each) or location, or try again later."
     ),
     "no_space_left_in_location": _no_room("Choose another location, or try again when Hetzner has room."),
+    "deprecated_api_endpoint": _person("Use what has taken its place: Hetzner has removed this."),
     "resource_limit_exceeded": _person(
         "Ask Hetzner for a higher limit of this project, or remove what is no longer needed."
     ),

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pulumi
@@ -258,9 +259,20 @@ def test_what_does_not_stop_in_its_grace_is_killed_and_the_next_run_recovers(ben
     assert pending_creates_of(state_files.deployment(bench.files)), "and a creation of which nobody knows"
 
     hold.unlink()
-    assert bench.up() == {"endpoint": f"probe://{SLUG}"}
+    asked: list[list[str]] = []
+
+    def undo(deployment: Mapping[str, Any]) -> list[str]:
+        asked.append(pending_creates_of(deployment))
+        return ["server emma"]
+
+    outcome = bench.engine.up(
+        bench.place, bench.program(), ownership=bench.ownership(), on_step=bench.steps.append, undo=undo
+    )
+    assert outcome.outputs == {"endpoint": f"probe://{SLUG}"}
+    assert [len(pending) for pending in asked] == [1], "what was under way is undone before it is made again"
     assert pending_creates_of(state_files.deployment(bench.files)) == []
     assert any("lock of process" in step.message for step in bench.steps)
+    assert any("had made server emma" in step.message for step in bench.steps)
 
 
 def test_a_kill_between_attributes_and_state_is_no_obstacle(bench: Bench) -> None:

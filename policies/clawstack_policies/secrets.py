@@ -13,6 +13,7 @@ from typing import Any, Final
 from pulumi_policy import ResourceValidationArgs, ResourceValidationPolicy, Secret, Severity
 
 from clawstack.secret_shapes import SECRET_SHAPES, pattern
+from clawstack.tokens import TokenKind
 from clawstack_policies.rule import rule
 
 #: Keys that hold a secret by their name: `botToken`, `CLAWSTACK_PROXY_TOKEN`, `password`, `privateKey` ...
@@ -65,9 +66,10 @@ def _is_plain_secret(key: str, value: str) -> bool:
     return bool(_TELLING_KEY.search(key)) and not _HARMLESS_KEY.search(key)
 
 
-def looks_secret(text: str) -> bool:
-    """Whether the text holds a secret that its shape gives away."""
-    return _TELLING_VALUE.search(text) is not None
+def looks_secret(text: str, *, allowed: TokenKind | None = None) -> bool:
+    """Whether the text holds a secret that its shape gives away; tokens of the kind `allowed` do not count."""
+    found = (match[0] for match in _TELLING_VALUE.finditer(text))
+    return any(allowed is None or not each.startswith(f"{allowed.value}_") for each in found)
 
 
 def is_unknown(text: str) -> bool:

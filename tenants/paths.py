@@ -54,6 +54,11 @@ class CellPaths:
         return self.root / "private"
 
     @property
+    def temporary(self) -> Path:
+        """The cell's `/tmp`."""
+        return self.private / "tmp"
+
+    @property
     def hosts(self) -> Path:
         """The platform's names for the cell, which no name server answers."""
         return self.private / "hosts"

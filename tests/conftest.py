@@ -12,6 +12,7 @@ pytest_plugins = (  # those that others import come first: pytest rewrites their
     "tests.plugins.durations",
     "tests.plugins.spreading",
     "tests.plugins.second_try",
+    "tests.plugins.pulumi_plugins",
 )
 
 

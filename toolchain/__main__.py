@@ -1,4 +1,4 @@
-"""`python -m toolchain setup [part...]`, `... doctor [--json] [--production]`, `... cluster`, `... image`, `... release`."""
+"""`python -m toolchain setup [part...]`, `... doctor [--json] [--production] [--needs PLUGIN]`, `... cluster`, `... image`, `... release`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         around = Surroundings.read()
         if options.command == "doctor":
-            return _doctor(console, examine(around, production=options.production), as_json=options.json)
+            report = examine(around, production=options.production, needed=options.needs)
+            return _doctor(console, report, as_json=options.json)
         if options.command in _NOUNS:
             code: int = _NOUNS[options.command].run(options, around, console)
             return code
@@ -56,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is there, what is missing, and what mends it")
     doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.add_argument("--production", action="store_true", help="refuse offline plugins")
+    doctor.add_argument(
+        "--needs",
+        action="append",
+        default=[],
+        metavar="PLUGIN",
+        help="a plugin that cells here need, such as kubernetes",
+    )
     for noun in _NOUNS.values():
         noun.add_parser(commands)
     return parser

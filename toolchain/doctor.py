@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Final
 
 from toolchain.cluster.packages import missing_node_packages
@@ -41,8 +42,13 @@ class DoctorReport:
         return all(check.ok for check in self.checks)
 
 
-def examine(around: Surroundings | None = None, *, production: bool = False) -> DoctorReport:
-    """Looks at the machine. `production` also refuses offline plugins: they are stand-ins for development and tests."""
+def examine(
+    around: Surroundings | None = None, *, production: bool = False, needed: Collection[str] = ()
+) -> DoctorReport:
+    """Looks at the machine. `production` also refuses offline plugins: they are stand-ins for development and tests.
+
+    `needed`: names of plugins that this installation's cells need, though not every installation's do.
+    """
     around = around or Surroundings.read()
     pulumi = find_pulumi(around)
     plugins = choose_plugins(around, pulumi.path if pulumi else None)
@@ -50,7 +56,7 @@ def examine(around: Surroundings | None = None, *, production: bool = False) -> 
         checks=(
             _python(),
             _tool(around, "Pulumi CLI", pulumi, f">= {pins.dotted(pins.PULUMI_MINIMUM)}", "pulumi"),
-            *(_plugin(around, plugin, production=production) for plugin in plugins),
+            *(_plugin(around, _asked(plugin, needed), production=production) for plugin in plugins),
             _for_cells(around, "Node", find_node(around), f">= {pins.dotted(pins.NODE_MINIMUM)}"),
             _for_cells(around, "OpenClaw", find_openclaw(around), pins.OPENCLAW),
             _system(around),
@@ -82,6 +88,10 @@ def _for_cells(around: Surroundings, name: str, found: Found | None, wanted: str
     if found is None and not around.gateways:
         return Check(name=name, ok=True, found="not here", wanted="only where cells are processes of this machine")
     return _tool(around, name, found, wanted, "openclaw")
+
+
+def _asked(plugin: PluginChoice, needed: Collection[str]) -> PluginChoice:
+    return replace(plugin, required=plugin.required or plugin.name in needed)
 
 
 def _plugin(around: Surroundings, plugin: PluginChoice, *, production: bool) -> Check:

@@ -1,10 +1,10 @@
-"""Puts the plugins in use where the engine looks without a remark: into a PULUMI_HOME of the platform's own."""
+"""Puts the plugins in use where the engine looks without a remark: into the store of a PULUMI_HOME."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from clawstack.tools import PluginInfo, Tools
+from clawstack.tools import PluginKind, Tools
 
 
 def link_plugins(tools: Tools, pulumi_home: Path) -> None:
@@ -15,12 +15,14 @@ def link_plugins(tools: Tools, pulumi_home: Path) -> None:
     """
     for plugin in tools.plugins:
         if plugin.version:
-            _link(plugin, pulumi_home / "plugins" / f"{plugin.kind}-{plugin.name}-v{plugin.version}")
+            link_plugin(plugin.kind, plugin.name, plugin.version, plugin.path, pulumi_home)
 
 
-def _link(plugin: PluginInfo, folder: Path) -> None:
+def link_plugin(kind: PluginKind, name: str, version: str, plugin: Path, pulumi_home: Path) -> None:
+    """Link one plugin with what lies beside it."""
+    folder = pulumi_home / "plugins" / f"{kind}-{name}-v{version}"
     folder.mkdir(parents=True, exist_ok=True)
-    for file in plugin.path.parent.iterdir():
+    for file in plugin.parent.iterdir():
         link = folder / file.name
         if link.is_symlink() and link.readlink() == file:
             continue

@@ -20,6 +20,7 @@ _MODULES: Final[Mapping[str, str]] = MappingProxyType(
         "policy/v1": "policy.v1",
         "autoscaling/v2": "autoscaling.v2",
         "scheduling.k8s.io/v1": "scheduling.v1",
+        "storage.k8s.io/v1": "storage.v1",
         "admissionregistration.k8s.io/v1": "admissionregistration.v1",
     }
 )

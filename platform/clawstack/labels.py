@@ -12,6 +12,9 @@ CLUSTER: Final = "clawstack.dev/cluster"
 POOL: Final = "clawstack.dev/pool"
 ROLE: Final = "clawstack.dev/role"
 """`control-plane` or `worker`, on every node of a cluster."""
+FOR: Final = "clawstack.dev/for"
+"""Whose something of the cluster is: pools of nodes and classes of volumes carry `cells`."""
+FOR_CELLS: Final = "cells"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 #: Value of SUBSTRATE on cells in namespaces of a cluster: what the cluster's add-ons run beside and select by.

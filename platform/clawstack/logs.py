@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 
 from clawstack.redaction import Redactor
+from clawstack.visible import visible
+
+_LAYOUT: Final = {"exception": "\n", "stack": "\n"}
+"""Fields that have lines of their own, and so keep them."""
 
 
 def configure(
@@ -35,16 +39,11 @@ def configure(
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, *_RENDERERS[form]],
         )
     )
     root = logging.getLogger()
@@ -58,6 +57,25 @@ def configure(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _make_visible(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Lines hold paths, names and errors that strangers wrote: they must not reach a terminal as they are."""
+    return {visible(str(key)): _shown(value, _LAYOUT.get(key, "")) for key, value in event.items()}
+
+
+def _shown(value: Any, keep: str) -> Any:
+    plain = value is None or isinstance(value, bool | int | float)
+    return value if plain else visible(value if isinstance(value, str) else repr(value), keep=keep)
+
+
+_RENDERERS: Final[dict[str, tuple[structlog.typing.Processor, ...]]] = {
+    "console": (
+        _make_visible,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ),
+    "json": (structlog.processors.JSONRenderer(),),  # escapes all but printable ASCII
+}
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from clawstack import secret_urls
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -33,7 +35,7 @@ def _plain_seconds(value: Any) -> Any:
 def _http_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
-    return value.rstrip("/")
+    return secret_urls.without_credentials(value).rstrip("/")
 
 
 def _absolute(value: Path) -> Path:
@@ -45,6 +47,12 @@ Seconds = Annotated[timedelta, BeforeValidator(_plain_seconds), Unit("seconds")]
 
 HttpUrl = Annotated[str, AfterValidator(_http_url), Unit("URL")]
 """The root of something over HTTP, without a trailing slash: text, for paths are put behind it."""
+
+StateUrl = Annotated[SecretStr, AfterValidator(secret_urls.state_url), Unit("secret URL")]
+"""The root of Pulumi's state, with credentials where the store takes them in the URL."""
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(secret_urls.database_url), Unit("secret URL")]
+"""A PostgreSQL with user and password."""
 
 Bytes = Annotated[int, Field(ge=1024), Unit("bytes")]
 """A size; less than 1024 is a mistake of the unit."""

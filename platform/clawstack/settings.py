@@ -17,7 +17,18 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from clawstack.errors import NeedsAttentionError
-from clawstack.setting_types import AbsolutePath, Bytes, HttpUrl, PerMinute, Port, PortRange, Seconds
+from clawstack.secret_urls import secret_parts
+from clawstack.setting_types import (
+    AbsolutePath,
+    Bytes,
+    DatabaseUrl,
+    HttpUrl,
+    PerMinute,
+    Port,
+    PortRange,
+    Seconds,
+    StateUrl,
+)
 
 _PREFIX = "CLAWSTACK_"
 DEFAULT_SUBSTRATE: Final = "process"
@@ -48,7 +59,7 @@ class Upstream(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base_url: str
+    base_url: HttpUrl
     """Up to and including the version: `https://api.openai.com/v1`."""
     api_key: SecretStr
 
@@ -76,8 +87,10 @@ class Settings(BaseSettings):
     toolchain_gateways: Literal["here", "elsewhere"] = "here"
     """Whether cells run on this machine, so that it needs Node and OpenClaw; the services' image says `elsewhere`."""
 
-    database_url: SecretStr | None = None
-    """`postgresql://...`; without it an embedded PostgreSQL is started in the data folder."""
+    database_url: DatabaseUrl | None = None
+    """`postgresql://USER:PASSWORD@HOST/DATABASE`, user and password percent-encoded (`/` is `%2F`); without it an embedded PostgreSQL is started in the data folder."""
+    database_pool: Annotated[int, Field(ge=2, le=200)] = 20
+    """Most connections of each pool that a process keeps: one for all, the proxy a second one for its hot path. A server must have room for all processes together (`max_connections`)."""
     master_key: SecretStr | None = None
     """32 bytes in base64 that wrap every tenant's data key. Required in production."""
     master_key_file: Path | None = None
@@ -114,8 +127,8 @@ class Settings(BaseSettings):
 
     default_substrate: str = DEFAULT_SUBSTRATE
     """Where new cells run unless their plan forbids it: a substrate that some plan of `plans.yaml` names."""
-    pulumi_backend_url: str | None = None
-    """Root of Pulumi state (`file://`, `s3://BUCKET?region=...`, ...); every cell has its own location below, or its own rows (`postgres://`); default in the data folder."""
+    pulumi_backend_url: StateUrl | None = None
+    """Root of Pulumi state (`file://`, `s3://BUCKET?region=...`, ...); every cell has its own location below, or its own rows (`postgres://`, user and password percent-encoded: `/` is `%2F`); default in the data folder. A new password takes effect with a restart; before another place is set, all state is moved there."""
     policy_pack: Path = Field(default_factory=lambda: _repository_root() / "policies")
     """Folder of the policy pack that judges every update."""
     policy_config: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -153,7 +166,7 @@ class Settings(BaseSettings):
     backup_keep_local: bool = False
     """Keep the copy on this machine as well once an archive is in the store."""
 
-    hcloud_endpoint: str = "https://api.hetzner.cloud/v1"
+    hcloud_endpoint: HttpUrl = "https://api.hetzner.cloud/v1"
     """Root of the Hetzner Cloud API."""
     hcloud_token: SecretStr | None = None
     """Token of the Hetzner project that holds tenants' servers."""
@@ -205,11 +218,13 @@ class Settings(BaseSettings):
         return range(first, last + 1)
 
     def secret_values(self) -> list[str]:
-        """Every secret in here, for the redactor."""
+        """Every secret in here, for the redactor; of URLs also the secret parts, as they are written and as they are read."""
         values = [getattr(self, name) for name in type(self).model_fields]
         secrets = [value for value in values if isinstance(value, SecretStr)]
         secrets += [upstream.api_key for upstream in self.llm_upstreams.values()]
-        return [secret.get_secret_value() for secret in secrets]
+        texts = [secret.get_secret_value() for secret in secrets]
+        urls = [*texts, *(value for value in values if isinstance(value, str))]
+        return [*texts, *sorted({part for url in urls for part in secret_parts(url)})]
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -27,6 +27,7 @@ from clawstack_policies.kubernetes.pods import (
     pods_restricted,
     pods_unprivileged,
 )
+from clawstack_policies.kubernetes.storage import cell_volumes_deleted
 from clawstack_policies.labelling import labels_required
 from clawstack_policies.plans import substrate_within_plan
 from clawstack_policies.process import bind_loopback, limits_set, walled_in
@@ -52,6 +53,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     no_exposed_service(),
     no_cluster_scope(),
     no_foreign_namespace(),
+    cell_volumes_deleted(),
     no_public_administration(),
     no_public_balancer(),
     firewall_on_every_server(),

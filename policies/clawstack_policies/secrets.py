@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from pulumi_policy import ResourceValidationArgs, ResourceValidationPolicy, Secret, Severity
 
+from clawstack.secret_shapes import SECRET_SHAPES, pattern
+from clawstack.tokens import TokenKind
 from clawstack_policies.rule import rule
 
 #: Keys that hold a secret by their name: `botToken`, `CLAWSTACK_PROXY_TOKEN`, `password`, `privateKey` ...
@@ -20,12 +22,7 @@ _TELLING_KEY: Final = re.compile(
 )
 #: Keys that only speak about secrets.
 _HARMLESS_KEY: Final = re.compile(r"(?i)(?:secretname|automount.*token|tokenttl|maxtokens?|_tokens|Tokens)$")
-#: Values that are secrets by their shape: this platform's tokens, Stripe's, Telegram's, private keys.
-_TELLING_VALUE: Final = re.compile(
-    r"claw(?:op|cu|px|ch)_[0-9A-Za-z]{12}_[0-9A-Za-z]{20,}"
-    r"|\b(?:sk|rk)_(?:live|test)_[0-9A-Za-z]{8,}|\bwhsec_[0-9A-Za-z]{8,}|\bsk-[0-9A-Za-z_-]{20,}"
-    r"|\b\d{6,12}:[0-9A-Za-z_-]{30,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-)
+_TELLING_VALUE: Final = re.compile(pattern(SECRET_SHAPES))
 _REFERENCE: Final = re.compile(r"\$\{[A-Z0-9_]+\}")  # a placeholder that the gateway fills from its environment
 _UNKNOWN: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # Pulumi's stand-in while previewing
 
@@ -69,9 +66,10 @@ def _is_plain_secret(key: str, value: str) -> bool:
     return bool(_TELLING_KEY.search(key)) and not _HARMLESS_KEY.search(key)
 
 
-def looks_secret(text: str) -> bool:
-    """Whether the text holds a secret that its shape gives away."""
-    return _TELLING_VALUE.search(text) is not None
+def looks_secret(text: str, *, allowed: TokenKind | None = None) -> bool:
+    """Whether the text holds a secret that its shape gives away; tokens of the kind `allowed` do not count."""
+    found = (match[0] for match in _TELLING_VALUE.finditer(text))
+    return any(allowed is None or not each.startswith(f"{allowed.value}_") for each in found)
 
 
 def is_unknown(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawstack.errors import NeedsAttentionError
+from clawstack.errors import ClawstackError, NeedsAttentionError
 from services.cli.output import Output
 from services.cli.session import guarded
 
@@ -27,7 +27,7 @@ def doctor(
     from toolchain.doctor import examine  # late: keeps `--help` fast
 
     output = Output(json=json)
-    report = guarded(output, lambda: examine(production=production))
+    report = guarded(output, lambda: examine(production=production, needed=_needed()))
     report = replace(report, checks=(*report.checks, guarded(output, lambda: _walls(production=production))))
     if json:
         output.document(asdict(report))
@@ -55,3 +55,16 @@ def _walls(*, production: bool) -> Check:
         wanted="each cell reaches the platform alone",
         remedy=" ".join(found),
     )
+
+
+def _needed() -> tuple[str, ...]:
+    """Plugins of the substrates that this installation uses: the default one, and whatever else is configured."""
+    from clawstack.settings import load_settings  # late, as above
+    from tenants.substrates.registry import SUBSTRATES
+
+    try:
+        settings = load_settings()
+    except (ClawstackError, UnicodeDecodeError):
+        return ()  # settings that cannot be read are told by `serve`; the machine can be looked at all the same
+    used = [one for one in SUBSTRATES.values() if one.name == settings.default_substrate or one.is_configured(settings)]
+    return tuple(name for one in used for name in one.plugins)

@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from clawstack.errors import ClawstackError
+from clawstack.redaction import Redactor
+from clawstack.visible import visible, visible_json
 
 STATE_COLOURS = {
     "healthy": "green", "succeeded": "green", "pending": "cyan", "provisioning": "cyan", "updating": "cyan",
@@ -38,7 +40,8 @@ class Output:
 
     def document(self, value: Any) -> None:
         """The command's answer as JSON."""
-        sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
+        text = json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
+        sys.stdout.write(visible_json(text) + "\n")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
         """Rows for people; `empty` says what to do when there are none."""
@@ -55,26 +58,27 @@ class Output:
     def line(self, text: str) -> None:
         """A sentence for people; silent with --json."""
         if not self.json:
-            self.console.print(text)
+            self.console.print(visible(text, keep="\n\t"))
 
     def raw(self, text: str) -> None:
         """A line that somebody else wrote, without what could steer a terminal; with --json a JSON string."""
         plain = "".join(letter for letter in text if letter.isprintable() or letter == "\t")
-        sys.stdout.write((json.dumps(plain, ensure_ascii=False) if self.json else plain) + "\n")
+        sys.stdout.write((visible_json(json.dumps(plain, ensure_ascii=False)) if self.json else plain) + "\n")
         sys.stdout.flush()
 
-    def error(self, error: ClawstackError) -> None:
-        """What went wrong and the remedy."""
+    def error(self, error: ClawstackError, redactor: Redactor | None = None) -> None:
+        """What went wrong and the remedy, without secrets, whatever somebody else's words in it repeat."""
+        redactor = redactor or Redactor()
         if self.json:
             body = {"code": error.code, "message": error.message, "remedy": error.remedy}
-            self.document({"error": body})
+            self.document({"error": redactor.value(body)})
         else:
-            self.errors.print(f"[red]error:[/red] {escape(error.sentence())}")
+            self.errors.print(f"[red]error:[/red] {escape(visible(redactor.text(error.sentence())))}")
 
 
 def coloured(cell: Any) -> str:
     """A table cell; states get their colour."""
-    text = "-" if cell is None or cell == "" else escape(str(cell))
+    text = "-" if cell is None or cell == "" else escape(visible(str(cell), keep="\n"))
     colour = STATE_COLOURS.get(text)
     return f"[{colour}]{text}[/{colour}]" if colour else text
 

@@ -59,7 +59,7 @@ def guarded(output: Output, work: Callable[[], T], redactor: Redactor | None = N
     try:
         return work()
     except ClawstackError as error:
-        output.error(error)
+        output.error(error, redactor)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         output.errors.print("interrupted")

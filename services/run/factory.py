@@ -45,7 +45,7 @@ def build_platform(settings: Settings, *, database_url: str, redactor: Redactor 
     catalogue = load_catalogue()
     check_substrates(settings, catalogue)
     master_key = load_master_key(settings)
-    database = Database(database_url)
+    database = Database(database_url, most=settings.database_pool)
     return ProcessPlatform(
         settings=settings,
         catalogue=catalogue,
@@ -82,7 +82,7 @@ def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
     """The ASGI application of these parts."""
     from fastapi import FastAPI  # late: a third of the start of commands that serve nothing
 
-    from services.kit.http import errors
+    from services.kit.http import errors, openapi
     from services.kit.http.middleware import BodyLimit, SecurityHeaders
     from services.kit.http.provided import provide
 
@@ -106,6 +106,7 @@ def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
     )
     provide(app, (platform, *(thing for part in parts for thing in part.provides)))
     errors.install(app, platform.redactor)
+    openapi.install(app)
     mounts = {path: app_ for part in parts for path, app_ in part.mounts.items()}
     for part in parts:
         for router in part.routers:

@@ -79,7 +79,6 @@ class Cell(Base):
     port: Mapped[int] = mapped_column(unique=True)
     account: Mapped[str | None] = mapped_column(unique=True)
     stack: Mapped[str] = mapped_column(unique=True)
-    backend_url: Mapped[str]
     stack_created_at: Mapped[datetime | None]
     """Set once Pulumi has the stack: the next operation need not make one."""
     created_at: Mapped[Now]

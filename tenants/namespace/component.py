@@ -58,6 +58,8 @@ class NamespaceCell(pulumi.ComponentResource):
             # A new certificate for the same cluster must not replace every cell on it.
             cluster_identifier=plan.cluster,
             enable_server_side_apply=True,
+            # What a killed run made is found again by making it once more (`Run._find_again`); refused otherwise.
+            upsert_existing_objects=True,
             # What somebody edited by hand is set right again instead of being refused.
             enable_patch_force=True,
             # By default the provider would replace them, and a pod's mounts would be gone for a moment.

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from clawstack.naming import namespace_name
+from clawstack.placement import Place
 
 #: A tag and a digest: the tag tells people what it is, the digest is what is run.
 IMAGE_PATTERN: Final = r"^[a-z0-9][a-z0-9._:/-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}@sha256:[0-9a-f]{64}$"
@@ -110,6 +111,8 @@ class NamespaceSettings(_Frozen):
     dns: Peer = Peer(namespace="kube-system", pods={"k8s-app": "kube-dns"})
     priority_classes: Mapping[str, Name] = Field(default_factory=dict)
     """Name of an existing PriorityClass, per plan; a plan without one gets the cluster's default."""
+    place: Place = Place()
+    """Nodes for cells, and for the pods that open their volumes; any node without taints where nothing is said."""
     runtime_class: Name | None = None
     """An existing RuntimeClass, such as gVisor's."""
     route: Route | None = None

@@ -114,12 +114,12 @@ def pod_security() -> Document:
 
 
 def placement(spec: CellSpec, settings: NamespaceSettings) -> Document:
-    """Classes of priority and of runtime, where the cluster has any."""
+    """Classes of priority and of runtime, where the cluster has any, and the nodes that are for cells."""
     classes = {
         "priorityClassName": settings.priority_classes.get(spec.plan),
         "runtimeClassName": settings.runtime_class,
     }
-    return {key: name for key, name in classes.items() if name is not None}
+    return {**{key: name for key, name in classes.items() if name is not None}, **settings.place.pod_fields()}
 
 
 def container(settings: NamespaceSettings) -> Document:

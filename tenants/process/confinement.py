@@ -120,10 +120,10 @@ def _program(calls: _Calls) -> bytes:
 
 def _folders(paths: CellPaths) -> tuple[Path, Path]:
     """Root's: the cell can enter them only where they are mounted, and others not at all."""
-    for folder, mode in ((paths.private, 0o700), (paths.private / "tmp", 0o1777), (paths.private / "nothing", 0o755)):
+    for folder, mode in ((paths.private, 0o700), (paths.temporary, 0o1777), (paths.private / "nothing", 0o755)):
         folder.mkdir(exist_ok=True, mode=0o700)
         folder.chmod(mode)
-    return paths.private / "tmp", paths.private / "nothing"
+    return paths.temporary, paths.private / "nothing"
 
 
 def _hide(place: str, content: Path, names: set[str]) -> None:

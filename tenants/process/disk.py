@@ -39,8 +39,7 @@ def used(paths: CellPaths, limits: Limits) -> DiskUse:
     """Count what is in the state directory and in the cell's own `/tmp`; ends early once a limit is passed."""
     most = max(1, limits.disk_mb) * _ENTRIES_PER_MB
     sizes = [
-        measure(place, most_bytes=limits.disk_mb * _MB, most_entries=most)
-        for place in (paths.state, paths.private / "tmp")
+        measure(place, most_bytes=limits.disk_mb * _MB, most_entries=most) for place in (paths.state, paths.temporary)
     ]
     whole = -(-sum(size.bytes for size in sizes) // _MB)  # up: a byte more than the limit is more than the limit
     entries = sum(size.entries for size in sizes)

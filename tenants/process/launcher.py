@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from clawstack import untrusted_tree
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from clawstack.locks import locked
 from tenants.paths import CellPaths
@@ -149,6 +150,7 @@ def _run(launch: Launch, place: Place, signals: Signals) -> int:
 def _no_room(launch: Launch, place: Place, signals: Signals) -> str | None:
     """Why the cell's own files keep it from starting; waits while it is the platform's disk that lacks room."""
     root = Path(launch.root)
+    untrusted_tree.remove(CellPaths(root=root).temporary)  # nobody of the cell lives; every start finds it empty
     lacking = lacks_room(root)
     while lacking is not None and not signals.stopped():
         _remember(place, launcher_pid=os.getpid(), gateway_pid=None, last_exit=_exit_for(lacking, kind="no_room"))

@@ -24,6 +24,7 @@ class Namespaces(Substrate):
     """The `namespace` substrate."""
 
     name = NAME
+    plugins = ("kubernetes",)
     remedy = "To use namespaces, set CLAWSTACK_KUBECONFIG and CLAWSTACK_CLUSTER."
 
     @override

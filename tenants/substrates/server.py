@@ -22,6 +22,7 @@ class Servers(Substrate):
     """The `server` substrate."""
 
     name = NAME
+    plugins = ("hcloud",)
     remedy = "To use servers, set CLAWSTACK_SERVERS and CLAWSTACK_HCLOUD_TOKEN."
 
     @override

@@ -32,6 +32,8 @@ class Substrate(ABC):
     """Stored with tenants and in labels: never change one."""
     remedy: ClassVar[str] = ""
     """One sentence for operators: what to set to use it; empty where every installation can."""
+    plugins: ClassVar[tuple[str, ...]] = ()
+    """Pulumi's resource plugins that its cells need besides this project's own."""
     on_this_machine: ClassVar[bool] = False
     """Cells are processes of this machine: each has an account of its own and listens on loopback, on the port that
     every cell is given."""

@@ -11,6 +11,7 @@ What the machine has once, read from the tests and the product:
 - ports: a worker draws free ones from the kernel or, for cells, by the hash of a random slug out of 8000, and asks
   whether they are free: two workers collide as rarely as two tests of one worker did with what else ran;
 - accounts of cells: named after random slugs, made under the product's own lock (/run/clawstack-locks/accounts.lock);
+- packet filter rules of process cells: a table for each data folder, elements for each account;
 - PostgreSQL: every worker has a server of its own, in a folder of its own, on a socket;
 - tests that look at all processes (`psutil.process_iter`) ask for a folder, an account or a mark of their own.
 """

@@ -12,14 +12,13 @@ from typing import Final
 from clawstack.errors import NeedsAttentionError
 from toolchain.ground import pins
 from toolchain.ground.building import place
-from toolchain.ground.finding import LAUNCHER_MARK, Found, find_pulumi, is_launcher, pulumi_built
+from toolchain.ground.finding import LAUNCHER_MARK, find_pulumi, is_launcher, pulumi_built
 from toolchain.ground.plugin_choice import (
     WANTED,
     PluginChoice,
     Wanted,
     choose_plugins,
     generated_folder,
-    plugin_path,
     starter,
 )
 from toolchain.ground.surroundings import Downloads, Surroundings, executable
@@ -49,7 +48,7 @@ def ensure(around: Surroundings, board: Board) -> None:
             _generate(around, wanted, pulumi.path)
     choices = choose_plugins(around, pulumi.path)
     _report(progress, choices)
-    write_launcher(around, pulumi, choices)
+    write_launcher(around)
 
 
 def _lacks_official(choice: PluginChoice) -> bool:
@@ -101,8 +100,8 @@ def _host_script(around: Surroundings, pulumi: Path) -> Path:
     return Path(cache.stdout.strip()) / module / "python" / "cmd" / _SCRIPT
 
 
-def write_launcher(around: Surroundings, pulumi: Found, choices: tuple[PluginChoice, ...]) -> None:
-    """`pulumi` beside the interpreter, so that an activated environment has the CLI with its plugins.
+def write_launcher(around: Surroundings) -> None:
+    """`pulumi` beside the interpreter, so that an activated environment has the CLI with its plugins (`launching`).
 
     A `pulumi` that somebody else put there is left alone.
     """
@@ -110,9 +109,8 @@ def write_launcher(around: Surroundings, pulumi: Found, choices: tuple[PluginCho
     foreign = launcher.exists() and not is_launcher(launcher)
     if foreign or not os.access(launcher.parent, os.W_OK):
         return
-    folders = [str(folder) for folder in plugin_path(around, choices)]
-    path = shlex.quote(os.pathsep.join(folders))
-    text = f'#!/bin/sh\n{LAUNCHER_MARK}\nPATH={path}:"$PATH" exec {shlex.quote(str(pulumi.path))} "$@"\n'
+    python = shlex.quote(str(around.interpreter))
+    text = f'#!/bin/sh\n{LAUNCHER_MARK}\nexec {python} -I -m toolchain.launching "$@"\n'
     scratch = launcher.with_name(f".pulumi-{os.getpid()}")
     scratch.write_text(text)
     scratch.chmod(0o755)

@@ -22,6 +22,7 @@ from clawstack.errors import InvalidInputError
 from clawstack.kubernetes_sdk import arguments, class_of, module
 
 _GRAFANA_PASSWORD_LENGTH: Final = 40
+_PASSPHRASE_LENGTH: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class AddonSecrets:
     environment: pulumi.Input[Mapping[str, str]] | None = field(default=None, repr=False)
     """CLAWSTACK_* settings of the services: the platform stack's `environment` and the operator's keys."""
     database_url: pulumi.Input[str] | None = field(default=None, repr=False)
+    pulumi_backend_url: pulumi.Input[str] | None = field(default=None, repr=False)
+    """State of the cells' stacks, elsewhere than in a pod."""
 
 
 class Addons(pulumi.ComponentResource):
@@ -56,8 +59,12 @@ class Addons(pulumi.ComponentResource):
     ) -> None:
         super().__init__("clawstack:addons:Addons", name, None, opts)
         addons = build_addons(settings)
-        self.grafana_password = self._password(name) if settings.monitoring else None
+        self.grafana_password = self._password(f"{name}-grafana") if settings.monitoring else None
         known = self._known(settings, secrets or AddonSecrets())
+        if settings.storage and settings.storage.encrypt_cells:
+            known[SecretName.VOLUME_PASSPHRASE] = self._password(
+                f"{name}-cells-volumes", _PASSPHRASE_LENGTH, protect=settings.protection
+            )
         _require(addons, known)
         made: dict[str, AddonResource] = {}
         for addon in addons:
@@ -68,12 +75,14 @@ class Addons(pulumi.ComponentResource):
             )
         self.register_outputs({"installed": list(made), "grafanaPassword": self.grafana_password})
 
-    def _password(self, name: str) -> pulumi.Output[str]:
+    def _password(
+        self, name: str, length: int = _GRAFANA_PASSWORD_LENGTH, *, protect: bool = False
+    ) -> pulumi.Output[str]:
         password = random.RandomPassword(
-            f"{name}-grafana",
-            length=_GRAFANA_PASSWORD_LENGTH,
+            name,
+            length=length,
             special=False,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
         return pulumi.Output.secret(password.result)
 

@@ -49,7 +49,7 @@ def _upper(settings: AddonsSettings) -> Iterator[Addon]:
     if settings.monitoring:
         yield monitoring.monitoring(settings, settings.monitoring)
     if settings.external_secrets:
-        yield operators.external_secrets(settings)
+        yield operators.external_secrets(settings, settings.external_secrets)
     if isinstance(settings.database, OwnDatabase):
         yield database.operator(settings)
     if settings.workloads:

@@ -42,6 +42,8 @@ def addons_of(config: ClusterConfig) -> AddonsSettings | None:
         location=config.control_plane.locations[0],
         firewall=f"{config.name}-node",
         ssh_key=f"{config.name}-{min(config.ssh_keys)}",
+        protection=config.protection,
+        pools=tuple(config.pools.values()),
     )
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
+from pydantic import SecretStr
 
 from clawstack.cluster.config import ClusterConfig
 from clawstack.cluster.reading import parse_cluster
 from clawstack.errors import InvalidInputError
 from clawstack.plan_file import substrates_of_plans
+from clawstack.secret_urls import database_url, remote_state_url
 from clawstack.settings import DEFAULT_SUBSTRATE, Profile
 
 _TOKEN_VARIABLE: Final = "CLAWSTACK_HCLOUD_TOKEN"  # noqa: S105 - the name of a variable
@@ -35,6 +37,7 @@ class AddonCredentials:
     """Secrets of add-ons that others issue; None where they are not set."""
 
     database_url: pulumi.Output[str] | None
+    pulumi_backend_url: pulumi.Output[str] | None
     snapshot_access_key: pulumi.Output[str] | None
     snapshot_secret_key: pulumi.Output[str] | None
 
@@ -112,10 +115,23 @@ def _hetzner(config: pulumi.Config, environ: Mapping[str, str]) -> HetznerCreden
 
 def _addons(config: pulumi.Config) -> AddonCredentials:
     return AddonCredentials(
-        database_url=config.get_secret("databaseUrl"),
+        database_url=_url(config, "databaseUrl", database_url),
+        pulumi_backend_url=_url(config, "pulumiBackendUrl", remote_state_url),
         snapshot_access_key=config.get_secret("snapshotAccessKey"),
         snapshot_secret_key=config.get_secret("snapshotSecretKey"),
     )
+
+
+def _url(config: pulumi.Config, key: str, check: Callable[[SecretStr], SecretStr]) -> pulumi.Output[str] | None:
+    said = config.get(key)
+    if said is None:
+        return None
+    try:
+        return pulumi.Output.secret(check(SecretStr(said)).get_secret_value())
+    except ValueError as error:
+        raise InvalidInputError(
+            f"clawstack:{key} {error}.", code="bad_stack_config", remedy=f"pulumi config set --secret clawstack:{key}"
+        ) from None
 
 
 def _one_of(config: pulumi.Config, key: str, allowed: tuple[str, ...], default: str) -> str:

@@ -78,6 +78,8 @@ def install_addons(settings: AddonsSettings, cluster: HetznerCluster, secrets: A
         f"{settings.cluster}-kubernetes",
         kubeconfig=answering,  # secret, because what it comes from is
         enable_server_side_apply=True,
+        # What a killed update made and could not write down is taken over instead of refused.
+        upsert_existing_objects=True,
         # A replaced first control plane changes the kubeconfig's address; it is the same cluster.
         cluster_identifier=settings.cluster,
         # Objects go with the servers: a destroy must not wait for an API that is being taken down.
@@ -108,6 +110,7 @@ def _addon_secrets(
         snapshot_secret_key=own.snapshot_secret_key,
         environment=settings,
         database_url=own.database_url,
+        pulumi_backend_url=own.pulumi_backend_url,
     )
 
 

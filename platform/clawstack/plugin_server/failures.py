@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
+from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
 from clawstack.error_marks import mark
 from clawstack.errors import ClawstackError, InvalidInputError, NotFoundError, TemporaryError
+from clawstack.plugin_server.secrecy import without_secrets
 
 
 def status_of(error: ClawstackError) -> grpc.StatusCode:
@@ -30,7 +32,7 @@ def status_of(error: ClawstackError) -> grpc.StatusCode:
 
 
 class SentenceInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs only
-    """A `ClawstackError` raised by a handler reaches the engine as its sentence, without a traceback.
+    """A `ClawstackError` raised by a handler reaches the engine as its sentence, without a traceback or secret inputs.
 
     Any other exception stays what it is for gRPC: a defect, logged with its traceback on stderr, which the engine
     shows to the person.
@@ -55,10 +57,17 @@ class SentenceInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg] # g
 def _speaking(call: Callable[[Any, grpc.ServicerContext], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
         try:
-            return call(request, context)
+            return _without_secrets(call(request, context), request)
         except ClawstackError as error:
-            context.abort(status_of(error), mark(error))
+            context.abort(status_of(error), without_secrets(mark(error), request))
 
+    return answer
+
+
+def _without_secrets(answer: Any, request: Any) -> Any:
+    """A check's complaints without the secret values that they quote."""
+    for failure in answer.failures if isinstance(answer, provider_pb2.CheckResponse) else ():
+        failure.reason = without_secrets(failure.reason, request)
     return answer
 
 
@@ -69,6 +78,6 @@ def _speaking_stream(
         try:
             yield from call(request, context)
         except ClawstackError as error:
-            context.abort(status_of(error), mark(error))
+            context.abort(status_of(error), without_secrets(mark(error), request))
 
     return answer

@@ -1,17 +1,17 @@
-"""Locations and their datacenters. Source: docs.hetzner.com/cloud/general/locations."""
+"""Locations. Source: docs.hetzner.com/cloud/general/locations."""
 
 from typing import Final
 
 from sandbox.frame.values import Json
 
-# id, name, network zone, country, city, latitude, longitude, datacenter id, datacenter name
+# id, name, network zone, country, city, latitude, longitude
 _ROWS: Final = (
-    (1, "fsn1", "eu-central", "DE", "Falkenstein", 50.47612, 12.370071, 4, "fsn1-dc14"),
-    (2, "nbg1", "eu-central", "DE", "Nuremberg", 49.452102, 11.076665, 2, "nbg1-dc3"),
-    (3, "hel1", "eu-central", "FI", "Helsinki", 60.169855, 24.938379, 3, "hel1-dc2"),
-    (4, "ash", "us-east", "US", "Ashburn, VA", 39.045821, -77.487073, 5, "ash-dc1"),
-    (5, "hil", "us-west", "US", "Hillsboro, OR", 45.54222, -122.951924, 6, "hil-dc1"),
-    (6, "sin", "ap-southeast", "SG", "Singapore", 1.283333, 103.833333, 7, "sin-dc1"),
+    (1, "fsn1", "eu-central", "DE", "Falkenstein", 50.47612, 12.370071),
+    (2, "nbg1", "eu-central", "DE", "Nuremberg", 49.452102, 11.076665),
+    (3, "hel1", "eu-central", "FI", "Helsinki", 60.169855, 24.938379),
+    (4, "ash", "us-east", "US", "Ashburn, VA", 39.045821, -77.487073),
+    (5, "hil", "us-west", "US", "Hillsboro, OR", 45.54222, -122.951924),
+    (6, "sin", "ap-southeast", "SG", "Singapore", 1.283333, 103.833333),
 )
 
 LOCATIONS: Final[dict[str, Json]] = {
@@ -25,27 +25,16 @@ LOCATIONS: Final[dict[str, Json]] = {
         "longitude": longitude,
         "network_zone": zone,
     }
-    for number, name, zone, country, city, latitude, longitude, _, _ in _ROWS
+    for number, name, zone, country, city, latitude, longitude in _ROWS
 }
 EUROPE: Final = ("fsn1", "nbg1", "hel1")
 EVERYWHERE: Final = tuple(LOCATIONS)
 ZONES: Final = ("eu-central", "us-east", "us-west", "ap-southeast")
 
-# Deprecated by Hetzner in 2026; older clients still name them.
-DATACENTERS: Final[dict[str, Json]] = {
-    dc_name: {"id": dc_id, "name": dc_name, "description": f"{city} 1 virtual DC", "location": LOCATIONS[name]}
-    for _, name, _, _, city, _, _, dc_id, dc_name in _ROWS
-}
-
 
 def zone_of(location: str) -> str:
     """Return the network zone of a location."""
     return str(LOCATIONS[location]["network_zone"])
-
-
-def datacenter_of(location: str) -> Json:
-    """Return the datacenter of a location."""
-    return next(row for row in DATACENTERS.values() if row["location"]["name"] == location)
 
 
 def find(rows: dict[str, Json], id_or_name: object) -> Json | None:

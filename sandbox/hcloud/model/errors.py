@@ -14,6 +14,7 @@ _STATUS: Final = {
     "limit_exceeded_error": 403,
     "not_found": 404,
     "method_not_allowed": 405,
+    "deprecated_api_endpoint": 410,
     "uniqueness_error": 409,
     "conflict": 409,
     "resource_in_use": 409,

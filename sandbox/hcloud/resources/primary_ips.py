@@ -3,7 +3,7 @@
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.catalogue.locations import DATACENTERS, LOCATIONS, datacenter_of, find
+from sandbox.hcloud.catalogue.locations import LOCATIONS, find
 from sandbox.hcloud.model import addresses
 from sandbox.hcloud.model.effects import change
 from sandbox.hcloud.model.errors import ApiError, invalid, not_found
@@ -63,20 +63,18 @@ def check_assignable(row: Json, *, version: str, location: str) -> None:
 
 def show(_: Call, row: Json) -> Json:
     """Return an address with its whole location."""
-    location = row["location"]
-    return {**row, "location": LOCATIONS[location], "datacenter": datacenter_of(location)}
+    return {**row, "location": LOCATIONS[row["location"]]}
 
 
 def wished_location(body: Json) -> str:
-    """Return the location that a body names, also by a datacenter, "" when it names none. Raises invalid_input."""
+    """Return the location that a body names, "" when it names none. Raises invalid_input.
+
+    Whoever still names a `datacenter` names nothing: the API took the field away on 2026-07-01.
+    """
     if (name := body.get("location")) is not None:
         if (found := find(LOCATIONS, name)) is None:
             raise invalid("location", f"unknown location {name!r}; known are {', '.join(LOCATIONS)}")
         return str(found["name"])
-    if (name := body.get("datacenter")) is not None:
-        if (found := find(DATACENTERS, name)) is None:
-            raise invalid("datacenter", f"unknown datacenter {name!r}")
-        return str(found["location"]["name"])
     return ""
 
 

@@ -6,10 +6,10 @@ from typing import Final
 from sandbox.frame.values import Json
 from sandbox.hcloud.catalogue.images import ISOS
 from sandbox.hcloud.catalogue.load_balancer_types import LOAD_BALANCER_TYPES
-from sandbox.hcloud.catalogue.locations import DATACENTERS, LOCATIONS, find
+from sandbox.hcloud.catalogue.locations import LOCATIONS, find
 from sandbox.hcloud.catalogue.pricing import pricing
 from sandbox.hcloud.catalogue.server_types import SERVER_TYPES
-from sandbox.hcloud.model.errors import not_found
+from sandbox.hcloud.model.errors import ApiError, not_found
 from sandbox.hcloud.requests.call import Answer, Call, Handler, Route
 from sandbox.hcloud.resources.common import listed
 
@@ -25,14 +25,6 @@ def show_type(call: Call, row: Json) -> Json:
     """Return a server type; its locations say where it is sold out."""
     places = [{**one, "available": is_available(call, row["name"], one["name"])} for one in row["locations"]]
     return {**row, "locations": places}
-
-
-def _show_datacenter(call: Call, row: Json) -> Json:
-    name = row["location"]["name"]
-    here = [one for one in SERVER_TYPES.values() if any(place["name"] == name for place in one["locations"])]
-    ids = [one["id"] for one in here]
-    free = [one["id"] for one in here if is_available(call, one["name"], name)]
-    return {**row, "server_types": {"supported": ids, "available": free, "available_for_migration": free}}
 
 
 def _plain(_: Call, row: Json) -> Json:
@@ -58,11 +50,18 @@ def _pricing(call: Call) -> Answer:
     return Answer(body={"pricing": pricing()})
 
 
+def _gone(call: Call) -> Answer:
+    # Since 2026-10-01 (https://docs.hetzner.cloud/changelog#2026-06-02-datacenters-deprecated).
+    del call
+    raise ApiError("deprecated_api_endpoint", "the API endpoint was removed")
+
+
 ROUTES: Final[list[Route]] = [
     *_catalogue("server_types", "server_type", SERVER_TYPES, show_type),
     *_catalogue("load_balancer_types", "load_balancer_type", LOAD_BALANCER_TYPES),
     *_catalogue("locations", "location", LOCATIONS),
-    *_catalogue("datacenters", "datacenter", DATACENTERS, _show_datacenter),
+    ("GET", "/datacenters", _gone),
+    ("GET", "/datacenters/{id}", _gone),
     *_catalogue("isos", "iso", ISOS),
     ("GET", "/pricing", _pricing),
 ]

@@ -4,7 +4,7 @@ import ipaddress
 from typing import Final
 
 from sandbox.frame.values import Json
-from sandbox.hcloud.catalogue.locations import LOCATIONS, datacenter_of
+from sandbox.hcloud.catalogue.locations import LOCATIONS
 from sandbox.hcloud.catalogue.server_types import SERVER_TYPES
 from sandbox.hcloud.model.effects import change, delete
 from sandbox.hcloud.requests import fields
@@ -26,7 +26,6 @@ def show(call: Call, row: Json) -> Json:
         "public_net": _public_net(call, row),
         "server_type": show_type(call, SERVER_TYPES[row["server_type"]]),
         "location": LOCATIONS[location],
-        "datacenter": datacenter_of(location),
         "image": images.show(call, row["image"]) if row["image"] else None,
         "locked": project.is_locked("servers", row["id"]),
         "volumes": [one["id"] for one in project.rows("volumes") if one["server"] == row["id"]],

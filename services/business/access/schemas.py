@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from clawstack.errors import NotFoundError
+from services.kit.http.shape import Shape
 from services.traffic.ledger.schemas import Usage
 
 PrincipalKind = Literal["operator", "customer"]
@@ -63,63 +64,87 @@ AT_THE_TERMINAL: Final = Principal(
 )
 
 
-class Me(BaseModel):
+class Me(Shape):
     """The answer of `/v1/me`."""
 
     key: str
+    """Public part of the token."""
     name: str
+    """What its maker called it."""
     kind: PrincipalKind
+    """Whether an operator or a customer holds it."""
     customer_id: uuid.UUID | None
+    """The customer whose things it may see; None for operators, who see all."""
     scopes: list[str]
+    """What it may do."""
 
 
-class TenantUsage(BaseModel):
+class TenantUsage(Shape):
     """What one of the caller's tenants used."""
 
     slug: str
+    """The tenant's slug."""
     plan: str
+    """Name of its plan."""
     usage: Usage
+    """What it used, and what its plan allows."""
 
 
-class MyUsage(BaseModel):
+class MyUsage(Shape):
     """The answer of `/v1/me/usage`."""
 
     period: str
     """Calendar month (UTC)."""
     tenants: list[TenantUsage]
+    """One entry for each of the caller's tenants."""
 
 
-class TokenView(BaseModel):
+class TokenView(Shape):
     """A token as it may be listed."""
 
     model_config = ConfigDict(from_attributes=True)
 
     key: str
+    """Public part of the token; names it when it is revoked."""
     kind: str
+    """Whom it is for."""
     name: str
+    """What its maker called it."""
     scopes: list[str]
+    """What it may do."""
     customer_id: uuid.UUID | None
+    """The customer whom it belongs to; None for operators."""
     created_at: datetime
+    """When it was made."""
     expires_at: datetime | None
+    """When it ends by itself; None: never."""
     revoked_at: datetime | None
+    """When it was ended; None: it was not."""
     last_used_at: datetime | None
     """Exact to the minute."""
 
 
-class TokenRequest(BaseModel):
+class TokenRequest(Shape):
     """What the token API takes."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: PrincipalKind = "operator"
+    """Whom the token is for."""
     name: Annotated[str, Field(min_length=1, max_length=100)]
+    """What it is for, in your words."""
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))]
+    """What it may do; a scope not listed here is not granted."""
     customer_id: uuid.UUID | None = None
+    """The customer whose things it may see; needed for a customer's token, and only there."""
     expires_at: AwareDatetime | None = None
+    """When it shall end by itself, with its zone; None: never."""
 
 
-class IssuedToken(BaseModel):
+class IssuedToken(Shape):
     """A new token; the only answer that ever carries one."""
 
     token: str
+    """The whole token, shown this once."""
     key: str
+    """Its public part."""

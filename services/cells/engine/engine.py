@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from clawstack.tools import Tools
 from clawstack.vocabulary import EventKind
 from services.cells.engine.command import OwnedCommand, Ownership
 from services.cells.engine.environment import cli_environment
 from services.cells.engine.inline import Program
 from services.cells.engine.narration import NarratedStep
-from services.cells.engine.run import OnStep, Run, RunOutcome, StackPlace, is_there
+from services.cells.engine.run import OnStep, Run, RunOutcome, StackPlace, Undo, is_there
 from services.cells.engine.scratch import scratch, scratch_root
 from services.cells.engine.stack import LeanStack, PolicyPack
 
@@ -48,22 +50,38 @@ class Engine:
         self._scratch_root = scratch_root(pulumi_home)
 
     def up(
-        self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep, refresh: bool = False
+        self,
+        place: StackPlace,
+        program: Program,
+        *,
+        ownership: Ownership,
+        on_step: OnStep,
+        refresh: bool = False,
+        undo: Undo | None = None,
     ) -> RunOutcome:
         """Bring the stack to what `program` declares. One CLI process; one more for a new stack whose state is elsewhere.
 
+        `undo` is called after a run that did not end well.
         Raises TemporaryError, PermanentError, NeedsAttentionError or OperationStoppedError, nothing else.
         """
-        run = self._run(place, ownership, on_step)
+        run = self._run(place, ownership, on_step, undo)
         return run.guarded(lambda: run.up(program, packs=self._packs(place, on_step), refresh=refresh))
 
-    def destroy(self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep) -> RunOutcome:
+    def destroy(
+        self,
+        place: StackPlace,
+        program: Program,
+        *,
+        ownership: Ownership,
+        on_step: OnStep,
+        undo: Undo | None = None,
+    ) -> RunOutcome:
         """Destroy everything and remove the stack; a stack that is not there is fine. One CLI process.
 
         `program` is only run where a crash left resources that the state does not know: it finds them again.
         Raises like `up`.
         """
-        run = self._run(place, ownership, on_step)
+        run = self._run(place, ownership, on_step, undo)
         return run.guarded(lambda: run.destroy(program))
 
     def preview(self, place: StackPlace, program: Program, *, ownership: Ownership, on_step: OnStep) -> RunOutcome:
@@ -72,15 +90,15 @@ class Engine:
             # A folder of its own: an operation may be at work in the cell's.
             aside = replace(place, work_dir=folder.path / "work")
             if not is_there(place):
-                aside = replace(aside, backend_url=f"file://{folder.path}/state", exists=False)
+                aside = replace(aside, backend_url=SecretStr(f"file://{folder.path}/state"), exists=False)
             run = self._run(aside, ownership, on_step)
             return run.guarded(lambda: run.preview(program, packs=self._packs(aside, on_step)))
 
-    def _run(self, place: StackPlace, ownership: Ownership, on_step: OnStep) -> Run:
+    def _run(self, place: StackPlace, ownership: Ownership, on_step: OnStep, undo: Undo | None = None) -> Run:
         tools = self._tools()
         environment = cli_environment(
             self._parent,
-            backend_url=place.backend_url,
+            backend_url=place.backend_url.get_secret_value(),
             passphrase=place.passphrase.get_secret_value(),
             pulumi_home=self._home,
             plugin_path=tools.plugin_path,
@@ -95,7 +113,7 @@ class Engine:
             ownership=ownership,
         )
         stack = LeanStack(name=place.stack, project=place.project, work_dir=place.work_dir, command=command)
-        return Run(place=place, stack=stack, on_step=on_step, control=ownership.control)
+        return Run(place=place, stack=stack, on_step=on_step, control=ownership.control, undo=undo)
 
     def _packs(self, place: StackPlace, on_step: OnStep) -> list[PolicyPack]:
         if (self._policy_pack / _PACK_FILE).is_file():

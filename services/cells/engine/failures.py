@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, PermanentError, RequestError, TemporaryError
-from services.cells.engine.narration import Findings, clean
+from clawstack.hetzner_refusals import retry_of
+from services.cells.engine import official
+from services.cells.engine.narration import Findings, clean, readable, shortened
 
 _LOCK_RETRY: Final = 5.0
 _ENGINE_RETRY: Final = 2.0
@@ -38,39 +40,47 @@ _TEMPORARY: Final = re.compile(
     r"(?i)connection (refused|reset)|timed? ?out|temporarily|too many requests|\b(429|502|503|504)\b"
     r"|i/o error|no space left|resource exhausted|unavailable|deadline exceeded"
 )
-_REFUSED_INPUT: Final = re.compile(r"property \S+ value .* has a problem:", re.DOTALL)
-"""A provider's Check; the same inputs are refused the next time too."""
 _NOISE: Final = re.compile(r"^(update failed|resource operation failed|preview failed|destroy failed)$")
 _BULLET: Final = re.compile(
     r"^(?:creating|updating|deleting|reading|refreshing) urn:\S+: (?:\d+ errors? occurred:\s*\*?\s*)?", re.DOTALL
 )
 
 
-def classify(error: BaseException, findings: Findings, *, raised_by_program: BaseException | None) -> ClawstackError:
-    """The error that the worker acts on. `raised_by_program`: what the inline program itself raised, if anything."""
+def classify(
+    error: BaseException,
+    findings: Findings,
+    *,
+    raised_by_program: BaseException | None,
+    scrub: Callable[[str], str] = str,
+) -> ClawstackError:
+    """The error that the worker acts on. `raised_by_program`: what the inline program itself raised, if anything;
+    `scrub` strikes out the run's secrets. The kind is read from all that was said; only then is it cut to be read.
+    """
     if isinstance(error, ClawstackError):
         return error
     if findings.violations:
         return _refused(findings)
     if raised_by_program is not None and not isinstance(error, ConcurrentUpdateError):
-        return _from_program(raised_by_program)
-    return _from_cli(error, findings)
+        return _from_program(raised_by_program, scrub)
+    return _from_cli(error, findings, scrub)
 
 
-def _from_cli(error: BaseException, findings: Findings) -> ClawstackError:
+def _from_cli(error: BaseException, findings: Findings, scrub: Callable[[str], str]) -> ClawstackError:
     if isinstance(error, ConcurrentUpdateError):
         return TemporaryError(
             "Another process holds the lock of this stack.", code="stack_locked", retry_after=_LOCK_RETRY
         )
-    reason = _reason(error, findings)
+    reason, said = _reason(error, findings, scrub), str(error)
     for pattern, code, remedy in _ATTENTION:
-        if pattern.search(reason) or pattern.search(str(error)):
+        if pattern.search(reason) or pattern.search(said):
             return NeedsAttentionError(
                 f"Pulumi cannot work on this stack: {_first_line(reason)}", code=code, remedy=remedy
             )
     if isinstance(error, CommandError):
         return _from_engine(reason, findings)
-    return PermanentError(f"The engine failed: {type(error).__name__}: {_first_line(str(error))}", code="engine_failed")
+    return PermanentError(
+        f"The engine failed: {type(error).__name__}: {_first_line(scrub(said))}", code="engine_failed"
+    )
 
 
 def _refused(findings: Findings) -> NeedsAttentionError:
@@ -83,44 +93,49 @@ def _refused(findings: Findings) -> NeedsAttentionError:
     )
 
 
-def _from_program(error: BaseException) -> ClawstackError:
+def _from_program(error: BaseException, scrub: Callable[[str], str]) -> ClawstackError:
     if isinstance(error, RequestError):
         return NeedsAttentionError(error.message, code=error.code, remedy=error.remedy)
     if isinstance(error, ClawstackError):
         return error
     return PermanentError(
-        f"The cell's program failed: {type(error).__name__}: {_first_line(str(error))}", code="program_failed"
+        f"The cell's program failed: {type(error).__name__}: {_first_line(scrub(str(error)))}", code="program_failed"
     )
 
 
 def _from_engine(reason: str, findings: Findings) -> ClawstackError:
+    told = shortened(official.without_values(reason))
     if findings.marked is not None:
-        return _as_marked(findings.marked, reason)
-    if _REFUSED_INPUT.search(reason):
-        return PermanentError(reason, code="inputs_refused")
+        return _as_marked(findings.marked, told)
+    if official.refuses_input(reason):
+        return PermanentError(told, code="inputs_refused")
+    known = official.meaning(reason, told)
+    if known is not None:
+        return known
     if findings.failed or findings.errors:
         retry = _PROVIDER_RETRY if not _TEMPORARY.search(reason) else _ENGINE_RETRY
-        return TemporaryError(reason, code="provider_failed", retry_after=retry)
-    return TemporaryError(f"Pulumi ended early: {reason}", code="engine_died", retry_after=_ENGINE_RETRY)
+        return TemporaryError(told, code="provider_failed", retry_after=retry)
+    return TemporaryError(f"Pulumi ended early: {told}", code="engine_died", retry_after=_ENGINE_RETRY)
 
 
 def _as_marked(marked: ClawstackError, reason: str) -> ClawstackError:
     if isinstance(marked, TemporaryError):
-        return TemporaryError(reason, code=marked.code, retry_after=_PROVIDER_RETRY)
+        retry = retry_of(marked.code)
+        return TemporaryError(reason, code=marked.code, retry_after=_PROVIDER_RETRY if retry is None else retry)
     kind = NeedsAttentionError if isinstance(marked, NeedsAttentionError) else PermanentError
     return kind(reason, code=marked.code)
 
 
-def _reason(error: BaseException, findings: Findings) -> str:
-    """The sentence that says most: a provider's own words before the CLI's."""
+def _reason(error: BaseException, findings: Findings, scrub: Callable[[str], str]) -> str:
+    """The sentence that says most: a provider's own words before the CLI's. In full."""
     told = [text for text in map(_without_frame, findings.errors) if text and not _NOISE.match(text)]
     if told:
         return told[0]
-    return _last_words(str(error).splitlines())
+    return _last_words(scrub(str(error)).splitlines())
 
 
 def _without_frame(message: str) -> str:
-    return _BULLET.sub("", clean(message)).strip()
+    return _BULLET.sub("", readable(message)).strip()
 
 
 def _last_words(lines: Sequence[str]) -> str:

@@ -20,9 +20,11 @@ from pulumi.errors import RunError
 from pulumi.runtime import reset_options, run_in_stack, set_all_config
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+from pulumi.runtime.settings import SETTINGS, get_monitor
 from typing_extensions import override
 
 from clawstack.logs import get_logger
+from services.cells.engine.secrecy import OverheardMonitor, RunSecrets
 
 log = get_logger(__name__)
 
@@ -37,8 +39,10 @@ _END_SECONDS: Final = 10.0
 class InlineProgram(LanguageServer):
     """The engine's language runtime for one run of one program."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, secrets: RunSecrets | None = None) -> None:
+        """`secrets`: takes note of every secret input that the program registers."""
         super().__init__(program)
+        self._secrets = secrets or RunSecrets()
         self.raised: BaseException | None = None
         """What the program itself raised."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,6 +77,7 @@ class InlineProgram(LanguageServer):
             preview=request.dryRun,
             organization=request.organization or "organization",
         )
+        SETTINGS.monitor = OverheardMonitor(get_monitor(), self._secrets)
         if request.config:
             set_all_config(dict(request.config), list(request.configSecretKeys))
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,6 +38,8 @@ _UNREADABLE: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x
 _EXPECTED: Final = re.compile(r"using pulumi-\S+ from \$PATH at ")
 #: What the engine puts before a program's own words.
 _FRAME: Final = re.compile(r"^an unhandled error occurred: (program failed: )?")
+#: Where in its own source an official provider says something, and its version: nothing that a person can act on.
+_SOURCE: Final = re.compile(r"\S+\.go:\d+: (?:sdk\.\w+: )?|:? ?\bprovider=[\w-]+@\S+")
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
@@ -68,7 +71,7 @@ class Findings:
     changes: dict[str, int] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    """Error diagnostics of providers and engine, oldest first."""
+    """Error diagnostics of providers and engine, oldest first, without secrets, in full: their end may say their kind."""
     marked: ClawstackError | None = None
     """What a provider of ours said of the kind of its failure; the first one counts."""
     failed: list[str] = field(default_factory=list)
@@ -80,9 +83,10 @@ class Findings:
 class Narrator:
     """Reads one run's events in order."""
 
-    def __init__(self, *, preview: bool = False) -> None:
-        """`preview`: nothing is done, only foreseen."""
+    def __init__(self, *, preview: bool = False, scrub: Callable[[str], str] = str) -> None:
+        """`preview`: nothing is done, only foreseen. `scrub` strikes out the run's secrets."""
         self.findings = Findings()
+        self._scrub = scrub
         self._preview = preview
         self._begun: dict[str, float] = {}
 
@@ -140,11 +144,13 @@ class Narrator:
         )
 
     def _diagnose(self, event: DiagnosticEvent) -> NarratedStep | None:
-        message = _FRAME.sub("", clean(event.message))
+        # Struck out first, then cut: a secret whose end is cut off would not be found any more.
+        told = _FRAME.sub("", readable(self._scrub(event.message)))
+        message = shortened(told)
         if event.severity not in {"error", "warning"} or not message or _EXPECTED.search(message):
             return None
         if event.severity == "error":
-            self.findings.errors.append(message)
+            self.findings.errors.append(told)
             self.findings.marked = self.findings.marked or marked_error(event.message)
         return NarratedStep(
             kind=EventKind.DIAGNOSTIC, message=message, data={"severity": event.severity, "resource": event.urn or None}
@@ -157,7 +163,7 @@ class Narrator:
             pack=event.policy_pack_name,
             resource=describe(resource) if resource else "the stack",
             # The rule's description, then what it found here: one paragraph.
-            message=" ".join(clean(event.message).split()),
+            message=" ".join(clean(self._scrub(event.message)).split()),
         )
         mandatory = event.enforcement_level == "mandatory"
         if mandatory:
@@ -190,8 +196,17 @@ def public_outputs(outputs: Any) -> dict[str, Any]:
 
 
 def clean(message: str) -> str:
-    """Text without colours, control characters and marks of errors, bounded."""
-    text = without_marks(_UNREADABLE.sub("", message)).strip()
+    """Text as a person should read it, bounded."""
+    return shortened(readable(message))
+
+
+def readable(message: str) -> str:
+    """Text without colours, control characters, marks of errors and places in a provider's source; as long as it is."""
+    return without_marks(_SOURCE.sub("", _UNREADABLE.sub("", message))).strip()
+
+
+def shortened(text: str) -> str:
+    """At most as much as is kept of one message."""
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."
 
 

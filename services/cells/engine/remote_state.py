@@ -37,14 +37,14 @@ def all_holders_are_dead(refusal: str, *, elsewhere_after: float) -> bool:
     )
 
 
-def pending_creates_in(exported: str) -> list[str]:
-    """URNs of creations under way, from `pulumi stack export`."""
+def deployment_in(exported: str) -> dict[str, Any]:
+    """The deployment that `pulumi stack export` prints; empty where it prints none."""
     try:
         state = json.loads(exported)
     except ValueError:
-        return []
+        return {}
     deployment = state.get("deployment") if isinstance(state, dict) else None
-    return pending_creates_of(deployment or {})
+    return deployment if isinstance(deployment, dict) else {}
 
 
 def pending_creates_of(deployment: Mapping[str, Any]) -> list[str]:

@@ -11,16 +11,20 @@ from pulumi.automation import EngineEvent
 from pulumi.automation.errors import ConcurrentUpdateError, StackNotFoundError
 from pydantic import SecretStr
 
+from clawstack.errors import ClawstackError
 from clawstack.vocabulary import EventKind
 from services.cells.engine import remote_state, state_files
 from services.cells.engine.control import RunControl
 from services.cells.engine.failures import classify
 from services.cells.engine.inline import InlineProgram, Program
 from services.cells.engine.narration import Findings, NarratedStep, Narrator
+from services.cells.engine.secrecy import RunSecrets
 from services.cells.engine.stack import LeanStack, PolicyPack
 from services.cells.engine.state_files import StackFiles
 
 OnStep = Callable[[NarratedStep], None]
+Undo = Callable[[Mapping[str, Any]], Sequence[str] | None]
+"""Removes what a killed run made and a deployment does not know; None where making it again takes it over."""
 #: Seconds by which the clocks of two workers may differ.
 _CLOCKS_APART: Final = 60.0
 
@@ -31,7 +35,7 @@ class StackPlace:
 
     stack: str
     project: str
-    backend_url: str
+    backend_url: SecretStr
     work_dir: Path
     passphrase: SecretStr
     exists: bool
@@ -53,11 +57,15 @@ class RunOutcome:
 class Run:
     """One operation on one stack."""
 
-    def __init__(self, *, place: StackPlace, stack: LeanStack, on_step: OnStep, control: RunControl) -> None:
+    def __init__(
+        self, *, place: StackPlace, stack: LeanStack, on_step: OnStep, control: RunControl, undo: Undo | None = None
+    ) -> None:
         self._place = place
+        self._undo = undo
         self._control = control
         self._stack = stack
         self._on_step = on_step
+        self._secrets = RunSecrets()
         self._narrator = Narrator()
         self._inline_program: InlineProgram | None = None
         self._files: StackFiles | None = files_of(place)
@@ -66,7 +74,7 @@ class Run:
         try:
             findings = work()
         except Exception as error:
-            raise classify(error, self._narrator.findings, raised_by_program=self._raised()) from error
+            raise self._classified(error) from error
         return RunOutcome(outputs=findings.outputs, changes=findings.changes)
 
     def up(self, program: Program, *, packs: Sequence[PolicyPack], refresh: bool) -> Findings:
@@ -111,16 +119,29 @@ class Run:
         return self._narrator.findings
 
     def _recover(self) -> bool:
-        """Put right what a crash left; True when creations were under way whose end nobody knows."""
-        if self._files is not None:
-            self._mend(self._files)
-            pending = remote_state.pending_creates_of(state_files.deployment(self._files))
-        else:
-            pending = remote_state.pending_creates_in(self._stack.export()) if self._place.suspect else []
+        """Put right what a crash left; True when something may exist that the state does not know."""
+        deployment = self._deployment()
+        pending = remote_state.pending_creates_of(deployment)
+        undone = self._undone(deployment) if pending or self._place.suspect else None
         if pending:
             self._tell(f"{len(pending)} creation(s) were under way when the last run was killed; they are made again.")
             self._past_dead_locks(lambda: self._stack.forget_pending_creates(on_event=self._listen()))
-        return bool(pending)
+        return bool(pending) and undone is None
+
+    def _deployment(self) -> Mapping[str, Any]:
+        """What is recorded, as far as it is worth a look: state that is elsewhere costs a process."""
+        if self._files is not None:
+            self._mend(self._files)
+            return state_files.deployment(self._files)
+        return remote_state.deployment_in(self._stack.export()) if self._place.suspect else {}
+
+    def _undone(self, deployment: Mapping[str, Any]) -> Sequence[str] | None:
+        if self._undo is None or not deployment:
+            return None
+        undone = self._undo(deployment)
+        for what in undone or ():
+            self._tell(f"A killed run had made {what} and could not write it down; it is removed.")
+        return undone
 
     def _mend(self, files: StackFiles) -> None:
         if state_files.mend(files):
@@ -148,7 +169,7 @@ class Run:
             self._apply(program, packs=[], refresh=False)
         except Exception as error:  # noqa: BLE001 - destroying what is known must go on; the sweep finds the rest
             self._control.check()
-            found = classify(error, self._narrator.findings, raised_by_program=self._raised())
+            found = self._classified(error)
             self._tell(f"What the killed run made could not be found again: {found.message}")
 
     def _is_there(self) -> bool:
@@ -162,14 +183,17 @@ class Run:
             state_files.create(self._files)
 
     def _inline(self, program: Program) -> InlineProgram:
-        self._inline_program = InlineProgram(program)
+        self._inline_program = InlineProgram(program, secrets=self._secrets)
         return self._inline_program
+
+    def _classified(self, error: Exception) -> ClawstackError:
+        return classify(error, self._narrator.findings, raised_by_program=self._raised(), scrub=self._secrets.scrub)
 
     def _raised(self) -> BaseException | None:
         return None if self._inline_program is None else self._inline_program.raised
 
     def _listen(self, *, preview: bool = False) -> Callable[[EngineEvent], None]:
-        self._narrator = Narrator(preview=preview)
+        self._narrator = Narrator(preview=preview, scrub=self._secrets.scrub)
 
         def on_event(event: EngineEvent) -> None:
             step = self._narrator.read(event)
@@ -186,7 +210,7 @@ class Run:
 
 def files_of(place: StackPlace) -> StackFiles | None:
     """The files of a stack's state, None where they are not on this machine."""
-    return state_files.files_of(place.backend_url, project=place.project, stack=place.stack)
+    return state_files.files_of(place.backend_url.get_secret_value(), project=place.project, stack=place.stack)
 
 
 def is_there(place: StackPlace) -> bool:

@@ -90,7 +90,7 @@ class CellAssembler:
         return StackPlace(
             stack=cell.stack,
             project=naming.CELL_PROJECT,
-            backend_url=cell.backend_url,
+            backend_url=cells.backend_url(settings, tenant.slug),
             work_dir=cells.work_dir(settings, tenant.slug),
             passphrase=SecretStr(passphrase),
             exists=cell.stack_created_at is not None,

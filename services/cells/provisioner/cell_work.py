@@ -21,7 +21,7 @@ from services.cells.engine.command import Ownership
 from services.cells.engine.control import OperationStoppedError, RunControl, StopReason
 from services.cells.engine.engine import Engine
 from services.cells.engine.narration import NarratedStep
-from services.cells.engine.run import RunOutcome, StackPlace
+from services.cells.engine.run import RunOutcome, StackPlace, Undo
 from services.cells.provisioner import cells
 from services.cells.provisioner.assembly import AssembledCell, CellAssembler
 from services.cells.provisioner.bookkeeping import Built
@@ -96,7 +96,9 @@ class CellWork:
             await self._fill(shift, cell, await self._find_archive(tenant.restore_from))
         await live.prepare(cell.spec)
         broken = tenant.observed_state in {Observed.BROKEN, Observed.UNKNOWN}
-        outcome = await self._up(shift, cell.place, self._make_program(cell.spec), refresh=broken)
+        outcome = await self._up(
+            shift, cell.place, self._make_program(cell.spec), substrate=cell.spec.substrate, refresh=broken
+        )
         await live.settle(cell.spec)
         endpoint = outcome.outputs.get("endpoint")
         if endpoint and cell.spec.desired is Desired.RUNNING:
@@ -118,7 +120,9 @@ class CellWork:
         live = self._live(shift, cell.spec.substrate)
         spec = cell.spec.model_copy(update={"desired": Desired.SUSPENDED})
         await live.release(spec)
-        await self._destroy(shift, _Ready(place=cell.place, program=self._make_program(spec), spec=spec))
+        await self._destroy(
+            shift, _Ready(place=cell.place, program=self._make_program(spec), spec=spec), spec.substrate
+        )
         await live.confirm_gone(spec.slug)
 
     async def destroy(self, shift: Shift) -> RunOutcome:
@@ -130,19 +134,25 @@ class CellWork:
         substrate = tenant.runs_on
         await self._release(shift, tenant, ready, substrate)
         if _saves_itself(substrate) and _has_late_word(tenant):
-            await self._pass_on_late_word(shift, ready)
-        outcome = await self._destroy(shift, ready)
+            await self._pass_on_late_word(shift, ready, substrate)
+        outcome = await self._destroy(shift, ready, substrate)
         await self._live(shift, substrate).confirm_gone(tenant.slug)
         await asyncio.to_thread(cells.remove_traces, self._platform.settings, tenant.slug)
         return outcome
 
-    async def _destroy(self, shift: Shift, ready: _Ready) -> RunOutcome:
+    def _undo(self, substrate: str, slug: str) -> Undo:
+        """The driver's, for the engine's thread; call it in the loop that the driver belongs to."""
+        loop, driver = asyncio.get_running_loop(), self._platform.drivers.of(substrate)
+        return lambda deployment: asyncio.run_coroutine_threadsafe(driver.undo(slug, deployment), loop).result()
+
+    async def _destroy(self, shift: Shift, ready: _Ready, substrate: str) -> RunOutcome:
         work = partial(
             self._engine.destroy,
             _looked_at(ready.place, shift),
             ready.program,
             ownership=shift.ownership(),
             on_step=shift.recorder.tell,
+            undo=self._undo(substrate, ready.place.stack),
         )
         return await self._in_thread(shift.control, work)
 
@@ -155,7 +165,7 @@ class CellWork:
 
     async def _fill(self, shift: Shift, cell: AssembledCell, archive: Archive) -> None:
         spec = cell.spec.model_copy(update={"desired": Desired.SUSPENDED})
-        await self._up(shift, cell.place, self._make_program(spec), refresh=False)
+        await self._up(shift, cell.place, self._make_program(spec), substrate=spec.substrate, refresh=False)
         await self._live(shift, spec.substrate).restore(spec, archive)
 
     async def _assembled(self, shift: Shift) -> tuple[Tenant, AssembledCell]:
@@ -187,19 +197,21 @@ class CellWork:
         except ClawstackError as error:
             return _Ready(place=place, program=_raising(error), spec=None)
 
-    async def _pass_on_late_word(self, shift: Shift, ready: _Ready) -> None:
+    async def _pass_on_late_word(self, shift: Shift, ready: _Ready, substrate: str) -> None:
         # Such cells are backed up by their own resources' deletion, which follows what the state says: an operator's
         # "no backup needed" has to reach the state first.
         # A cell that is too broken for that is destroyed all the same: its folder may have heard it before the failure.
         try:
-            await self._up(shift, ready.place, ready.program, refresh=False)
+            await self._up(shift, ready.place, ready.program, substrate=substrate, refresh=False)
         except (LeaseLostError, OperationStoppedError):
             raise
         except ClawstackError as error:
             message = f"That no backup is needed could not be passed on completely: {error.message}"
             shift.recorder.tell(NarratedStep(kind=EventKind.DIAGNOSTIC, message=message, data={"severity": "warning"}))
 
-    async def _up(self, shift: Shift, place: StackPlace, program: Program, *, refresh: bool) -> RunOutcome:
+    async def _up(
+        self, shift: Shift, place: StackPlace, program: Program, *, substrate: str, refresh: bool
+    ) -> RunOutcome:
         work = partial(
             self._engine.up,
             _looked_at(place, shift),
@@ -207,6 +219,7 @@ class CellWork:
             ownership=shift.ownership(),
             on_step=shift.recorder.tell,
             refresh=refresh,
+            undo=self._undo(substrate, place.stack),
         )
         return await self._in_thread(shift.control, work)
 

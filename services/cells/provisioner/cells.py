@@ -8,19 +8,17 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from clawstack import naming, untrusted_tree
+from clawstack import naming, secret_urls, untrusted_tree
 from clawstack.errors import NeedsAttentionError
 from clawstack.settings import Settings
 from services.cells.provisioner import repository
 from services.tables.tenants import Cell, Tenant
 
 _LOOPBACK: Final = "127.0.0.1"
-#: State backends that keep rows by the stack's name (pulumi/pulumi pkg/backend/diy/postgres).
-_TABLES: Final = frozenset({"postgres", "postgresql"})
 
 IsFree = Callable[[int], bool]
 
@@ -52,7 +50,6 @@ async def ensure_cell(
             "port": port,
             "account": naming.account_name(tenant.slug) if os.geteuid() == 0 else None,
             "stack": naming.stack_name(tenant.slug),
-            "backend_url": backend_url(settings, tenant.slug),
         }
         cell = await repository.add(session, values)
         if cell is not None:
@@ -87,18 +84,14 @@ def _no_free_port(settings: Settings) -> NeedsAttentionError:
     )
 
 
-def backend_url(settings: Settings, slug: str) -> str:
-    """Where Pulumi keeps this cell's state: a folder of its own, or its own rows of a PostgreSQL table."""
-    root = settings.pulumi_backend_url
-    if root is None:
-        return f"file://{settings.data_dir / 'state' / slug}"
-    parts = urlsplit(root)
-    if parts.scheme in _TABLES:  # the path names the database
-        return root
-    path = f"{parts.path.rstrip('/')}/{slug}"
-    # Not `urlunsplit`: it leaves out the slashes of a URL without a host, as `file:///` is one.
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{parts.scheme}://{parts.netloc}{path}{query}"
+def backend_url(settings: Settings, slug: str) -> SecretStr:
+    """Where Pulumi keeps this cell's state: a folder of its own, or its own rows of a PostgreSQL table.
+
+    Made of the setting at every use and stored nowhere: a new password must reach the cells that are there, too.
+    """
+    if settings.pulumi_backend_url is None:
+        return SecretStr(f"file://{settings.data_dir / 'state' / slug}")
+    return SecretStr(secret_urls.below(settings.pulumi_backend_url.get_secret_value(), slug))
 
 
 def work_dir(settings: Settings, slug: str) -> Path:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
+from clawstack.visible import visible
+
 
 @dataclass(kw_only=True)
 class Step:
@@ -47,12 +49,12 @@ class Telling:
             raise
         step.seconds = time.monotonic() - begun
         self.steps.append(step)
-        seen = f"  [dim]{step.seen}[/dim]" if step.seen else ""
+        seen = f"  [dim]{visible(step.seen)}[/dim]" if step.seen else ""
         self.console.print(f"[green]✓[/green] {name} [cyan]{step.seconds:.1f} s[/cyan]{seen}")
 
     def say(self, text: str) -> None:
         """A line between steps."""
-        self.console.print(text)
+        self.console.print(visible(text, keep="\n"))
 
     def summary(self) -> None:
         """The table of times."""
@@ -61,7 +63,7 @@ class Telling:
         table.add_column("seconds", justify="right")
         table.add_column("what was observed", overflow="fold")
         for step in self.steps:
-            table.add_row(step.name, f"{step.seconds:.1f}", step.seen)
+            table.add_row(step.name, f"{step.seconds:.1f}", visible(step.seen))
         altogether = time.monotonic() - self.started
         table.add_row("[bold]altogether[/bold]", f"[bold]{altogether:.1f}[/bold]", "")
         self.console.print()

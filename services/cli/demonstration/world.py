@@ -39,6 +39,8 @@ _TROUBLE: Final = re.compile(r"\b(warning|error|critical)\b", re.IGNORECASE)
 _SHOWN_TROUBLES: Final = 5
 
 T = TypeVar("T")
+#: `toolchain.ground.surroundings` looks there for the CLI and for official plugins.
+_WHERE_TOOLS_ARE: Final = ("CLAWSTACK_CACHE_DIR", "PULUMI_HOME")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -318,11 +320,11 @@ def _end_cells(data: Path) -> None:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without settings of another platform."""
+    """This process's environment without settings of another platform; where this machine's tools are stays."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("CLAWSTACK_", "PULUMI_")) or name == "CLAWSTACK_CACHE_DIR"
+        if not name.startswith(("CLAWSTACK_", "PULUMI_")) or name in _WHERE_TOOLS_ARE
     }
 
 

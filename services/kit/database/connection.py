@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from clawstack.errors import TemporaryError
+from services.kit.database.text import storable_text
 
 #: A process that is stopped in the middle of a transaction must not keep its locks from everybody else for ever: the
 #: server ends its session (seen: a suspended worker held a row, and no other could take its cell over).
@@ -35,13 +36,13 @@ def session_conninfo(url: str) -> str:
 class Database:
     """A pool of connections to one PostgreSQL. Made by the factory, closed with the process."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        """`url`: any `postgresql://` URL; `pool_size`: connections kept, as many again under load."""
+    def __init__(self, url: str, *, most: int = 20) -> None:
+        """`url`: any `postgresql://` URL; `most`: connections under load, of which half are kept."""
         self.url = libpq_url(url)
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url),
-            pool_size=pool_size,
-            max_overflow=pool_size,
+            pool_size=(kept := max(most // 2, 1)),
+            max_overflow=most - kept,
             pool_timeout=10,
             hide_parameters=True,  # parameters are people's words; errors are logged
             pool_pre_ping=True,  # a restarted server must cost no request
@@ -53,11 +54,13 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end, rolled back on any error.
 
-        Raises TemporaryError when the server cannot be reached, so that callers retry instead of failing.
+        Raises TemporaryError when the server cannot be reached, so that callers retry instead of failing, and
+        InvalidInputError for text that PostgreSQL cannot hold.
         """
         try:
-            async with self._sessions.begin() as session:
-                yield session
+            with storable_text():
+                async with self._sessions.begin() as session:
+                    yield session
         except (OperationalError, InterfaceError, DBAPIError) as error:
             if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
                 raise TemporaryError(

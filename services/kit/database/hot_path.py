@@ -16,6 +16,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from clawstack.errors import TemporaryError
+from services.kit.database.text import storable_text
 
 _WAIT_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 5
@@ -46,7 +47,7 @@ class Connections:
             await self._keep(connection)
 
     async def row(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """First row of a statement; raises TemporaryError when the server does not answer.
+        """First row of a statement; raises TemporaryError when the server does not answer, and as `storable_text`.
 
         A statement whose connection broke is tried once more on a new one: give only those that may be repeated.
         """
@@ -73,8 +74,9 @@ class Connections:
 
     async def _executed(self, statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         async with self.one() as connection:
-            cursor = await connection.execute(statement, values)
-            return await cursor.fetchone()
+            with storable_text():
+                cursor = await connection.execute(statement, values)
+                return await cursor.fetchone()
 
     async def _connect(self) -> Connection:
         return await psycopg.AsyncConnection.connect(

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 T = TypeVar("T")
 
 _STATE: Final = "provided"
+_KIND: Final = "kind"
 
 
 def provide(app: Starlette, things: Iterable[object]) -> None:
@@ -37,4 +38,11 @@ def provided(kind: type[T]) -> Any:
     async def found(connection: HTTPConnection) -> T:  # asynchronous: FastAPI gives plain functions a thread
         return find(connection, kind)
 
+    setattr(found, _KIND, kind)
     return Depends(found)
+
+
+def kind_of(call: object) -> type | None:
+    """What a dependency of `provided` gives; None for any other."""
+    kind: type | None = getattr(call, _KIND, None)
+    return kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Final
 
 import procrastinate
 import psycopg
@@ -23,6 +24,8 @@ _POLL_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 5.0
 STALLED_AFTER_SECONDS = 15.0
 """A worker that has not shown life for this long is taken for dead, and its jobs are started again."""
+POOL: Final = 6
+"""Most connections of a worker's queue, besides the one that listens."""
 _PAUSE_SECONDS = 1.0
 _GRACE_SECONDS = 5.0
 """What is not done by then is interrupted and handed over: any operation can be repeated."""
@@ -31,7 +34,7 @@ _GRACE_SECONDS = 5.0
 def create_jobs_app(database_url: str, parts: Iterable[Part]) -> procrastinate.App:
     """Procrastinate on our PostgreSQL, with every part's jobs declared on it."""
     connector = procrastinate.PsycopgConnector(
-        conninfo=session_conninfo(database_url), min_size=1, max_size=6, timeout=10
+        conninfo=session_conninfo(database_url), min_size=1, max_size=POOL, timeout=10
     )
     app = procrastinate.App(connector=connector)
     for part in parts:

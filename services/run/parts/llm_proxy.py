@@ -29,6 +29,11 @@ _LONGEST_ANSWER: Final = 0.8
 _CONNECTIONS: Final = 10
 
 
+def hot_connections(pool: int) -> int:
+    """Connections of the hot path, beside a pool of that many."""
+    return min(_CONNECTIONS, pool)
+
+
 def create_part(platform: Platform, *, rate_limit: RateLimit | None = None, in_flight: InFlight | None = None) -> Part:
     """The LLM proxy as the factory takes it. The limits can be set otherwise, for measurements."""
     door = _Door()
@@ -38,7 +43,9 @@ def create_part(platform: Platform, *, rate_limit: RateLimit | None = None, in_f
         charged, metrics = LedgerMetrics(), ProxyMetrics()
         async with AsyncExitStack() as stack:
             stack.enter_context(registered(platform.metrics, charged, metrics))
-            connections = await stack.enter_async_context(Connections(platform.database.url, size=_CONNECTIONS))
+            connections = await stack.enter_async_context(
+                Connections(platform.database.url, size=hot_connections(platform.settings.database_pool))
+            )
             ledger = await stack.enter_async_context(_ledger(platform, connections, charged))
             vendors = await stack.enter_async_context(_vendors(platform))
             exchange = Exchange(

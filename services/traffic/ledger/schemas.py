@@ -6,7 +6,9 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
 
 
 class RequestOutcome(StrEnum):
@@ -66,27 +68,42 @@ class Settlement:
 class ModelUsage:
     """One model's share of a period."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)  # `/v1/me/usage` shows it
+
     model: str
+    """Name of the model."""
     requests: int
+    """Requests that were counted."""
     input_tokens: int
+    """Tokens sent to the model, cached ones included."""
     cached_input_tokens: int
+    """Of these, tokens that the vendor had cached."""
     output_tokens: int
+    """Tokens that the model wrote, hidden reasoning included."""
     cost_micro_usd: int
+    """What they cost, in millionths of a US dollar."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """What a tenant used in one calendar month (UTC), and what its plan allows."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)  # `/v1/me/usage` shows it
+
     period: str
     """`2026-11`."""
     tokens_used: int
+    """Tokens that count against the plan."""
     tokens_reserved: int
     """Set aside for requests under way."""
     tokens_limit: int
+    """The plan's tokens for a month."""
     cost_micro_usd: int
+    """What was used, in millionths of a US dollar."""
     budget_micro_usd: int
+    """The plan's budget for a month, in millionths of a US dollar."""
     by_model: tuple[ModelUsage, ...] = field(default=())
+    """The same, model by model."""
 
     def fraction(self) -> float:
         """The part of the plan that is used up, by whichever limit is nearer; 1.0 when a limit is reached."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from clawstack.errors import PayloadTooLargeError, TemporaryError
+from clawstack.errors import InvalidInputError, PayloadTooLargeError, TemporaryError
 from clawstack.logs import get_logger
 from services.kit.database.connection import Database
 from services.kit.http.bearer import bearer_token
@@ -84,6 +84,8 @@ class LlmProxy:
         except RefusedError as refusal:
             self._metrics.refusals.labels(refusal.code).inc()
             await client.refuse(refusal)
+        except InvalidInputError as error:
+            await client.refuse(errors.bad_request(error.message, code=error.code))
         except TemporaryError:
             self._metrics.refusals.labels("ledger_unavailable").inc()
             await client.refuse(errors.unavailable())

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from clawstack.errors import PayloadTooLargeError, TemporaryError
+from clawstack.errors import InvalidInputError, PayloadTooLargeError, TemporaryError
 from clawstack.logs import get_logger
 from services.kit.http.bodies import read_body
 from services.kit.http.errors import error_body
@@ -73,14 +73,17 @@ class WebhookIntake:
         try:
             raw = await read_body(request.scope, request.receive, limit=self._max_bytes)
             update = parse_update(raw, bot=bot)
+            outcome = await self._receiver.receive(bot, update)
         except MalformedUpdateError as error:
             self._metrics.intake_errors.labels("malformed").inc()
+            return _refuse(400, error.code, error.message)
+        except InvalidInputError as error:  # a text in it cannot be stored
+            self._metrics.intake_errors.labels("not_storable").inc()
             return _refuse(400, error.code, error.message)
         except PayloadTooLargeError as error:
             return _refuse(413, error.code, error.message)
         except ClientDisconnect:
             return _refuse(400, "bad_request", "The body broke off.")
-        outcome = await self._receiver.receive(bot, update)
         self._metrics.updates.labels(outcome).inc()
         return Response(status_code=200)
 

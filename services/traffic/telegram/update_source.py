@@ -15,7 +15,7 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
-from clawstack.errors import TemporaryError
+from clawstack.errors import InvalidInputError, TemporaryError
 from clawstack.logs import get_logger
 from services.traffic.telegram.bot import RealBot
 from services.traffic.telegram.identity import BotIdentity
@@ -136,9 +136,9 @@ class Poller:
         for attempt in range(1, _TRIES_PER_UPDATE + 1):
             try:
                 outcome = await self._receiver.receive(bot, update)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, InvalidInputError) as error:
                 self._note("not_storable", error)
-                if attempt < _TRIES_PER_UPDATE:
+                if isinstance(error, SQLAlchemyError) and attempt < _TRIES_PER_UPDATE:
                     await asyncio.sleep(self._timings.backoff().seconds(attempt))
                     continue
                 # Without the exception: its text holds what a person wrote.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from clawstack.tokens import TokenKind
 from services.business.access import service
 from services.business.access.schemas import IssuedToken, Me, MyUsage, Principal, Scope, TokenRequest, TokenView
 from services.business.usage.service import usage_of_customer
+from services.web.api.parameters import Period
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import PlatformDep, SessionDep
 
@@ -18,6 +19,7 @@ router = APIRouter(tags=["access"])
 _KINDS: Final = {"operator": TokenKind.OPERATOR, "customer": TokenKind.CUSTOMER}
 
 Anyone = Annotated[Principal, requires()]
+TokenKey = Annotated[str, Path(description="Public part of the token.")]
 UsageReader = Annotated[Principal, requires(Scope.USAGE_READ)]
 _FOR_ADMINS: Final = [requires(Scope.ADMIN)]
 
@@ -36,7 +38,7 @@ async def me(principal: Anyone) -> Me:
 
 @router.get("/v1/me/usage")
 async def my_usage(
-    principal: UsageReader, session: SessionDep, platform: PlatformDep, period: str | None = None
+    principal: UsageReader, session: SessionDep, platform: PlatformDep, period: Period = None
 ) -> MyUsage:
     """What the caller's tenants used in a month (`2026-11`, default the present one, UTC), by tenant and model."""
     return await usage_of_customer(session, principal, platform.catalogue, period)
@@ -59,6 +61,6 @@ async def create_token(wanted: TokenRequest, session: SessionDep, response: Resp
 
 
 @router.delete("/v1/admin/tokens/{key}", status_code=204, dependencies=_FOR_ADMINS)
-async def revoke_token(key: str, session: SessionDep) -> None:
+async def revoke_token(key: TokenKey, session: SessionDep) -> None:
     """End a token at once."""
     await service.revoke(session, key)

@@ -10,13 +10,14 @@ from fastapi import APIRouter, Path
 from services.business.access.schemas import Scope
 from services.business.overview import service
 from services.business.overview.schemas import CellView, Overview, SignupView
+from services.web.api.parameters import SignupId
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import SessionDep
 from services.web.dependencies.services import DriversDep
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"], dependencies=[requires(Scope.ADMIN)])
 
-ShortPath = Annotated[str, Path(max_length=100)]
+ShortSlug = Annotated[str, Path(max_length=100, description="Name of the tenant, as lists show it.")]
 
 
 @router.get("/overview")
@@ -26,12 +27,12 @@ async def overview(session: SessionDep, drivers: DriversDep) -> Overview:
 
 
 @router.get("/cells/{slug}")
-async def cell(slug: ShortPath, session: SessionDep) -> CellView:
+async def cell(slug: ShortSlug, session: SessionDep) -> CellView:
     """Where a tenant's cell runs and what was last seen of it."""
     return await service.cell_of(session, slug)
 
 
 @router.get("/signups/{signup_id}")
-async def signup(signup_id: ShortPath, session: SessionDep) -> SignupView:
+async def signup(signup_id: SignupId, session: SessionDep) -> SignupView:
     """Which tenant a sign-up became."""
     return await service.signup_of(session, signup_id)

@@ -12,6 +12,7 @@ from services.business.backups.schemas import BackupView
 from services.business.tenants import service as tenants
 from services.business.tenants.schemas import Page
 from services.web.api.paging import Limit, Offset
+from services.web.api.parameters import Slug
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import SessionDep
 
@@ -22,7 +23,7 @@ Reader = Annotated[Principal, requires(Scope.TENANTS_READ)]
 
 @router.get("/v1/tenants/{slug}/backups")
 async def list_backups(
-    slug: str, principal: Reader, session: SessionDep, limit: Limit = 50, offset: Offset = 0
+    slug: Slug, principal: Reader, session: SessionDep, limit: Limit = 50, offset: Offset = 0
 ) -> Page[BackupView]:
     """A tenant's backups, newest first; they outlive the tenant."""
     tenant = await tenants.find(session, principal, slug)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
 from services.business.signups.forms import Entered, check_order
 from services.business.signups.schemas import CheckoutCreated, CheckoutOrder, CheckoutStatus, StepView
 from services.business.signups.service import Status
+from services.web.api.parameters import SignupId
 from services.web.dependencies.callers import ClientAddressDep
 from services.web.dependencies.process import PlatformDep, TodayDep
 from services.web.dependencies.services import LimiterDep, OnboardingDep
@@ -48,9 +47,7 @@ async def create_checkout(
 
 
 @router.get("/v1/checkout/{signup_id}")
-async def checkout_status(
-    signup_id: Annotated[str, Path(max_length=100)], onboarding: OnboardingDep, response: Response
-) -> CheckoutStatus:
+async def checkout_status(signup_id: SignupId, onboarding: OnboardingDep, response: Response) -> CheckoutStatus:
     """What became of a sign-up. The id is the secret that opens it."""
     response.headers["cache-control"] = "no-store"
     return _view(await onboarding.status(signup_id, ask_stripe=True))

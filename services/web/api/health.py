@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from clawstack.errors import TemporaryError
@@ -18,7 +18,7 @@ async def healthz(request: Request) -> dict[str, str]:
     return {"status": "ok", "version": request.app.version}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "Not ready.", "content": {"application/json": {}}}})
 async def readyz(platform: PlatformDep) -> JSONResponse:
     """The database answers too; 503 while it does not."""
     try:
@@ -28,7 +28,7 @@ async def readyz(platform: PlatformDep) -> JSONResponse:
     return JSONResponse({"status": "ready"})
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def prometheus(platform: PlatformDep) -> Response:
     """Counters of this process, without names of customers or tenants."""
     return Response(generate_latest(platform.metrics), media_type=CONTENT_TYPE_LATEST)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import OperationStatus
 from services.business.access.schemas import Principal, Scope
 from services.business.tenants import operations, service, streams
 from services.business.tenants.schemas import EventView, OperationView, Page
+from services.kit.http.openapi import STREAMS, refuses
 from services.web.api.paging import Limit, Offset
+from services.web.api.parameters import LastEventId, OperationId
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import PlatformDep, SessionDep
 
@@ -24,12 +25,12 @@ Writer = Annotated[Principal, requires(Scope.TENANTS_WRITE)]
 _MOST_EVENTS: Final = 2000
 
 
-@router.get("")
+@router.get("", responses=refuses(404))
 async def list_operations(
     principal: Reader,
     session: SessionDep,
     tenant: Annotated[str | None, Query(description="Slug of a tenant.")] = None,
-    status: OperationStatus | None = None,
+    status: Annotated[OperationStatus | None, Query(description="Only operations in this status.")] = None,
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> Page[OperationView]:
@@ -48,19 +49,19 @@ async def list_operations(
 
 
 @router.get("/{operation_id}")
-async def read_operation(operation_id: uuid.UUID, principal: Reader, session: SessionDep) -> OperationView:
+async def read_operation(operation_id: OperationId, principal: Reader, session: SessionDep) -> OperationView:
     """One operation."""
     return OperationView.of(*await service.find_operation(session, principal, operation_id))
 
 
-@router.get("/{operation_id}/events", response_model=list[EventView])
+@router.get("/{operation_id}/events", response_model=list[EventView], responses=STREAMS)
 async def events(
-    operation_id: uuid.UUID,
+    operation_id: OperationId,
     principal: Reader,
     platform: PlatformDep,
     session: SessionDep,
     request: Request,
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: LastEventId = None,
 ) -> Response | list[EventView]:
     """The operation's events as a stream that ends after `finished`; it goes on after `Last-Event-ID`.
 
@@ -75,6 +76,6 @@ async def events(
 
 
 @router.post("/{operation_id}/cancel", status_code=202)
-async def cancel(operation_id: uuid.UUID, principal: Writer, session: SessionDep) -> OperationView:
+async def cancel(operation_id: OperationId, principal: Writer, session: SessionDep) -> OperationView:
     """Ask a running operation to stop (operators). It ends as `cancelled` once all of its processes are dead."""
     return OperationView.of(*await service.cancel(session, principal, operation_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import Desired, TenantState
@@ -21,8 +21,10 @@ from services.business.tenants.schemas import (
     UsageView,
 )
 from services.cells.provisioner.assembly import cell_secrets
+from services.kit.http.openapi import STREAMS
 from services.traffic.ledger.usage import usage_of
 from services.web.api.paging import Limit, Offset
+from services.web.api.parameters import LastEventId, Period, Slug
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import PlatformDep, SessionDep, TodayDep
 from services.web.dependencies.services import DriversDep
@@ -38,9 +40,9 @@ UsageReader = Annotated[Principal, requires(Scope.USAGE_READ)]
 async def list_tenants(
     principal: Reader,
     session: SessionDep,
-    state: TenantState | None = None,
-    plan: str | None = None,
-    include_deleted: bool = False,
+    state: Annotated[TenantState | None, Query(description="Only tenants in this state.")] = None,
+    plan: Annotated[str | None, Query(description="Only tenants of this plan.")] = None,
+    include_deleted: Annotated[bool, Query(description="Also those whose cell is gone.")] = False,
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> Page[TenantView]:
@@ -80,14 +82,14 @@ async def create_tenant(
 
 
 @router.get("/{slug}")
-async def read_tenant(slug: str, principal: Reader, session: SessionDep) -> TenantView:
+async def read_tenant(slug: Slug, principal: Reader, session: SessionDep) -> TenantView:
     """One tenant."""
     return TenantView.of(await service.find(session, principal, slug))
 
 
 @router.patch("/{slug}")
 async def patch_tenant(
-    slug: str, patch: TenantPatch, principal: Writer, session: SessionDep, platform: PlatformDep, drivers: DriversDep
+    slug: Slug, patch: TenantPatch, principal: Writer, session: SessionDep, platform: PlatformDep, drivers: DriversDep
 ) -> Accepted:
     """Change plan (operators) or settings; the cell follows."""
     changed = await service.change(
@@ -97,47 +99,52 @@ async def patch_tenant(
 
 
 @router.delete("/{slug}", status_code=202)
-async def delete_tenant(slug: str, principal: Writer, session: SessionDep, skip_backup: bool = False) -> Accepted:
+async def delete_tenant(
+    slug: Slug,
+    principal: Writer,
+    session: SessionDep,
+    skip_backup: Annotated[bool, Query(description="Without a backup before.")] = False,
+) -> Accepted:
     """Destroy the tenant's stack after a verified backup (operators). `skip_backup`: without one."""
     tenant, changed = await service.want(session, principal, slug, Desired.ABSENT, skip_backup=skip_backup)
     return Accepted(tenant=TenantView.of(tenant), changed=changed)
 
 
 @router.post("/{slug}/suspend", status_code=202)
-async def suspend(slug: str, principal: Writer, session: SessionDep) -> Accepted:
+async def suspend(slug: Slug, principal: Writer, session: SessionDep) -> Accepted:
     """Stop the gateway and keep its memory (operators)."""
     tenant, changed = await service.want(session, principal, slug, Desired.SUSPENDED)
     return Accepted(tenant=TenantView.of(tenant), changed=changed)
 
 
 @router.post("/{slug}/resume", status_code=202)
-async def resume(slug: str, principal: Writer, session: SessionDep) -> Accepted:
+async def resume(slug: Slug, principal: Writer, session: SessionDep) -> Accepted:
     """Let a suspended tenant run again (operators)."""
     tenant, changed = await service.want(session, principal, slug, Desired.RUNNING)
     return Accepted(tenant=TenantView.of(tenant), changed=changed)
 
 
 @router.post("/{slug}/restart", status_code=202)
-async def restart(slug: str, principal: Writer, session: SessionDep) -> Accepted:
+async def restart(slug: Slug, principal: Writer, session: SessionDep) -> Accepted:
     """Restart the gateway; also tries again what waits for somebody to act."""
     tenant = await service.restart(session, principal, slug)
     return Accepted(tenant=TenantView.of(tenant), changed=True)
 
 
 @router.post("/{slug}/reset", status_code=202)
-async def reset(slug: str, principal: Writer, session: SessionDep) -> Accepted:
+async def reset(slug: Slug, principal: Writer, session: SessionDep) -> Accepted:
     """Start a fresh conversation. Not possible from outside yet: answers 409 and says what to do instead."""
     raise service.refuse_reset(await service.find(session, principal, slug))
 
 
-@router.get("/{slug}/logs", response_model=LogView)
+@router.get("/{slug}/logs", response_model=LogView, responses=STREAMS)
 async def logs(
-    slug: str,
+    slug: Slug,
     principal: Reader,
     platform: PlatformDep,
     drivers: DriversDep,
     request: Request,
-    lines: Annotated[int, Query(ge=1, le=2000)] = 200,
+    lines: Annotated[int, Query(ge=1, le=2000, description="How many of the last lines.")] = 200,
 ) -> Response | LogView:
     """The end of the gateway's log, without secrets; with `Accept: text/event-stream` a stream that goes on."""
     async with platform.database.transaction() as session:  # over before the cell is asked, which may take its time
@@ -152,15 +159,15 @@ async def logs(
     return LogView(lines=[platform.redactor.text(line) for line in found])
 
 
-@router.get("/{slug}/events", response_model=list[EventView])
+@router.get("/{slug}/events", response_model=list[EventView], responses=STREAMS)
 async def events(
-    slug: str,
+    slug: Slug,
     principal: Reader,
     session: SessionDep,
     platform: PlatformDep,
     request: Request,
     limit: Limit = 100,
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: LastEventId = None,
 ) -> Response | list[EventView]:
     """What was done to the tenant: a list, or with `Accept: text/event-stream` a stream that goes on."""
     tenant = await service.find(session, principal, slug)
@@ -172,7 +179,7 @@ async def events(
 
 @router.get("/{slug}/usage")
 async def usage(
-    slug: str, principal: UsageReader, session: SessionDep, platform: PlatformDep, period: str | None = None
+    slug: Slug, principal: UsageReader, session: SessionDep, platform: PlatformDep, period: Period = None
 ) -> UsageView:
     """Tokens and money of one month, for example `2026-11`; the present one by default."""
     tenant = await service.find(session, principal, slug)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from clawstack.errors import RequestError
 from clawstack.logs import get_logger
 from services.business.billing import stripe_events
+from services.kit.http.openapi import refuses
 from services.web.dependencies.process import PlatformDep
 from services.web.dependencies.services import BillingDep
 
@@ -15,7 +16,7 @@ log = get_logger(__name__)
 router = APIRouter(tags=["webhooks"])
 
 
-@router.post("/webhooks/stripe")
+@router.post("/webhooks/stripe", responses=refuses(400))
 async def stripe_event(request: Request, platform: PlatformDep, billing: BillingDep) -> dict[str, bool]:
     """Receive an event that Stripe signed. Answered with 200 once it is stored, also when it was stored before."""
     secret = platform.settings.stripe_webhook_secret

@@ -31,7 +31,11 @@ Addons(
     "platform",
     AddonsSettings.model_validate(given["settings"]),
     provider=provider,
-    secrets=AddonSecrets(environment=given["environment"], database_url=given["database_url"]),
+    secrets=AddonSecrets(
+        environment=given["environment"],
+        database_url=given["database_url"],
+        pulumi_backend_url=given["pulumi_backend_url"],
+    ),
 )
 """
 _ONE = {"minimum": 1, "maximum": 1, "cpu_request": "50m"}
@@ -52,7 +56,6 @@ class Installation:
         own = {
             "image": self.image,
             "cells": {"image": self.cluster.image, "storage_class": self.cluster.storage_class},
-            "pulumi_backend_url": f"{self.database.replace('postgresql:', 'postgres:', 1)}?sslmode=disable",
             "kubernetes_api": [node],
             "kubernetes_api_port": self.cluster.layout.ports.api,
             "backups": {"size_gb": 10, "storage_class": self.cluster.storage_class},
@@ -70,6 +73,7 @@ class Installation:
             "settings": self.settings(),
             "environment": dict(self.environment),
             "database_url": self.database,
+            "pulumi_backend_url": f"{self.database.replace('postgresql:', 'postgres:', 1)}?sslmode=disable",
         }
         (project.program / "given.json").write_text(json.dumps(given))
         project.write(_PROGRAM)

@@ -197,3 +197,14 @@ async def test_use_is_noted_once_a_minute(client: httpx.AsyncClient, issued: Iss
         await session.execute(update(ApiToken).values(last_used_at=utcnow() - timedelta(seconds=61)))
     await client.get("/v1/me", headers=bearer(token))
     assert (await noted())[0] > first[0]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", "/v1/admin/tokens/%00"), ("DELETE", "/v1/admin/tokens/a%00b")],
+)
+async def test_a_nul_is_the_callers_fault(client: httpx.AsyncClient, issued: Issue, method: str, path: str) -> None:
+    token = await issued("admin")
+    answer = await client.request(method, path, headers={"authorization": f"Bearer {token.reveal()}"})
+    assert answer.status_code in {404, 422}, answer.text
+    assert set(answer.json()["error"]) == {"code", "message", "remedy"}

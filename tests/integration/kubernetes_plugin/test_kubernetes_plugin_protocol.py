@@ -41,7 +41,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def provider(cluster: Cluster) -> KubernetesProvider:
-    return configured(cluster)
+    return configured(cluster, upsertExistingObjects="true")  # as this project's programs have it
 
 
 def kubeconfig(cluster: Cluster) -> str:
@@ -120,9 +120,26 @@ def test_a_create_that_was_broken_off_can_be_repeated(cluster: Cluster, provider
     create(provider, NAMESPACE)
     create(provider, CLAIM)
     first = cluster.objects[CLAIM_PATH]["metadata"]["uid"]
-    create(configured(cluster), {**CLAIM, "spec": {**CLAIM["spec"], "volumeMode": "Filesystem"}})
+    again = {**CLAIM, "spec": {**CLAIM["spec"], "volumeMode": "Filesystem"}}
+    create(configured(cluster, upsertExistingObjects="true"), again)
     assert cluster.objects[CLAIM_PATH]["metadata"]["uid"] == first
     assert cluster.objects[CLAIM_PATH]["spec"]["volumeMode"] == "Filesystem"
+
+
+@pytest.mark.parametrize("props", [NAMESPACE, CLAIM], ids=["cluster-wide", "in a namespace"])
+def test_an_object_that_is_there_is_refused_unless_it_may_be_taken_over(
+    cluster: Cluster, provider: KubernetesProvider, props: dict[str, Any]
+) -> None:
+    create(provider, NAMESPACE)
+    if props is CLAIM:
+        create(provider, CLAIM)
+    cluster.calls.clear()
+    with pytest.raises(InvalidInputError) as refused:
+        create(configured(cluster, upsertExistingObjects="false"), props)
+    assert "(409 AlreadyExists)" in refused.value.message
+    assert refused.value.message.endswith(f'"{props["metadata"]["name"]}" already exists')
+    assert "upsertExistingObjects" in (refused.value.remedy or "")
+    assert [method for method, _, _ in cluster.calls] == ["GET"], "nothing was changed"
 
 
 def test_a_preview_asks_nobody_and_keeps_unknowns(cluster: Cluster, provider: KubernetesProvider) -> None:

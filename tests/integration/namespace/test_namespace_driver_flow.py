@@ -427,6 +427,21 @@ async def test_what_is_left_of_a_destroyed_cell_is_named(bench: Bench, monkeypat
     assert [(orphan.slug, orphan.what) for orphan in orphans] == [("anna", "the volume pvc-1")]
 
 
+async def test_a_volume_that_its_class_keeps_is_told_at_once_with_what_deletes_the_disk_too(bench: Bench) -> None:
+    volume = {
+        "kind": "PersistentVolume",
+        "apiVersion": "v1",
+        "metadata": {"name": "pvc-1"},
+        "spec": {"claimRef": {"namespace": "cell-anna", "name": "state"}, "persistentVolumeReclaimPolicy": "Retain"},
+        "status": {"phase": "Released"},
+    }
+    bench.cluster.objects["/api/v1/persistentvolumes/pvc-1"] = volume
+    with pytest.raises(NeedsAttentionError, match="the volume pvc-1, which the storage class keeps") as kept:
+        await bench.driver.confirm_gone("anna", tell=bench.told.append)
+    assert "kubectl patch pv pvc-1" in (kept.value.remedy or "")
+    assert '"persistentVolumeReclaimPolicy":"Delete"' in (kept.value.remedy or "")
+
+
 async def test_a_cluster_that_is_away_is_unknown_to_a_look_and_temporary_to_an_operation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -47,7 +47,9 @@ def pulumi(tmp_path):
 
 def test_preview_up_again_and_destroy_with_the_policy_pack(pulumi):
     pack = ("--policy-pack", str(ROOT / "policies"))
-    assert "clawstack:platform:Secrets" in pulumi("preview", "--stack", "dev", *pack)
+    foreseen = pulumi("preview", "--stack", "dev", *pack)
+    assert "clawstack:platform:Secrets" in foreseen
+    assert "from $PATH" not in foreseen, "no remark about plugins in use"
     assert "created" in pulumi("up", "--yes", "--stack", "dev", *pack)
     outputs = json.loads(pulumi("stack", "output", "--json", "--show-secrets", "--stack", "dev"))
     assert len(outputs["environment"]["CLAWSTACK_MASTER_KEY"]) == 44

@@ -39,7 +39,7 @@ class Judged:
         self._place = StackPlace(
             stack="judged",
             project="clawstack-cells",
-            backend_url=f"file://{self.state}",
+            backend_url=SecretStr(f"file://{self.state}"),
             work_dir=data / "work",
             passphrase=SecretStr("planted-passphrase"),
             exists=False,

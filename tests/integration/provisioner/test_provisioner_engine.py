@@ -9,9 +9,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pulumi
@@ -54,7 +55,7 @@ class Bench:
         self.place = StackPlace(
             stack=SLUG,
             project="clawstack-cells",
-            backend_url=f"file://{data}/state/{SLUG}",
+            backend_url=SecretStr(f"file://{data}/state/{SLUG}"),
             work_dir=data / "pulumi" / "work" / SLUG,
             passphrase=SecretStr(PASSPHRASE),
             exists=False,
@@ -62,7 +63,7 @@ class Bench:
 
     @property
     def files(self) -> state_files.StackFiles:
-        files = state_files.files_of(self.place.backend_url, project=self.place.project, stack=SLUG)
+        files = state_files.files_of(self.place.backend_url.get_secret_value(), project=self.place.project, stack=SLUG)
         assert files is not None
         return files
 
@@ -148,7 +149,9 @@ def test_every_operation_takes_one_process(bench: Bench) -> None:
 
 
 def test_a_stack_is_made_as_the_cli_makes_it(bench: Bench) -> None:
-    theirs = replace(bench.place, backend_url=f"file://{bench.data}/theirs", work_dir=bench.data / "theirs-work")
+    theirs = replace(
+        bench.place, backend_url=SecretStr(f"file://{bench.data}/theirs"), work_dir=bench.data / "theirs-work"
+    )
     folder = Path(bench.data / "theirs")
     for place in (folder, theirs.work_dir):
         place.mkdir()
@@ -156,13 +159,13 @@ def test_a_stack_is_made_as_the_cli_makes_it(bench: Bench) -> None:
     environment = {
         **os.environ,
         "PULUMI_HOME": str(bench.data / "pulumi" / "home"),
-        "PULUMI_BACKEND_URL": theirs.backend_url,
+        "PULUMI_BACKEND_URL": theirs.backend_url.get_secret_value(),
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
     command = [str(bench.probe.tools().pulumi), "--non-interactive", "stack", "init", SLUG]
     subprocess.run(command, cwd=theirs.work_dir, env=environment, check=True, capture_output=True, timeout=patient(60))
-    made = state_files.files_of(theirs.backend_url, project=theirs.project, stack=SLUG)
+    made = state_files.files_of(theirs.backend_url.get_secret_value(), project=theirs.project, stack=SLUG)
     assert made is not None
     bench.files.root.mkdir(parents=True)
     state_files.create(bench.files)
@@ -256,9 +259,20 @@ def test_what_does_not_stop_in_its_grace_is_killed_and_the_next_run_recovers(ben
     assert pending_creates_of(state_files.deployment(bench.files)), "and a creation of which nobody knows"
 
     hold.unlink()
-    assert bench.up() == {"endpoint": f"probe://{SLUG}"}
+    asked: list[list[str]] = []
+
+    def undo(deployment: Mapping[str, Any]) -> list[str]:
+        asked.append(pending_creates_of(deployment))
+        return ["server emma"]
+
+    outcome = bench.engine.up(
+        bench.place, bench.program(), ownership=bench.ownership(), on_step=bench.steps.append, undo=undo
+    )
+    assert outcome.outputs == {"endpoint": f"probe://{SLUG}"}
+    assert [len(pending) for pending in asked] == [1], "what was under way is undone before it is made again"
     assert pending_creates_of(state_files.deployment(bench.files)) == []
     assert any("lock of process" in step.message for step in bench.steps)
+    assert any("had made server emma" in step.message for step in bench.steps)
 
 
 def test_a_kill_between_attributes_and_state_is_no_obstacle(bench: Bench) -> None:
@@ -300,7 +314,7 @@ def test_state_elsewhere_recovers_through_the_cli_alone(bench: Bench, monkeypatc
     wait(lambda: bench.probe.begun("create", SLUG))
     control.stop(StopReason.CANCELLED)
     thread.join(patient(30))
-    files = look(bench.place.backend_url, project=bench.place.project, stack=SLUG)
+    files = look(bench.place.backend_url.get_secret_value(), project=bench.place.project, stack=SLUG)
     assert files is not None
     assert len(list(files.locks.glob("*.json"))) == 1
 

@@ -120,8 +120,7 @@ async def test_cells_that_are_as_they_were_cost_no_statement_each(rig: Rig) -> N
     async with rig.platform.database.transaction() as session:
         await session.execute(text("DELETE FROM procrastinate_jobs"))
         session.add_all(
-            Cell(tenant_id=tenant.id, port=30000 + number, stack=tenant.slug, backend_url="file:///nowhere")
-            for number, tenant in enumerate(tenants)
+            Cell(tenant_id=tenant.id, port=30000 + number, stack=tenant.slug) for number, tenant in enumerate(tenants)
         )
         await session.execute(update(Tenant).values(state="healthy", observed_state="running", observed_generation=1))
     for tenant in tenants:

@@ -1,4 +1,4 @@
-"""A server cell's stack: the real engine and policy pack, the offline plugin, the stand-in for Hetzner."""
+"""A server cell's stack: the real engine and policy pack, the plugin in use, the stand-in for Hetzner."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
 from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.waiting import patient
-from toolchain.ground.plugin_choice import WANTED, starter
-from toolchain.ground.surroundings import Surroundings
 from toolchain.linking import link_plugins
 from toolchain.locate import locate
 
@@ -29,13 +27,10 @@ class Stack:
     hetzner: Hetzner
 
     def prepare(self) -> None:
-        for place in ("bin", "state", "home"):
+        """The plugins in use on this machine, the official one where it is here."""
+        for place in ("state", "home"):
             (self.folder / place).mkdir(parents=True)
         link_plugins(locate(), self.folder / "home")
-        (wanted,) = [plugin for plugin in WANTED if plugin.name == "hcloud"]
-        script = self.folder / "bin" / wanted.file
-        script.write_text(starter(Surroundings.read(), wanted))
-        script.chmod(0o755)
 
     async def run(self, verb: str, spec: CellSpec, settings: ServerSettings) -> dict[str, int]:
         """The operation; how many resources were changed in which way."""
@@ -74,7 +69,7 @@ class Stack:
             if not key.startswith(("PULUMI_", "CLAWSTACK_")) or key == "CLAWSTACK_CACHE_DIR"
         }
         tools = locate()
-        path = [str(self.folder / "bin"), str(tools.pulumi.parent), *map(str, tools.plugin_path), kept["PATH"]]
+        path = [str(tools.pulumi.parent), *map(str, tools.plugin_path), kept["PATH"]]
         return {
             **kept,
             "PATH": os.pathsep.join(path),

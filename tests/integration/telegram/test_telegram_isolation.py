@@ -302,3 +302,27 @@ async def _refused(cell: Cell) -> bool:
 
 async def _pending(cell: Cell) -> bool:
     return bool((await cell.call("getWebhookInfo"))["result"]["pending_update_count"])
+
+
+@pytest.mark.parametrize(
+    ("method", "fields"),
+    [
+        ("getFile", {"file_id": "a\0b"}),
+        ("answerCallbackQuery", {"callback_query_id": "\0"}),
+        ("getUpdates", {"timeout": 0, "allowed_updates": ["\0"]}),
+        ("setWebhook", {"url": "http://127.0.0.1:9/\0", "secret_token": "\0"}),
+        ("getFile", {"file_id": "a\ud800b"}),
+    ],
+)
+async def test_text_that_cannot_be_stored_is_a_bad_request(router: World, method: str, fields: dict[str, Any]) -> None:
+    cell = await router.tenant()
+    answer = await cell.call(method, **fields)
+    assert not answer["ok"]
+    assert 400 <= answer["error_code"] < 500, answer
+
+
+async def test_a_file_whose_path_has_a_nul_is_a_bad_request(router: World) -> None:
+    cell = await router.tenant()
+    url = f"{cell.root}/telegram/file/bot{cell.token.reveal()}/photos/%00"
+    async with router.http.get(url) as response:
+        assert response.status == 400

@@ -188,7 +188,7 @@ async def test_no_webhook_but_the_cells_own(router: World) -> None:
 async def test_no_webhook_on_another_cells_gateway(router: World, hook: Hook) -> None:
     cell, other = await router.tenant(), await router.tenant()
     async with router.database.transaction() as session:
-        session.add(CellRow(tenant_id=other.tenant_id, port=hook.port, stack="s", backend_url="b"))
+        session.add(CellRow(tenant_id=other.tenant_id, port=hook.port, stack="s"))
     assert (await cell.call("setWebhook", url=hook.url))["error_code"] == 400
     assert (await other.call("setWebhook", url=hook.url))["ok"]
 

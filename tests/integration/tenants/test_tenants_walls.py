@@ -132,9 +132,12 @@ def test_a_gateway_that_starts_again_lays_its_wall_first(new_cell: Callable[...,
         cell = _cell_of_the_proxy(new_cell, proxy)
         cell.up()
         wall.take_down(place.folder / "cells")
+        as_cell(_ids(cell), cell.paths.root, "squatting", "/tmp/left-behind")
+        assert list(cell.paths.temporary.glob("left-*"))
         before = cell.running_pid()
         os.kill(before, 9)
         until(lambda: cell.status().state == "running" and cell.status().pid != before, what="the next start")
+        assert not list(cell.paths.temporary.glob("left-*")), "every start finds /tmp empty"
         found = reach(_ids(cell), cell.paths.root, ("tcp", "127.0.0.1", database), ("tcp", "127.0.0.1", proxy))
         assert found == {f"tcp 127.0.0.1 {database}": "ECONNREFUSED", f"tcp 127.0.0.1 {proxy}": "reached"}
 

@@ -6,9 +6,6 @@ import os
 import signal
 from collections.abc import Callable
 
-import pytest
-
-from clawstack.tools import Tools
 from tests.integration.toolchain.conftest import await_none
 from tests.integration.toolchain.engine import Project
 from tests.waiting import patient, until
@@ -25,12 +22,6 @@ PROGRAM = """
     pulumi.export("follower", follower.id)
     print("the program says hello")
 """
-
-
-@pytest.fixture(autouse=True)
-def _offline(tools: Tools) -> None:
-    if any(plugin.origin == "official" for plugin in tools.plugins):
-        pytest.skip("official plugins are in use here; these tests are about the offline ones")
 
 
 def test_a_stack_lives_from_preview_to_destroy(project: Project) -> None:

@@ -13,9 +13,8 @@ CELL_IMAGE = "ghcr.io/openclaw/openclaw:2026.9.6@sha256:" + "ab" * 32
 
 WORKLOADS = {
     "image": IMAGE,
-    "cells": {"image": CELL_IMAGE, "storage_class": "hcloud-volumes"},
+    "cells": {"image": CELL_IMAGE},
     "host": "app.example.org",
-    "pulumi_backend_url": "s3://clawstack-state?region=fsn1",
     "kubernetes_api": THREE,
     "scale_by_metrics": True,
 }
@@ -41,7 +40,7 @@ EVERYTHING: dict[str, Any] = {
     "certificates": {"email": "ops@example.org"},
     "ingress": {"location": "fsn1", "gateway_api": True},
     "monitoring": {},
-    "external_secrets": {},
+    "external_secrets": {"vault": {"server": "https://vault.example.org", "role": "clawstack"}},
     "autoscaler": AUTOSCALER,
     "database": {"image": "ghcr.io/cloudnative-pg/postgresql:17.6"},
     "workloads": WORKLOADS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,11 @@ def test_the_binding_names_the_workers_account_and_no_other() -> None:
     binding = document("ClusterRoleBinding", "clawstack-cells")
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "clawstack-worker", "namespace": "clawstack"}]
     assert binding["roleRef"]["name"] == "clawstack-cells"
+
+
+def test_what_pulumis_provider_watches_may_be_watched_and_the_page_for_operators_says_so() -> None:
+    watched = ("pods", "events", "persistentvolumeclaims", "statefulsets")
+    free = [rule for rule in rules() if "watch" in rule["verbs"] and not rule.get("resourceNames")]
+    assert {resource for rule in free for resource in rule["resources"]} >= set(watched)
+    page = " ".join((Path(__file__).parents[3] / "docs" / "operators.md").read_text().split())
+    assert f"{', '.join(watched[:-1])} and {watched[-1]} besides get, list, watch" in page

@@ -27,6 +27,7 @@ PLANTED: dict[str, Any] = {
     "snapshot_secret_key": "planted-secret-key",
     "environment": {"CLAWSTACK_MASTER_KEY": "planted-master-key"},
     "database_url": "postgresql://clawstack:planted@10.0.9.4/clawstack",
+    "pulumi_backend_url": "postgres://state:planted@10.0.9.4/state",
 }
 
 
@@ -178,6 +179,8 @@ def test_secrets_hold_what_was_given(requests: dict[str, Any]) -> None:
     }
     environment = data_of(requests, "prod-workloads-clawstack-secret-clawstack-environment")
     assert environment == PLANTED["environment"]
+    state = data_of(requests, "prod-workloads-clawstack-secret-clawstack-state")
+    assert state == {"url": "postgres://state:planted@10.0.9.4/state"}
     snapshots = data_of(requests, "prod-snapshots-kube-system-secret-k3s-etcd-snapshot-s3-config")
     assert snapshots["etcd-s3-secret-key"] == "planted-secret-key"
     assert snapshots["etcd-s3-bucket"] == "clawstack-etcd"
@@ -187,6 +190,16 @@ def test_secrets_hold_what_was_given(requests: dict[str, Any]) -> None:
     assert grafana == {"admin-user": "admin", "admin-password": "planted-grafana-password"}
 
 
+@pytest.mark.parametrize("protected", [True, False])
+def test_the_passphrase_of_cells_volumes_is_kept_as_long_as_the_cluster_is(
+    requests: dict[str, Any], *, protected: bool
+) -> None:
+    declare(settings(protection=protected))
+    assert requests["prod-cells-volumes"].protect is protected
+    assert not requests["prod-grafana"].protect
+    assert to_python(requests["prod-cells-volumes"].object)["length"] == 64
+
+
 @pytest.mark.parametrize(
     ("missing", "addon"),
     [
@@ -194,6 +207,7 @@ def test_secrets_hold_what_was_given(requests: dict[str, Any]) -> None:
         ("agent_token", "autoscaler"),
         ("snapshot_secret_key", "snapshots"),
         ("environment", "workloads"),
+        ("pulumi_backend_url", "workloads"),
     ],
 )
 def test_a_secret_that_is_missing_is_told_before_anything_is_made(

@@ -27,6 +27,7 @@ def test_every_version_is_on_the_page(name: str) -> None:
 def test_every_switch_is_on_the_page() -> None:
     switches = {to_camel(name) for name in AddonsSettings.model_fields} - {
         "cluster",
+        "protection",
         "podNetwork",
         "snapshots",
         "versions",

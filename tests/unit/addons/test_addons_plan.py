@@ -14,8 +14,20 @@ from clawstack.addons.base.pins import shipped_pins
 from clawstack.addons.charts.autoscaler import autoscaler_config
 from clawstack.k3s import pinned_release
 from clawstack.labels import CLUSTER, MANAGED_BY
-from tests.unit.addons.builders import EVERYTHING, SWITCHES, addon, document, manifests, settings, small, values
+from clawstack_policies.kubernetes.storage import cell_volumes_deleted
+from tests.unit.addons.builders import (
+    CELL_IMAGE,
+    EVERYTHING,
+    SWITCHES,
+    addon,
+    document,
+    manifests,
+    settings,
+    small,
+    values,
+)
 from tests.unit.k3s.clusters import AGENT_TOKEN
+from tests.unit.policies.judging import judge
 
 #: Made by the cluster itself or by a bundle, not by us.
 FOREIGN_NAMESPACES = {"kube-system", "system-upgrade"}
@@ -109,9 +121,17 @@ def test_a_range_is_no_version(version: str) -> None:
         ({"ingress": {"location": "moon"}}, "location"),
         ({"surprise": {}}, "surprise"),
         ({"workloads": {**EVERYTHING["workloads"], "image": "clawstack:latest"}}, "image"),
-        ({"workloads": {**EVERYTHING["workloads"], "pulumi_backend_url": "file:///var/lib"}}, "pulumi_backend_url"),
         ({"workloads": {**EVERYTHING["workloads"], "worker": {"minimum": 1, "maximum": 3}}}, "ReadWriteMany"),
         ({"workloads": {**EVERYTHING["workloads"], "api": {"minimum": 3, "maximum": 2}}}, "above maximum"),
+        (
+            {
+                "workloads": {
+                    **EVERYTHING["workloads"],
+                    "cells": {"image": CELL_IMAGE, "storage_class": "hcloud-volumes"},
+                }
+            },
+            "no cell could ever be destroyed",
+        ),
         ({"autoscaler": {**EVERYTHING["autoscaler"], "images": {"x86": "debian-12"}}}, "none for arm"),
         ({"autoscaler": {**EVERYTHING["autoscaler"], "pools": []}}, "pools"),
     ],
@@ -125,6 +145,46 @@ def test_what_cannot_work_together_is_refused(changes: dict[str, Any], words: st
 def test_the_storage_driver_reaches_the_metadata_service_that_pods_do_not() -> None:
     assert values("storage", "hcloud-csi")["node"] == {"hostNetwork": True}
     assert values("storage", "hcloud-csi")["storageClasses"][0]["reclaimPolicy"] == "Retain"
+
+
+def test_cells_get_a_class_that_deletes_and_encrypts_and_the_services_name_it() -> None:
+    cells = document("StorageClass", "clawstack-cells")
+    assert cells["provisioner"] == "csi.hetzner.cloud"
+    assert (cells["reclaimPolicy"], cells["volumeBindingMode"]) == ("Delete", "WaitForFirstConsumer")
+    assert cells["allowVolumeExpansion"] is True
+    [secret] = [entry for entry in manifests() if entry.name == "clawstack-cells-volumes"]
+    assert cells["parameters"] == {
+        "csi.storage.k8s.io/node-publish-secret-name": secret.name,
+        "csi.storage.k8s.io/node-publish-secret-namespace": secret.namespace,
+    }
+    assert secret.data == {"encryption-passphrase": "volume_passphrase"}
+    assert judge(cell_volumes_deleted(), cells, type_="kubernetes:storage.k8s.io/v1:StorageClass") == []
+    plain = settings(storage={"encrypt_cells": False})
+    assert "parameters" not in document("StorageClass", "clawstack-cells", plain)
+    assert not [entry for entry in manifests(plain) if entry.name == "clawstack-cells-volumes"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, "clawstack-cells"), ({"storage": None}, None), ({"cells": {"storage_class": "own"}}, "own")],
+)
+def test_the_services_are_told_which_class_cells_take(changes: dict[str, Any], expected: str | None) -> None:
+    own = {**EVERYTHING["workloads"], "cells": {"image": CELL_IMAGE, **changes.pop("cells", {})}}
+    of = settings(**changes, workloads=own)
+    [container] = document("Deployment", "clawstack-worker", of)["spec"]["template"]["spec"]["containers"]
+    told = next(entry["value"] for entry in container["env"] if entry["name"] == "CLAWSTACK_CLUSTER")
+    assert json.loads(told).get("storage_class") == expected
+
+
+def test_the_store_of_secrets_serves_the_services_alone_and_holds_no_token() -> None:
+    store = document("ClusterSecretStore", "clawstack")["spec"]
+    assert store["conditions"] == [{"namespaces": ["clawstack"]}]
+    vault = store["provider"]["vault"]
+    assert (vault["server"], vault["path"], vault["version"]) == ("https://vault.example.org", "secret", "v2")
+    assert list(vault["auth"]) == ["kubernetes"]
+    [chart] = addon("external-secrets").charts
+    account = vault["auth"]["kubernetes"]["serviceAccountRef"]
+    assert account == {"name": chart.name, "namespace": chart.namespace}
 
 
 def test_hetzners_token_is_in_one_secret_that_all_use() -> None:

@@ -37,7 +37,7 @@ def test_what_the_cluster_knows_need_not_be_said_again() -> None:
         certificates: {{email: ops@example.org}}
         monitoring: {{retentionDays: 30, customMetrics: true}}
         database: {{image: "ghcr.io/cloudnative-pg/postgresql:17.6", storageGb: 40}}
-        workloads: {{image: "{IMAGE}", cells: {{image: "{CELL_IMAGE}"}}, host: app.example.org, pulumiBackendUrl: "s3://state", scaleByMetrics: true}}
+        workloads: {{image: "{IMAGE}", cells: {{image: "{CELL_IMAGE}"}}, host: app.example.org, scaleByMetrics: true}}
         autoscaler:
           pools: [{{name: cells, serverType: cpx42, arch: x86, location: fsn1, maximum: 5}}]
           images: {{x86: debian-12}}
@@ -55,7 +55,11 @@ def test_what_the_cluster_knows_need_not_be_said_again() -> None:
 
 def test_both_spellings_mean_the_same() -> None:
     assert read("reboots: {timeZone: Europe/Berlin}") == read("reboots: {time_zone: Europe/Berlin}")
-    assert read("externalSecrets: {}") == read("external_secrets: true")
+    vault = "{server: 'https://vault.example.org', role: clawstack"
+    mount = ["mountPath: k8s", "mount_path: k8s"]
+    assert read(f"externalSecrets: {{vault: {vault}, {mount[0]}}}}}") == read(
+        f"external_secrets: {{vault: {vault}, {mount[1]}}}}}"
+    )
 
 
 def test_what_is_on_by_default_can_be_switched_off() -> None:
@@ -69,6 +73,9 @@ def test_what_is_on_by_default_can_be_switched_off() -> None:
         ("{cloudController: false}", "storage needs the cloud_controller"),
         ("{reboots: {start: '26:00'}}", "reboots.start"),
         ("{surprise: {}}", "surprise"),
+        ("{externalSecrets: true}", "external_secrets: names no store"),
+        ("{externalSecrets: {vault: {server: 'http://vault', role: x}}}", "external_secrets.vault.server"),
+        ("{externalSecrets: {vault: {server: 'https://u:planted@vault', role: x}}}", "external_secrets.vault.server"),
         ("{certificates: true}", "certificates.email"),
         ("{ingress: 5}", "ingress"),
     ],

@@ -16,6 +16,7 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from clawstack.addons import cell_peers
 from clawstack.addons.base.workloads import WorkloadRole
 from clawstack.addons.workloads.plan import priorities
+from clawstack.setting_types import described
 from clawstack.settings import Settings, environment_names
 from clawstack_policies.kubernetes import pods as pod_rules
 from clawstack_policies.pack import POLICIES
@@ -93,6 +94,18 @@ def test_the_databases_address_comes_from_the_secret_of_whoever_runs_it() -> Non
     [secret] = [entry for entry in manifests(outside) if entry.name == "clawstack-database"]
     assert secret.secrets() == {"database_url"}
     assert not [entry for entry in manifests(outside) if entry.kind == "Cluster"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_variable_that_may_hold_a_password_is_plain(role: str) -> None:
+    [container] = pod(role)["containers"]
+    references = {entry["name"]: entry["valueFrom"] for entry in container["env"] if "valueFrom" in entry}
+    assert references["CLAWSTACK_PULUMI_BACKEND_URL"] == {"secretKeyRef": {"name": "clawstack-state", "key": "url"}}
+    plain = {entry["name"] for entry in container["env"] if "value" in entry}
+    types = {name: Settings.model_fields[field] for name, field in environment_names().items()}
+    assert not {
+        name for name in plain & set(types) if "secret" in described(types[name].annotation, types[name].metadata)
+    }
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -224,7 +237,7 @@ def test_the_services_know_their_cluster(role: str, tmp_path: Path) -> None:
     )
     told = namespace_settings(platform)
     assert told.image == CELL_IMAGE
-    assert told.storage_class == "hcloud-volumes"
+    assert told.storage_class == "clawstack-cells"
     [user] = yaml.safe_load(told.kubeconfig.get_secret_value())["users"]
     assert user["user"] == {"tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}
     services = {entry.name for entry in manifests() if entry.kind == "Service"}

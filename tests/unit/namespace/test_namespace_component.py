@@ -149,6 +149,11 @@ def test_the_explicit_provider_is_used_and_the_contents_go_with_their_namespace(
             assert any(urn.endswith(f"::{namespace}") for urn in request.dependencies)
 
 
+def test_what_a_killed_run_made_may_be_taken_over(monkeypatch: pytest.MonkeyPatch, requests: dict[str, Any]) -> None:
+    declare(monkeypatch)
+    assert dict(requests[f"{SLUG}-cluster"].object)["upsertExistingObjects"] == "true"
+
+
 def test_the_pod_comes_after_its_walls(monkeypatch: pytest.MonkeyPatch, requests: dict[str, Any]) -> None:
     declare(monkeypatch)
     pods = requests[f"{SLUG}-statefulset-gateway"]

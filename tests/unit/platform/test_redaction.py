@@ -17,8 +17,13 @@ SHAPES = {
     "bearer": "Bearer " + "d4" * 12,
     "vendor key": "sk-" + "proj-" + "e5" * 12,
     "database password": "postgresql://user:" + "hunter22" + "@host/db",
-    "proxy token": tokens.issue(tokens.TokenKind.PROXY).reveal(),
-    "channel token": tokens.issue(tokens.TokenKind.CHANNEL).reveal(),
+    "password with an at sign": "postgres://user:" + "hunt@er22" + "@host/db",
+    "password without a user": "redis://:" + "hunter22" + "@host/db",
+    "password in a query": "postgres:///db?user=u&password=" + "hunter22" + "&sslmode=require",
+    "signature in a query": "azblob://box?sas_token=" + "sv%3D2024" + "&x=1",
+    "private key": "-----BEGIN " + "EC PRIVATE KEY-----\n" + "f6/+" * 12 + "=\n-----END EC PRIVATE KEY-----",
+    "private key in JSON": "-----BEGIN " + "PRIVATE KEY-----\\n" + "f6/+" * 12 + "\\n-----END PRIVATE KEY-----\\n",
+    **{f"token {kind.name}": tokens.issue(kind).reveal() for kind in tokens.TokenKind},
 }
 
 
@@ -61,6 +66,12 @@ def test_one_more_value_costs_no_more_when_many_are_known():
     for number in range(2_000):  # with one pattern of all, each of these would take half a second
         redactor.register(f"another-planted-secret-{number:06}")
     assert redactor.text("x another-planted-secret-001999 000000-planted-secret-number") == f"x {MASK} {MASK}"
+
+
+def test_one_more_value_costs_no_more_when_many_begin_alike():
+    redactor = Redactor()
+    redactor.register(*(f"planted-{number:06}" for number in range(20_000)))  # with a scan of all: over ten seconds
+    assert redactor.text("planted-000001 " * 2000) == f"{MASK} " * 2000
 
 
 def test_the_key_of_a_token_stays_readable():

@@ -120,6 +120,7 @@ URLS = {
     "cell_platform_url",
     "cluster_platform_url",
     "cluster_router_url",
+    "hcloud_endpoint",
 }
 
 

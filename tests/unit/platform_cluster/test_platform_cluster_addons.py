@@ -90,6 +90,29 @@ async def test_the_token_comes_from_the_stack_or_the_environment_and_is_secret()
     assert caught.value.remedy == "pulumi config set --secret clawstack:hcloudToken"
 
 
+async def test_urls_with_a_password_are_secret_and_read_before_the_first_resource():
+    urls = {"databaseUrl": "postgresql://u:p%2Fw@db/claw", "pulumiBackendUrl": "postgres://u:p%2Fw@db/state"}
+    addons = read_config(_config(cluster=raw_cluster(), hcloudToken="planted", **urls), {}).addons
+    for given, url in ((addons.database_url, "databaseUrl"), (addons.pulumi_backend_url, "pulumiBackendUrl")):
+        assert await given.is_secret()
+        assert await given.future() == urls[url]
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "sentence"),
+    [
+        ("databaseUrl", "postgresql://u:planted/w@db/claw", "percent-encode user and password"),
+        ("pulumiBackendUrl", "postgres://u:planted/w@db/claw", "percent-encode user and password"),
+        ("pulumiBackendUrl", "file:///var/lib", "is a folder, which is lost with its pod"),
+    ],
+)
+async def test_a_url_that_pods_could_not_use_is_refused_without_its_password(key, url, sentence):
+    with pytest.raises(InvalidInputError, match=sentence) as caught:
+        read_config(_config(cluster=raw_cluster(), hcloudToken="planted-token", **{key: url}), {})
+    assert caught.value.message.startswith(f"clawstack:{key} ")
+    assert "planted" not in caught.value.sentence()
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [

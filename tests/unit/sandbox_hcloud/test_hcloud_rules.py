@@ -298,7 +298,7 @@ def test_names_are_unique_labels_choose_and_quotas_hold_for_every_kind(lab: Lab,
 
 
 def test_lists_that_belong_to_everybody(lab: Lab):
-    for kind in ("server_types", "load_balancer_types", "locations", "datacenters", "isos", "images"):
+    for kind in ("server_types", "load_balancer_types", "locations", "isos", "images"):
         rows = lab.ok("GET", f"/{kind}")[kind]
         key = kind.removesuffix("s")
         assert lab.ok("GET", f"/{kind}/{rows[0]['id']}")[key]["id"] == rows[0]["id"]
@@ -307,3 +307,18 @@ def test_lists_that_belong_to_everybody(lab: Lab):
     assert [one["architecture"] for one in arms] == ["arm"]
     assert lab.ok("GET", "/images?name=debian-11")["images"] == []
     assert len(lab.ok("GET", "/images?name=debian-11&include_deprecated=true")["images"]) == 2
+
+
+def test_datacenters_are_gone(lab: Lab):
+    """docs.hetzner.cloud/changelog: the fields since 2026-07-01, the lists since 2026-10-01."""
+    for path in ("/datacenters", "/datacenters/4"):
+        assert lab.refused("GET", path) == (410, "deprecated_api_endpoint")
+    body = {"name": "one", "server_type": "cx23", "image": "debian-13", "datacenter": "sin-dc1"}
+    made = lab.ok("POST", "/servers", body)["server"]
+    assert "datacenter" not in made
+    assert made["location"]["name"] != "sin", "the field is not read any more"
+    address = lab.ok("POST", "/primary_ips", {"name": "p", "type": "ipv4", "location": "fsn1"})["primary_ip"]
+    assert "datacenter" not in address
+    assert address["location"]["name"] == "fsn1"
+    missing = {"name": "q", "type": "ipv4", "datacenter": "fsn1-dc14"}
+    assert lab.refused("POST", "/primary_ips", missing) == (422, "invalid_input")

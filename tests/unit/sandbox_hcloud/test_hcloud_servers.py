@@ -27,7 +27,6 @@ def lab() -> Lab:
         ({"image": "windows-95"}, "image"),
         ({"image": 114690389}, "image"),  # for arm
         ({"location": "moon"}, "location"),
-        ({"location": None, "datacenter": "moon-dc1"}, "datacenter"),
         ({"server_type": "cax11", "location": "ash"}, "server_type"),
         ({"user_data": "x" * 32_769}, "user_data"),
         ({"labels": {"a b": "c"}}, "labels"),

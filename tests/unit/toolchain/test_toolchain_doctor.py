@@ -28,6 +28,17 @@ def test_a_complete_machine_is_healthy_for_development_and_not_for_production(tm
     assert "https://www.pulumi.com/docs/install/" in refused["Plugin python"]
 
 
+def test_production_refuses_the_offline_plugin_of_a_substrate_that_is_used(tmp_path: Path) -> None:
+    around = _complete(tmp_path)
+    kubernetes = _check(examine(around, production=True, needed=("kubernetes",)).checks, "Plugin kubernetes")
+    assert not kubernetes.ok
+    assert kubernetes.remedy.startswith("pulumi plugin install resource kubernetes ")
+    assert examine(around, needed=("kubernetes",)).ok, "offline plugins are for development"
+    missing = _check(examine(machine(tmp_path / "bare"), needed=("hcloud",)).checks, "Plugin hcloud")
+    assert not missing.ok
+    assert missing.remedy.endswith("setup plugins")
+
+
 def test_production_accepts_official_plugins_and_the_projects_own(tmp_path: Path) -> None:
     around = _complete(tmp_path)
     for name in ("pulumi-language-python", "pulumi-resource-random", "pulumi-resource-kubernetes"):

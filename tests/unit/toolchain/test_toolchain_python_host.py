@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import yaml
 from pulumi.runtime.proto import language_pb2
 
 from clawstack.plugin_server.values import to_struct
@@ -22,6 +24,15 @@ def test_configuration_travels_in_the_environment_and_never_in_the_arguments() -
     assert json.loads(environ["PULUMI_CONFIG_SECRET_KEYS"]) == ["p:password"]
     command = commands.run_command(request, python="python", runner=Path("/exec"), engine="e")
     assert not any("hunter2" in argument for argument in command)
+
+
+def test_program_and_pack_of_a_fresh_clone_run_in_its_own_environment_though_none_is_active() -> None:
+    """The official host reads the same options; a virtualenv is relative to the folder of the file that names it."""
+    root = Path(__file__).parents[3]
+    for file in (root / "Pulumi.yaml", root / "policies" / "PulumiPolicy.yaml"):
+        runtime = yaml.safe_load(file.read_text())["runtime"]
+        assert (runtime["name"], runtime["options"]["toolchain"]) == ("python", "pip")
+        assert Path(os.path.normpath(file.parent / runtime["options"]["virtualenv"])) == root / ".venv"
 
 
 def test_a_preview_is_told_to_the_program_and_an_entry_point_is_kept() -> None:

@@ -13,6 +13,8 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from clawstack.error_marks import mark
 from clawstack.errors import ClawstackError
+from clawstack.plugin_server.secrecy import secret_texts
+from clawstack.secret_forms import redactor_of
 
 _LOG_SECONDS = 2.0
 
@@ -80,7 +82,8 @@ def abort_unfinished(
 
     Source: `ErrorResourceInitFailed` in Pulumi's provider protocol.
     """
-    sentence = mark(error) if isinstance(error, ClawstackError) else str(error)
+    told = mark(error) if isinstance(error, ClawstackError) else str(error)
+    sentence = redactor_of(secret_texts(inputs)).text(told)
     detail = provider_pb2.ErrorResourceInitFailed(id=identity, properties=properties, inputs=inputs, reasons=[sentence])
     packed = any_pb2.Any()
     packed.Pack(detail)

@@ -60,12 +60,12 @@ class Api:
         """
         query = {"fieldManager": manager, "force": str(force).lower(), **({"dryRun": "All"} if dry_run else {})}
         path = f"{object_path(kind, wanted)}?{urlencode(query)}"
-        return self._done("PATCH", path, wanted, _label(wanted))
+        return self._done("PATCH", path, wanted, label(wanted))
 
     def read(self, kind: Kind, wanted: Object) -> Object | None:
         """The live object, None where there is none."""
         status, answer = self._patiently("GET", object_path(kind, wanted), None)
-        return None if status == _GONE else _accepted(status, answer, "read", _label(wanted))
+        return None if status == _GONE else _accepted(status, answer, "read", label(wanted))
 
     def delete(self, kind: Kind, wanted: Object, *, seconds: float) -> None:
         """Delete the object with everything that belongs to it, and wait until it is gone. Repeating changes nothing.
@@ -82,21 +82,21 @@ class Api:
             options["preconditions"] = {"uid": identity}
         status, answer = self._patiently("DELETE", object_path(kind, wanted), options)
         if status not in (_GONE, _CONFLICT):  # a conflict here: another object bears the name now
-            _accepted(status, answer, "delete", _label(wanted))
+            _accepted(status, answer, "delete", label(wanted))
         self._await_gone(kind, wanted, identity, time.monotonic() + seconds)
 
     def _await_gone(self, kind: Kind, wanted: Object, identity: str | None, deadline: float) -> None:
         pause = _POLL_FIRST
         while (live := self.read(kind, wanted)) is not None and live["metadata"].get("uid") == identity:
             if time.monotonic() >= deadline:
-                raise TemporaryError(f"{_label(wanted)} is still being deleted{_held_by(live)}.", retry_after=10.0)
+                raise TemporaryError(f"{label(wanted)} is still being deleted{_held_by(live)}.", retry_after=10.0)
             if self._stop.wait(pause):
-                raise Stopped(f"Stopped while {_label(wanted)} was being deleted; the next run waits on.")
+                raise Stopped(f"Stopped while {label(wanted)} was being deleted; the next run waits on.")
             pause = min(pause * 1.5, _POLL_LAST)
 
-    def _done(self, method: str, path: str, body: Object | None, label: str) -> Object:
+    def _done(self, method: str, path: str, body: Object | None, what: str) -> Object:
         status, answer = self._patiently(method, path, body)
-        return _accepted(status, answer, "apply", label)
+        return _accepted(status, answer, "apply", what)
 
     def _patiently(self, method: str, path: str, body: Object | None) -> tuple[int, Object]:
         """Every call here may be repeated, so a busy or absent server is asked again."""
@@ -180,17 +180,17 @@ def _is_busy(status: int, answer: Object) -> bool:
     return status in _BUSY and not str(answer.get("message")).startswith(_UNTYPED)
 
 
-def _accepted(status: int, answer: Object, verb: str, label: str) -> Object:
+def _accepted(status: int, answer: Object, verb: str, what: str) -> Object:
     if status < _REFUSED:
         return answer
-    raise _refusal(status, answer, verb, label)
+    raise _refusal(status, answer, verb, what)
 
 
-def _refusal(status: int, answer: Object, verb: str, label: str) -> ClawstackError:
+def _refusal(status: int, answer: Object, verb: str, what: str) -> ClawstackError:
     causes = [f"{cause.get('field', '?')}: {cause.get('message', '')}" for cause in _causes(answer)]
     message = str(answer.get("message") or f"HTTP {status}")
     told = "; ".join(cause for cause in causes if cause.split(": ", 1)[-1] not in message)
-    sentence = f"The API server refused to {verb} {label} ({status} {answer.get('reason') or ''}".rstrip()
+    sentence = f"The API server refused to {verb} {what} ({status} {answer.get('reason') or ''}".rstrip()
     sentence += f"): {message}" + (f" [{told}]" if told else "")
     if status == _UNKNOWN_ACCOUNT or _is_busy(status, answer):  # a pod's token ends with the pod
         return TemporaryError(sentence)
@@ -201,7 +201,8 @@ def _causes(answer: Object) -> list[Object]:
     return list((answer.get("details") or {}).get("causes") or [])
 
 
-def _label(wanted: Mapping[str, Any]) -> str:
+def label(wanted: Mapping[str, Any]) -> str:
+    """The object as sentences name it."""
     metadata = wanted["metadata"]
     place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
     return f"{wanted['kind']} {place}{metadata['name']}"

@@ -17,7 +17,7 @@ from typing_extensions import override
 from clawstack.errors import InvalidInputError
 from clawstack.plugin_server.provider import PlainProvider
 from clawstack.plugin_server.values import UNKNOWN, has_unknown, reveal, to_python, to_struct
-from toolchain.plugins.kubernetes_provider.api import Api, Object
+from toolchain.plugins.kubernetes_provider.api import Api, Object, label
 from toolchain.plugins.kubernetes_provider.changes import adopted, changes, cleaned, outputs, still_shown
 from toolchain.plugins.kubernetes_provider.kinds import Kind, kind_of
 from toolchain.plugins.kubernetes_provider.kubeconfig import read_access, server_of
@@ -120,6 +120,7 @@ class KubernetesProvider(PlainProvider):
         kind, wish = kind_of(request.urn), cleaned(to_python(request.properties))
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=to_struct(wish))
+        self._require_new(kind, reveal(wish))
         live = self._apply(kind, request.urn, wish)
         return provider_pb2.CreateResponse(id=_id(live), properties=to_struct(outputs(live, wish)))
 
@@ -149,6 +150,23 @@ class KubernetesProvider(PlainProvider):
         wish = reveal(cleaned(to_python(request.old_inputs or request.properties)))
         self._server().delete(kind, wish, seconds=request.timeout or _DELETE_SECONDS)
         return empty_pb2.Empty()
+
+    def _require_new(self, kind: Kind, plain: Object) -> None:
+        """Refuse to take over an object that is there, unless the provider is told to, as the official one does.
+
+        That one creates by POST (pulumi-kubernetes#4278). Here the object is looked for first, so that server-side apply
+        owns all fields from the start; what is made between the two calls is taken over.
+        """
+        if self._config_flag("upsertExistingObjects") or has_unknown(plain):
+            return
+        if self._server().read(kind, plain) is None:
+            return
+        name = plain["metadata"]["name"]
+        raise InvalidInputError(
+            f'The API server refused to create {label(plain)} (409 AlreadyExists): {kind.plural} "{name}" already exists',
+            code="refused_by_kubernetes",
+            remedy="Remove the object that is there, or let the provider take it over (upsertExistingObjects).",
+        )
 
     def _apply(self, kind: Kind, urn: str, wish: Mapping[str, Any]) -> Object:
         plain: Object = reveal(wish)

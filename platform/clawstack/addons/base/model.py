@@ -20,7 +20,10 @@ class SecretName(StrEnum):
     ENVIRONMENT = "environment"
     """A whole map of CLAWSTACK_* variables."""
     DATABASE_URL = "database_url"
+    PULUMI_BACKEND_URL = "pulumi_backend_url"
     GRAFANA_PASSWORD = "grafana_password"  # noqa: S105 - a name
+    VOLUME_PASSPHRASE = "volume_passphrase"  # noqa: S105 - a name
+    """Of all cells' volumes; without it none of them can be opened."""
     AUTOSCALER_CONFIG = "autoscaler_config"
     """Made of the agent token."""
 

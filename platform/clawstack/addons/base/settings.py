@@ -8,15 +8,18 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from clawstack.addons.base.pins import require_known
-from clawstack.addons.base.workloads import Workloads
+from clawstack.addons.base.workloads import WorkloadRole, Workloads
 from clawstack.errors import InvalidInputError
 from clawstack.frozen import FrozenSection
 from clawstack.k3s import ClusterSettings, EtcdSnapshots, Taint
 from clawstack.k3s.release import Architecture
+from clawstack.placement import Place
 
 _NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 _MOMENT: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
 _AUTOSCALED_SERVERS: Final = 80
+STORAGE_CLASS: Final = "hcloud-volumes"
+CELLS_STORAGE_CLASS: Final = "clawstack-cells"
 
 Name = Annotated[str, Field(pattern=_NAME)]
 Location = Literal["fsn1", "nbg1", "hel1", "ash", "hil", "sin"]
@@ -37,7 +40,10 @@ class Storage(FrozenSection):
 
     default_class: bool = True
     keep_volumes: bool = True
-    """A deleted claim leaves its volume: a person decides. It costs until then; the sweep names it."""
+    """A deleted claim leaves its volume: a person decides. It costs until then; the sweep names it. Cells' volumes are of
+    a class of their own and always go with them."""
+    encrypt_cells: bool = True
+    """Volumes of cells that are made from now on are encrypted on the node (LUKS); those that are there stay as they are."""
 
 
 class Upgrades(FrozenSection):
@@ -85,8 +91,33 @@ class Monitoring(FrozenSection):
     """A Secret in `monitoring` with the key `url`; alerts are sent there. None: they are only shown."""
 
 
+class VaultStore(FrozenSection):
+    """A HashiCorp Vault (or OpenBao) that knows the operator's pods by their ServiceAccount: no token is kept anywhere."""
+
+    server: Annotated[str, Field(pattern=r"^https://[^\s@/?#]+/?$")]
+    path: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*$")] = "secret"
+    """Where the key-value engine (version 2) is mounted."""
+    role: Annotated[str, Field(pattern=r"^[\w.-]{1,128}$")]
+    """Of Vault's Kubernetes authentication, bound to the ServiceAccount `external-secrets` in `external-secrets`."""
+    mount_path: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*$")] = "kubernetes"
+    """Where that authentication is mounted."""
+    ca_bundle: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+=*$")] | None = None
+    """A certificate authority of your own, PEM in base64."""
+
+
 class ExternalSecrets(FrozenSection):
-    """The External Secrets operator; stores are the operator's own to declare."""
+    """The External Secrets operator and its store `clawstack`, which serves the services' namespace alone."""
+
+    vault: VaultStore | None = None
+
+    @model_validator(mode="after")
+    def _has_a_store(self) -> Self:
+        if self.vault is None:
+            raise ValueError(
+                "names no store, so nothing could ever be fetched; give vault: {server: https://..., role: ...}, or leave "
+                "the add-on out and install an operator with a store of another kind yourself"
+            )
+        return self
 
 
 class AutoscaledPool(FrozenSection):
@@ -139,8 +170,13 @@ class OwnDatabase(FrozenSection):
     """PostgreSQL in the cluster, run by CloudNativePG."""
 
     instances: Annotated[int, Field(ge=1, le=5)] = 3
+    max_connections: Annotated[int, Field(ge=50, le=2000)] = 500
+    memory_gb: Annotated[int, Field(ge=1, le=512)] = 2
+    """A session takes about 3 MB of it."""
     storage_gb: Annotated[int, Field(ge=10, le=10_000)] = 20
     storage_class: Name | None = None
+    place: Place = Place()
+    """Nodes for it: those of the pools labelled `clawstack.dev/for: data` where nothing is said."""
     image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:/-]*:[\w][\w.-]{0,127}(@sha256:[0-9a-f]{64})?$")]
     """A CloudNativePG operand image, best with digest."""
 
@@ -151,12 +187,32 @@ class ExternalDatabase(FrozenSection):
     addresses: Annotated[tuple[str, ...], Field(min_length=1)]
     """IP addresses, for the network rules."""
     port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    max_connections: Annotated[int, Field(ge=20, le=10_000)] | None = None
+    """As it is set there: what the services may open is checked against it. None: nobody checks."""
+
+
+#: For those who connect besides the services: PostgreSQL's own for superusers (3), CloudNativePG's manager and exporter,
+#: Pulumi's state of cells where it lies on the same server (four runs at once), an operator with psql.
+_RESERVED_CONNECTIONS: Final = 30
+
+
+def _require_connections(own: Workloads, database: OwnDatabase | ExternalDatabase) -> None:
+    limit, wanted = database.max_connections, own.connections()
+    if limit is not None and wanted > limit - _RESERVED_CONNECTIONS:
+        sizes = ", ".join(f"{role.value} {own.size(role).maximum} x {own.size(role).pool}" for role in WorkloadRole)
+        raise ValueError(
+            f"the services may open {wanted} connections to the database ({sizes}, and what is beside the pools), and it "
+            f"takes {limit} less {_RESERVED_CONNECTIONS} for others; raise database.maxConnections to "
+            f"{wanted + _RESERVED_CONNECTIONS} (and its memory), or lower workloads' `pool` or `maximum`"
+        )
 
 
 class AddonsSettings(FrozenSection):
     """All add-ons of one cluster."""
 
     cluster: Name
+    protection: bool = True
+    """Pulumi refuses to remove what cannot be made again: the passphrase of cells' volumes."""
     pod_network: str = "10.42.0.0/16"
     cloud_controller: CloudController | None = None
     storage: Storage | None = None
@@ -193,8 +249,14 @@ class AddonsSettings(FrozenSection):
         if self.workloads:
             if self.database is None:
                 raise ValueError("workloads need a database: OwnDatabase or ExternalDatabase")
+            _require_connections(self.workloads, self.database)
             if self.workloads.host and not (self.ingress and self.certificates):
                 raise ValueError(f"serving {self.workloads.host} needs ingress and certificates")
+            if self.storage and self.storage.keep_volumes and self.workloads.cells.storage_class == STORAGE_CLASS:
+                raise ValueError(
+                    f"volumes of {STORAGE_CLASS} are kept, so no cell could ever be destroyed; leave "
+                    f"workloads.cells.storageClass out (then it is {CELLS_STORAGE_CLASS}), or name a class that deletes"
+                )
             if self.workloads.scale_by_metrics and not (self.monitoring and self.monitoring.custom_metrics):
                 raise ValueError("scale_by_metrics needs monitoring with custom_metrics")
         return self

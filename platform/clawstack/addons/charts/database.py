@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from clawstack.addons.base.model import Addon, Manifest, SecretName
 from clawstack.addons.base.objects import Objects
-from clawstack.addons.base.settings import AddonsSettings, ExternalDatabase, OwnDatabase
-from clawstack.addons.charts.hetzner import STORAGE, STORAGE_CLASS
+from clawstack.addons.base.settings import STORAGE_CLASS, AddonsSettings, ExternalDatabase, OwnDatabase
+from clawstack.addons.charts.hetzner import STORAGE
 from clawstack.addons.charts.shipped import chart_of, requests
 
 NAMESPACE: Final = "cnpg-system"
@@ -51,9 +51,11 @@ def own_cluster(objects: Objects, settings: AddonsSettings, own: OwnDatabase) ->
             "size": f"{own.storage_gb}Gi",
             **({"storageClass": storage_class} if storage_class else {}),
         },
-        "resources": requests("250m", "1Gi"),
-        "affinity": {"enablePodAntiAffinity": True, "topologyKey": "kubernetes.io/hostname"},
-        "postgresql": {"parameters": {"max_connections": "200", "idle_in_transaction_session_timeout": "60s"}},
+        "resources": requests("250m", f"{own.memory_gb}Gi"),
+        "affinity": {"enablePodAntiAffinity": True, "topologyKey": "kubernetes.io/hostname", **own.place.pod_fields()},
+        "postgresql": {
+            "parameters": {"max_connections": str(own.max_connections), "idle_in_transaction_session_timeout": "60s"}
+        },
         "inheritedMetadata": {"labels": objects.labels()},
     }
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from clawstack.addons.base.model import Addon, SecretName
+from clawstack.addons.base.model import Addon, Manifest, SecretName
 from clawstack.addons.base.objects import Objects
-from clawstack.addons.base.settings import AddonsSettings, CloudController, Storage
+from clawstack.addons.base.settings import CELLS_STORAGE_CLASS, STORAGE_CLASS, AddonsSettings, CloudController, Storage
 from clawstack.addons.charts.shipped import chart_of
+from clawstack.labels import FOR, FOR_CELLS
 
 NAMESPACE: Final = "kube-system"
 SECRET: Final = "hcloud"  # noqa: S105 - the name that Hetzner's charts look for
 CLOUD_CONTROLLER: Final = "cloud-controller"
 STORAGE: Final = "storage"
-STORAGE_CLASS: Final = "hcloud-volumes"
+DRIVER: Final = "csi.hetzner.cloud"
+PASSPHRASE: Final = "clawstack-cells-volumes"  # noqa: S105 - the name of a Secret
 
 
 def cloud_controller(settings: AddonsSettings, own: CloudController) -> Addon:
@@ -35,6 +37,7 @@ def cloud_controller(settings: AddonsSettings, own: CloudController) -> Addon:
 
 def storage(settings: AddonsSettings, own: Storage) -> Addon:
     """Uses the same Secret as the controller."""
+    objects = Objects(cluster=settings.cluster, app="hcloud-csi")
     values: dict[str, Any] = {
         "controller": {"hcloudToken": {"existingSecret": {"name": SECRET, "key": "token"}}},
         # The metadata service is closed to pods; on the node's own network the driver still reaches it.
@@ -48,4 +51,32 @@ def storage(settings: AddonsSettings, own: Storage) -> Addon:
         ],
     }
     chart = chart_of(settings, "hcloud-csi", NAMESPACE, values)
-    return Addon(key=STORAGE, charts=(chart,), needs=(CLOUD_CONTROLLER,))
+    secret = objects.secret(PASSPHRASE, NAMESPACE, data={"encryption-passphrase": SecretName.VOLUME_PASSPHRASE})
+    return Addon(
+        key=STORAGE,
+        before=(secret,) if own.encrypt_cells else (),
+        charts=(chart,),
+        after=(_class_of_cells(objects, encrypted=own.encrypt_cells),),
+        needs=(CLOUD_CONTROLLER,),
+    )
+
+
+def _class_of_cells(objects: Objects, *, encrypted: bool) -> Manifest:
+    """Goes with its cell: a backup is what is kept of it.
+
+    The driver lays LUKS below the file system where the node is given `encryption-passphrase` (hcloud-csi documentation,
+    "Encrypted volumes"). A class cannot be changed, so the name of the Secret never does.
+    """
+    publish = "csi.storage.k8s.io/node-publish-secret"
+    return objects.object(
+        "storage.k8s.io/v1",
+        "StorageClass",
+        CELLS_STORAGE_CLASS,
+        None,
+        labels={FOR: FOR_CELLS},
+        provisioner=DRIVER,
+        reclaimPolicy="Delete",
+        allowVolumeExpansion=True,
+        volumeBindingMode="WaitForFirstConsumer",  # a volume is made where its pod can run
+        **({"parameters": {f"{publish}-name": PASSPHRASE, f"{publish}-namespace": NAMESPACE}} if encrypted else {}),
+    )

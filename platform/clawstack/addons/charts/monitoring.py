@@ -9,8 +9,8 @@ import yaml
 
 from clawstack.addons.base.model import Addon, Chart, Manifest, SecretName
 from clawstack.addons.base.objects import Objects
-from clawstack.addons.base.settings import AddonsSettings, Monitoring
-from clawstack.addons.charts.hetzner import STORAGE, STORAGE_CLASS
+from clawstack.addons.base.settings import STORAGE_CLASS, AddonsSettings, Monitoring
+from clawstack.addons.charts.hetzner import STORAGE
 from clawstack.addons.charts.shipped import chart_of, requests
 
 NAMESPACE: Final = "monitoring"

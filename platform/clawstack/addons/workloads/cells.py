@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 
+from clawstack.addons.base.settings import CELLS_STORAGE_CLASS, AddonsSettings
 from clawstack.addons.base.workloads import WorkloadRole, Workloads
 from clawstack.addons.workloads.pods import KUBECONFIG, NAME, PORT, name_of, selector
 from clawstack.labels import IN_NAMESPACES
@@ -19,14 +20,16 @@ from clawstack.plans import load_catalogue
 _ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-def cell_variables(cluster: str, own: Workloads) -> dict[str, str]:
-    """Settings of `clawstack serve`; `cluster` is the stable name of this one."""
+def cell_variables(settings: AddonsSettings, own: Workloads) -> dict[str, str]:
+    """Settings of `clawstack serve`, by which it makes cells of this cluster."""
     cells = own.cells
-    chosen = {"storage_class": cells.storage_class, "runtime_class": cells.runtime_class}
+    storage_class = cells.storage_class or (CELLS_STORAGE_CLASS if settings.storage else None)
+    chosen = {"storage_class": storage_class, "runtime_class": cells.runtime_class}
     described = {
-        "cluster": cluster,
+        "cluster": settings.cluster,
         "image": cells.image,
         **{name: value for name, value in chosen.items() if value is not None},
+        **({"place": cells.place.model_dump()} if cells.place.pod_fields() else {}),
         **cell_peers(own),
         **cells.more,
     }

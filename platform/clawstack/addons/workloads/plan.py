@@ -15,7 +15,16 @@ from clawstack.addons.workloads.access import access
 from clawstack.addons.workloads.cells import cell_variables, kubeconfig, priority_classes
 from clawstack.addons.workloads.entrance import entrance
 from clawstack.addons.workloads.network import policies
-from clawstack.addons.workloads.pods import BACKUPS, CLUSTER, ENVIRONMENT, KUBECONFIG_KEY, NAME, PRIORITY
+from clawstack.addons.workloads.pods import (
+    BACKUPS,
+    CLUSTER,
+    ENVIRONMENT,
+    KUBECONFIG_KEY,
+    NAME,
+    PRIORITY,
+    STATE,
+    STATE_KEY,
+)
 from clawstack.addons.workloads.scaling import scalers
 from clawstack.plans import load_catalogue
 
@@ -65,12 +74,13 @@ def _priorities(objects: Objects) -> Iterator[Manifest]:
 
 def _contents(objects: Objects, settings: AddonsSettings, own: Workloads) -> Iterator[Manifest]:
     yield objects.secret(ENVIRONMENT, own.namespace, data_from=SecretName.ENVIRONMENT)
+    yield objects.secret(STATE, own.namespace, data={STATE_KEY: SecretName.PULUMI_BACKEND_URL})
     yield from _database(objects, settings, own)
     yield objects.object("v1", "PersistentVolumeClaim", BACKUPS, own.namespace, spec=pods.claim(own))
     yield objects.object("v1", "ConfigMap", CLUSTER, own.namespace, data={KUBECONFIG_KEY: kubeconfig()})
     yield from access(objects, own)
     secret = database.url_secret(_required(settings))
-    told = cell_variables(settings.cluster, own)
+    told = cell_variables(settings, own)
     yield from pods.running(objects, own, database_secret=secret, url_key=database.URL_KEY, cells=told)
     yield from scalers(objects, own)
     yield from entrance(objects, own)

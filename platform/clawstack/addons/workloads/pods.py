@@ -15,6 +15,9 @@ NAME: Final = "clawstack"
 PORT: Final = 8080
 ENVIRONMENT: Final = "clawstack-environment"
 BACKUPS: Final = "clawstack-backups"
+STATE: Final = "clawstack-state"
+STATE_KEY: Final = "url"
+"""The Secret, and its key, with the place of the cells' Pulumi state: it may hold a password."""
 CLUSTER: Final = "clawstack-cluster"
 KUBECONFIG_KEY: Final = "kubeconfig"
 _CLUSTER_FOLDER: Final = "/etc/clawstack/cluster"
@@ -42,7 +45,11 @@ def running(
     objects: Objects, settings: Workloads, *, database_secret: str, url_key: str, cells: Mapping[str, str]
 ) -> Iterator[Manifest]:
     """What runs, one role after the other; `cells` are the settings by which they know the cluster."""
-    variables = [_database(database_secret, url_key), *_variables({**_settings(settings), **cells})]
+    variables = [
+        _secret("CLAWSTACK_DATABASE_URL", database_secret, url_key),
+        _secret("CLAWSTACK_PULUMI_BACKEND_URL", STATE, STATE_KEY),
+        *_variables({**_settings(settings), **cells}),
+    ]
     for role in WorkloadRole:
         space = settings.namespace
         yield objects.object(
@@ -144,7 +151,7 @@ def _container(settings: Workloads, role: WorkloadRole, variables: list[Document
         "imagePullPolicy": "IfNotPresent",
         "command": ["clawstack"],
         "args": ["serve", "--role", role.value, "--host", "0.0.0.0", "--port", str(PORT)],
-        "env": variables,
+        "env": [*variables, *_variables({"CLAWSTACK_DATABASE_POOL": str(size.pool)})],
         "envFrom": [{"secretRef": {"name": ENVIRONMENT}}],
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "securityContext": {
@@ -187,16 +194,14 @@ def _volumes(role: WorkloadRole) -> list[Document]:
     ]
 
 
-def _database(secret: str, key: str) -> Document:
-    reference = {"secretKeyRef": {"name": secret, "key": key}}
-    return {"name": "CLAWSTACK_DATABASE_URL", "valueFrom": reference}
+def _secret(variable: str, secret: str, key: str) -> Document:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
 def _settings(settings: Workloads) -> dict[str, str]:
     return {
         "CLAWSTACK_DATA_DIR": DATA,
         "CLAWSTACK_LOG_FORMAT": "json",
-        "CLAWSTACK_PULUMI_BACKEND_URL": settings.pulumi_backend_url,
         "HOME": DATA,
         **({"CLAWSTACK_BACKUP_URL": settings.backup_url} if settings.backup_url else {}),
     }

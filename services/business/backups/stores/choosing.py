@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from clawstack.errors import NeedsAttentionError
+from clawstack.redaction import Redactor
 from clawstack.settings import Settings
 from services.business.backups.stores.directory import DirectoryStore
 from services.business.backups.stores.protocol import BackupStore
@@ -52,7 +53,7 @@ def s3_place(settings: Settings) -> S3Place:
     endpoint = options.get("endpoint")
     if url.scheme != "s3" or not url.netloc or "@" in url.netloc or set(options) - _OPTIONS:
         raise _refusal(given)
-    if style not in {"path", "virtual"} or (endpoint is not None and not endpoint.startswith(("http://", "https://"))):
+    if style not in {"path", "virtual"} or (endpoint is not None and not _is_address(endpoint)):
         raise _refusal(given)
     if (settings.backup_access_key is None) != (settings.backup_secret_key is None):
         raise NeedsAttentionError(
@@ -71,9 +72,14 @@ def s3_place(settings: Settings) -> S3Place:
     )
 
 
+def _is_address(endpoint: str) -> bool:
+    return endpoint.startswith(("http://", "https://")) and "@" not in urlsplit(endpoint).netloc
+
+
 def _refusal(url: str) -> NeedsAttentionError:
+    shown = Redactor().text(url.split("?", 1)[0])[:80]  # somebody may have put the keys before the bucket
     return NeedsAttentionError(
-        f"CLAWSTACK_BACKUP_URL is {url.split('?', 1)[0][:80]!r}, which names no store.",
+        f"CLAWSTACK_BACKUP_URL is {shown!r}, which names no store.",
         code="bad_settings",
         remedy=f"Write {_FORMS}; credentials go into CLAWSTACK_BACKUP_ACCESS_KEY and CLAWSTACK_BACKUP_SECRET_KEY.",
     )

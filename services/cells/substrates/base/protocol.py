@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from typing_extensions import override
 
@@ -114,6 +114,14 @@ class SubstrateDriver(CellProbe, Protocol):
     def follow_logs(self, slug: str, *, lines: int) -> AsyncIterator[str]:
         """The last lines, then each new one, until the caller stops or the gateway is gone."""
         ...
+
+    async def undo(self, slug: str, deployment: Mapping[str, Any]) -> list[str] | None:
+        """Remove what a killed run made and Pulumi's `deployment` does not know; in words what was removed.
+
+        None where that is not needed, as making the same thing again takes over what is there.
+        """
+        del slug, deployment
+        return None
 
     async def aclose(self) -> None:
         """Let go of connections."""

@@ -10,7 +10,7 @@ from typing import Final, cast
 from lightkube.resources.core_v1 import Namespace, PersistentVolume, Pod
 from typing_extensions import override
 
-from clawstack.errors import ClawstackError, TemporaryError
+from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from clawstack.labels import TENANT
 from clawstack.naming import namespace_name
 from clawstack.vocabulary import Desired, Observed
@@ -76,12 +76,15 @@ class NamespaceDriver(SubstrateDriver):
             if not left:
                 tell("Nothing of the assistant is left on the cluster.")
                 return
+            kept = await self._kept(namespace_name(slug))
+            if kept and len(kept) == len(left):
+                raise _volumes_kept(slug, kept)
             if time.monotonic() >= deadline:
                 raise TemporaryError(
                     f"Of {slug} there is still: {'; '.join(left)}.",
                     code="cell_remains",
                     retry_after=30.0,
-                    remedy="It is looked at again. A volume that its storage class retains must be deleted by an operator.",
+                    remedy="It is looked at again.",
                 )
             await asyncio.sleep(_POLL)
 
@@ -174,6 +177,16 @@ class NamespaceDriver(SubstrateDriver):
             objects=await self._board.fingerprints(namespace),
         )
 
+    async def _kept(self, namespace: str) -> list[str]:
+        """Names of volumes without a claim that nothing will ever delete by itself."""
+        volumes = [volume for volume in await self._cluster.volumes() or () if volume.spec and volume.spec.claimRef]
+        return [
+            str(volume.metadata.name)
+            for volume in volumes
+            if volume.metadata and volume.spec and volume.spec.claimRef and volume.spec.claimRef.namespace == namespace
+            and volume.spec.persistentVolumeReclaimPolicy == "Retain" and volume.status and volume.status.phase == "Released"
+        ]  # fmt: skip
+
     async def _left(self, namespace: str) -> list[str]:
         left = []
         live = await self._cluster.namespace(namespace)
@@ -185,6 +198,17 @@ class NamespaceDriver(SubstrateDriver):
                 phase = volume.status.phase if volume.status else None
                 left.append(f"the volume {volume.metadata.name if volume.metadata else '?'} ({phase or 'unknown'})")
         return left
+
+
+def _volumes_kept(slug: str, names: list[str]) -> NeedsAttentionError:
+    # Not "delete the volume": that of Kubernetes alone, and the disk with the customer's data is paid for and forgotten.
+    patch = """-p '{"spec":{"persistentVolumeReclaimPolicy":"Delete"}}'"""
+    return NeedsAttentionError(
+        f"Of {slug} there is still: {', '.join(f'the volume {name}' for name in names)}, which the storage class keeps.",
+        code="volume_kept",
+        remedy=f"`kubectl patch pv {' '.join(names)} {patch}` has the driver delete disk and volume; then retry. "
+        "Deleting the volume's object alone would leave the disk. Give cells a storage class that deletes.",
+    )
 
 
 def _words(verdict: CellVerdict) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from typing_extensions import override
 
@@ -161,6 +161,20 @@ class ServerDriver(SubstrateDriver):
     async def orphans(self, known: frozenset[str]) -> list[Orphan]:
         """Servers and volumes with a cell's labels that belong to no tenant: they cost money."""
         return [Orphan(slug=slug, what=what) for slug, what in await self._project.cells() if slug not in known]
+
+    @override
+    async def undo(self, slug: str, deployment: Mapping[str, Any]) -> list[str]:
+        """Names exist once at Hetzner, so what is left would be refused, not found, by making it again."""
+        removed = await self._project.undo(slug, deployment)
+        if any(what.startswith("server ") for what in removed):
+            # It may have used up its boot; the next try has a new one.
+            await self._channel.close(slug)
+            raise TemporaryError(
+                f"A killed run had made {', '.join(removed)} of {slug} and could not write it down; it is removed.",
+                code="killed_machine_removed",
+                retry_after=1,
+            )
+        return removed
 
     @override
     async def aclose(self) -> None:

@@ -7,8 +7,8 @@ a thread, and its errors become this project's own here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import requests
 from hcloud import APIException, Client, HCloudException
@@ -18,6 +18,7 @@ from hcloud.servers.client import BoundServer
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from clawstack.labels import MANAGED_BY, SUBSTRATE, TENANT
+from services.cells.substrates.server.undoing import undo
 from tenants.server import NAME
 from tenants.server.settings import ServerSettings
 
@@ -79,6 +80,13 @@ class Project:
     async def leftovers(self, slug: str) -> list[str]:
         """What there is of the cell, in words."""
         return await self._run(lambda: self._leftovers(slug))
+
+    async def undo(self, slug: str, deployment: Mapping[str, Any]) -> list[str]:
+        """Remove what carries the cell's label and a killed run could not write down; in words what was removed.
+
+        A volume only where its own creation was under way: one that has ever been recorded may hold the cell's memory.
+        """
+        return await self._run(lambda: undo(self._client, _of(slug), deployment, wait=_wait))
 
     async def cells(self) -> list[tuple[str, str]]:
         """Slug and words for everything in the project that carries the labels of a cell on this substrate."""

@@ -201,7 +201,6 @@ def upgrade() -> None:
         sa.Column("port", sa.BigInteger(), nullable=False),
         sa.Column("account", sa.Text(), nullable=True),
         sa.Column("stack", sa.Text(), nullable=False),
-        sa.Column("backend_url", sa.Text(), nullable=False),
         sa.Column("stack_created_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_cells_tenant_id_tenants")),

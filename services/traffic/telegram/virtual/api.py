@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from clawstack.errors import TemporaryError
+from clawstack.errors import InvalidInputError, TemporaryError
 from clawstack.logs import get_logger
 from services.traffic.telegram.bot import Answer, Download, RealBot
 from services.traffic.telegram.identity import BotIdentity
@@ -179,6 +179,8 @@ class VirtualBotApi:
             return await work
         except BotApiError as error:
             return answers.refusal(error.error_code, error.message, retry_after=error.retry_after)
+        except InvalidInputError as error:
+            return answers.refusal(400, f"Bad Request: {error.message}")
         except TemporaryError as error:
             return answers.unavailable(error.message)
         except Exception as error:  # noqa: BLE001 - the last net: its message could carry a URL or somebody's words

@@ -1,50 +1,23 @@
 """Hetzner's refusals as errors of this project: which kind, and the API's own words in full.
 
-Codes are those of the API reference ("Errors"); the code of the error here is `hetzner_` and Hetzner's code.
+What a code means, and its remedy, is `clawstack.hetzner_refusals`: the official plugin's words are read by the same table.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from clawstack.errors import (
-    ClawstackError,
-    ConflictError,
-    InvalidInputError,
-    NeedsAttentionError,
-    NotFoundError,
-    PermanentError,
-    TemporaryError,
-)
+from clawstack.errors import ClawstackError, NeedsAttentionError, PermanentError, TemporaryError
+from clawstack.hetzner_refusals import BUSY, NOT_FOUND, RATE_LIMITED, named_code, refused
 
-RATE_LIMITED: Final = "rate_limit_exceeded"
-NOT_FOUND: Final = "not_found"
+__all__ = ["BUSY", "NOT_FOUND", "NO_SUBNET", "RATE_LIMITED", "Refusal", "error_of", "failed_action", "refusal_of"]
+
 NO_SUBNET: Final = "no_subnet_available"
 """Also what a subnet says that is just being made."""
 _REFUSED: Final = 400
 _SERVERS_FAULT: Final = 500
-
-#: Somebody else works on the object, or Hetzner is busy: the same call succeeds later.
-BUSY: Final = frozenset({
-    "conflict", "locked", "unavailable", "robot_unavailable", "maintenance", "server_error", "service_error", "timeout",
-    "bad_gateway", "too_many_requests",
-})  # fmt: skip
-
-_PERSON: Final[Mapping[str, str]] = {
-    "resource_limit_exceeded": "Ask Hetzner for a higher limit of this project, or remove what is no longer needed.",
-    "resource_unavailable": "Choose another server type or location, or try again when Hetzner has room.",
-    "placement_error": "Use another placement group (at most 10 servers each) or location, or try again later.",
-    "no_space_left_in_location": "Choose another location, or try again when Hetzner has room.",
-    "ip_not_available": "Choose another address, or free this one first: two servers cannot have it at once.",
-    "limit_exceeded_error": "Spread what is attached over more servers; one takes at most 16 volumes.",
-    "unauthorized": "Give a valid API token of the project (hcloud:token, or HCLOUD_TOKEN).",
-    "token_readonly": "Give an API token that may read and write.",
-    "forbidden": "Give an API token that may do this, or lift what forbids it in the project.",
-}
-_PROTECTED: Final = "Set deleteProtection (rebuildProtection, changeProtection) to false and run the update first."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +47,7 @@ def error_of(refusal: Refusal, what: str) -> ClawstackError:
     details = "; ".join(field for field in refusal.fields if field not in refusal.message)
     sentence = f"Hetzner refused to {what} ({refusal.code}): {refusal.message.rstrip('.')}"
     sentence += f" [{details}]." if details else "."
-    code = _code(refusal.code)
+    code = named_code(refusal.code)
     if refusal.code == RATE_LIMITED:
         after = refusal.reset_in if refusal.reset_in is not None else 60.0
         return TemporaryError(
@@ -83,27 +56,13 @@ def error_of(refusal: Refusal, what: str) -> ClawstackError:
             code=code,
             remedy="Try again then; a longer pollInterval and fewer tools on the same project use fewer requests.",
         )
-    if refusal.code in BUSY:
-        return TemporaryError(sentence, retry_after=30.0, code=code)
-    return _lasting(refusal, sentence, code)
-
-
-def _lasting(refusal: Refusal, sentence: str, code: str) -> ClawstackError:
-    match refusal.code:
-        case "not_found":
-            return NotFoundError(sentence, code=code)
-        case "protected":
-            return ConflictError(sentence, code=code, remedy=_PROTECTED)
-        case "uniqueness_error":
-            remedy = "Choose another name, or import the object that is there."
-            return ConflictError(sentence, code=code, remedy=remedy)
-        case "invalid_input" | "json_error" | "unsupported_error" | "invalid_server_type":
-            return InvalidInputError(sentence, code=code)
-        case person if person in _PERSON or _REFUSED <= refusal.status < _SERVERS_FAULT:
-            # The present state at Hetzner forbids it: somebody must look, nobody need be woken.
-            return NeedsAttentionError(sentence, code=code, remedy=_PERSON.get(person))
-        case _:
-            return PermanentError(sentence, code=code)
+    known = refused(refusal.code, sentence)
+    if known is not None:
+        return known
+    if _REFUSED <= refusal.status < _SERVERS_FAULT:
+        # The present state at Hetzner forbids it: somebody must look, nobody need be woken.
+        return NeedsAttentionError(sentence, code=code)
+    return PermanentError(sentence, code=code)
 
 
 def failed_action(action: Mapping[str, Any]) -> ClawstackError:
@@ -114,11 +73,7 @@ def failed_action(action: Mapping[str, Any]) -> ClawstackError:
     message = str(error.get("message") or "no reason given").rstrip(".")
     refusal = Refusal(status=200, code=told, message=f"{message} (action {action.get('id')} on {places})")
     known = error_of(refusal, f"finish {action.get('command')}")
-    return TemporaryError(known.message, code=_code(told)) if isinstance(known, PermanentError) else known
-
-
-def _code(code: str) -> str:
-    return "hetzner_" + (re.sub(r"[^a-z0-9]+", "_", code.lower()).strip("_") or "error")
+    return TemporaryError(known.message, code=named_code(told)) if isinstance(known, PermanentError) else known
 
 
 def _code_of_status(status: int) -> str:

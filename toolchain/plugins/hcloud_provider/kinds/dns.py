@@ -15,7 +15,7 @@ from toolchain.plugins.hcloud_provider.cloud.session import Session
 from toolchain.plugins.hcloud_provider.model import words
 from toolchain.plugins.hcloud_provider.model.checking import Reason
 from toolchain.plugins.hcloud_provider.model.naming import camelled, snaked, split_id
-from toolchain.plugins.hcloud_provider.model.resource import NamedObject, Resource, Values, marks
+from toolchain.plugins.hcloud_provider.model.resource import NamedObject, Resource, Values
 from toolchain.plugins.hcloud_provider.model.shapes import Field, Group, flag, labels, many, text, whole
 
 _TYPES: Final = (
@@ -122,29 +122,28 @@ class ZoneRrset(Resource):
 
     @override
     def create(self, session: Session, wish: Values, known: Collection[str]) -> str:
-        identity = f"{wish['name']}/{wish['type']}"
+        identity, sent = f"{wish['name']}/{wish['type']}", False
         for _ in range(_LOST_TRIES):
             there = _rrset(session, wish)
             if there is not None:
-                self._may_take(there, wish, identity)
-                return identity
+                # SOA records are Hetzner's own and only taken over; others are, where this very call made them.
+                if wish["type"] == "SOA" or sent:
+                    return identity
+                raise self._foreign(wish, identity)
             body = {"name": wish["name"], "type": wish["type"], "ttl": wish.get("ttl"), "records": _records(wish)}
             body["labels"] = dict(wish.get("labels") or {})
             try:
                 answer = session.create(f"/zones/{quote(str(wish['zone']), safe='')}/rrsets", body, self.label(wish))
             except Lost as lost:
+                sent = True
                 session.tell(f"{lost.message} Looking whether it was done.")
                 continue
             session.making(identity).settle(answer)
             return identity
         raise Lost(f"Hetzner's answers to creating {self.label(wish)} keep getting lost.")
 
-    def _may_take(self, there: Object, wish: Values, identity: str) -> None:
-        """SOA records are Hetzner's own and only taken over; others are, where labels say that they are ours."""
-        wanted = marks(wish.get("labels") or {})
-        if wish["type"] == "SOA" or (wanted and marks(there.get("labels") or {}) == wanted):
-            return
-        raise ConflictError(
+    def _foreign(self, wish: Values, identity: str) -> ConflictError:
+        return ConflictError(
             f"Zone {wish['zone']} has records {identity} already, and they are not this resource's own.",
             code="hetzner_name_taken",
             remedy=f"Delete them, or take them over: pulumi import {self.type_name} NAME {wish['zone']}/{identity}.",

@@ -14,7 +14,6 @@ from clawstack.errors import ConflictError
 from clawstack.labels import MANAGED_BY
 from toolchain.plugins.hcloud_provider.cloud.api import Lost, Object
 from toolchain.plugins.hcloud_provider.cloud.session import Session
-from toolchain.plugins.hcloud_provider.model.changes import differing
 from toolchain.plugins.hcloud_provider.model.checking import Reason
 from toolchain.plugins.hcloud_provider.model.shapes import Field
 
@@ -53,7 +52,7 @@ class Resource(ABC):
 
     @abstractmethod
     def create(self, session: Session, wish: Values, known: Collection[str]) -> str:
-        """Make it, or take over what a broken-off run left behind; the id. `known`: ids that other resources hold.
+        """Make it; the id. `known`: ids that other resources hold.
 
         It need not be in every respect as wished: the provider compares and calls `update`. Raises `Unfinished`
         when something was made and could not be waited for (`Session.making` sees to that).
@@ -134,41 +133,25 @@ class NamedObject(Resource):
         return {"name": wish["name"], "labels": labels, **self.body(session, wish)}
 
     def _left_behind(self, session: Session, wish: Values, known: Collection[str], *, just_made: bool) -> str | None:
-        """The id of what an earlier run made for this very wish and could not record, None where there is nothing.
+        """The id of what this very call made and did not hear of, None where there is nothing of that name.
 
-        `just_made`: there was nothing of that name, and a create was sent since: whatever bears it now is ours.
+        `just_made`: there was nothing of that name, and a create was sent since: whatever bears it now is ours. Anything
+        else of that name is refused, as the official provider refuses it, whatever its labels say: what a killed run
+        made is removed, or imported, by those who ran it.
         """
         found = next(iter(session.every(f"/{self.plural}", self.plural, name=wish["name"])), None)
         if found is None:
             return None
-        identity, labels = str(found["id"]), dict(found.get("labels") or {})
-        unfinished = labels.pop(UNFINISHED, None)
-        ours = just_made or bool(marks(labels) and marks(labels) == marks(wish.get("labels") or {}))
-        if identity in known or not ours:
+        identity = str(found["id"])
+        if identity in known or not just_made:
             raise self._foreign(wish, identity)
-        session.tell(f"found {self.label(wish)} (id {identity}), left behind by an earlier run")
+        session.tell(f"found {self.label(wish)} (id {identity}), whose creation was not answered")
         session.settle_running(self.path(identity))
-        fixed = [name for name, field in self.fields.items() if field.replaces and field.readable]
-        fields = {name: self.fields[name] for name in fixed}
-        other = differing(fields, {**common(found), **self.seen(found, wish)}, wish)
-        wanted = self._creation(session, wish)["labels"].get(UNFINISHED)
-        if not other and unfinished in (None, wanted):
-            return identity
-        if unfinished is None:
-            raise self._foreign(wish, identity, other)
-        # It was never recorded anywhere, so nobody can have put anything on it.
-        session.tell(f"{self.label(wish)} was begun with other settings; beginning anew")
-        self.delete(session, identity, {})
-        return None
+        return identity
 
-    def _foreign(self, wish: Values, identity: str, other: Collection[str] = ()) -> ConflictError:
-        why = (
-            f"it differs in {', '.join(sorted(other))}, which cannot be changed"
-            if other
-            else "it is not this resource's own"
-        )
+    def _foreign(self, wish: Values, identity: str) -> ConflictError:
         return ConflictError(
-            f"There is a {self.noun} {wish['name']!r} already (id {identity}), and {why}.",
+            f"There is a {self.noun} {wish['name']!r} already (id {identity}), and it is not this resource's own.",
             code="hetzner_name_taken",
             remedy=f"Choose another name, delete it, or take it over: pulumi import {self.type_name} NAME {identity}.",
         )

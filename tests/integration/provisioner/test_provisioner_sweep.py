@@ -234,6 +234,7 @@ async def test_a_cell_that_was_given_up_and_runs_again_is_tried_again_and_told_o
     tenant = await rig.create()
     failure = rig.probe.fail("create", tenant.slug, "attention gateway_crashes: It ended three times.")
     reconciler = rig.reconciler()
+    await rig.fetch_jobs()
     await reconciler.reconcile(tenant.id)
     assert (await rig.tenant(tenant)).state == "needs_attention"
     sweep, probe = sweep_of(rig)
@@ -254,6 +255,7 @@ async def test_a_cell_that_was_given_up_and_runs_again_is_tried_again_and_told_o
 async def test_a_cell_that_was_given_up_for_its_plan_is_not_tried_again_because_it_runs(rig: Rig) -> None:
     tenant = await rig.create()
     rig.probe.fail("create", tenant.slug, "attention: The policy refuses it.")
+    await rig.fetch_jobs()
     await rig.reconciler().reconcile(tenant.id)
     sweep, _ = sweep_of(rig)
     assert (await sweep.run()).resumed == 0

@@ -239,6 +239,8 @@ def test_a_gateway_that_answers_nothing_any_more_is_killed_and_started_again(cel
     shorter = replace(launch_of(reveal(cell.gateway_inputs())), silence_seconds=2.0)
     supervision.start(cell.spec.directories.supervisor, shorter)
     frozen = psutil.Process(until(lambda: (p := cell.running_pid()) != frozen.pid and p))
+    asked = cell.paths.state / "asked.log"
+    until(lambda: asked.exists() and str(frozen.pid) in asked.read_text().split())  # it has answered once
     frozen.suspend()
     until(lambda: not frozen.is_running())
     assert cell.running_pid() != frozen.pid

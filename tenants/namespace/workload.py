@@ -33,6 +33,8 @@ _STARTUP_DELAY: Final = 4
 _STARTUP_PERIOD: Final = 2
 _STARTUP_TRIES: Final = 180
 """6 min: a gateway waits up to 5 min for the lock of its state directory."""
+_FROZEN_GRACE: Final = 10
+"""For a gateway that answers nothing any more: it finishes no turn, and would sit out the pod's whole grace period."""
 #: A control UI answers 200 to any path, so the body decides (OpenClaw documentation, `install/kubernetes.md`).
 _STARTED_SCRIPT: Final = (
     f"fetch('http://127.0.0.1:{PORT}/startupz',{{signal:AbortSignal.timeout(4000)}}).then(r=>r.json())"
@@ -194,6 +196,7 @@ def _probes(settings: NamespaceSettings) -> Document:
             "httpGet": {"path": "/healthz", "port": "http"},
             "periodSeconds": 20,
             "timeoutSeconds": 5,
-            "failureThreshold": 6,
+            "failureThreshold": 6,  # two minutes without an answer, as in `tenants.process.launch` and the servers' agent
+            "terminationGracePeriodSeconds": _FROZEN_GRACE,
         },
     }

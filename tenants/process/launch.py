@@ -41,6 +41,9 @@ class Launch:
     """How long the gateway may take to finish its work after SIGTERM."""
     reaches: tuple[str, ...] = ()
     """HOST:PORT of all that the cell may call, as the network wall lets it through."""
+    silence_seconds: float = 120.0
+    """How long a gateway that once answered may say nothing on `/healthz` before it is ended and started again: pods have
+    the same (`tenants.namespace.workload`). A turn never blocks the event loop for more than seconds."""
     nonce: str = ""
     """Changes when a restart is wanted although nothing else changed."""
 

@@ -35,6 +35,7 @@ from tenants.process.files import read_json, write_file, write_json
 from tenants.process.launch import Launch
 from tenants.process.limits import join_control_group, limit_cpu, process_limit, set_own_limits, set_process_limit
 from tenants.process.run_as import command, die_with_parent
+from tenants.process.silence import SilenceWatch
 from tenants.process.trees import MARKER, TreeOwner, end_all, resident_mb
 
 #: OpenClaw's exit code for "an operator must act" (`gateway/gateway-lock.md`).
@@ -244,8 +245,9 @@ def _watch(
     *,
     by_group: bool,
 ) -> str | None:
-    """Until the gateway is gone or must go; why, when it is its memory or the disk."""
+    """Until the gateway is gone or must go; why, when it is its memory, the disk or its silence."""
     steady = time.monotonic() + _CPU_GRACE_SECONDS
+    silence = SilenceWatch(port=launch.port, seconds=launch.silence_seconds)
     disk = DiskWatch(CellPaths(root=Path(launch.root)), launch.limits)
     while gateway.poll() is None and not signals.stopped():
         signals.wait(_WATCH_SECONDS)
@@ -253,6 +255,9 @@ def _watch(
             steady = math.inf
             limit_cpu(launch.slug, launch.limits)
         if gateway.poll() is None and (reason := _disk_trouble(disk, launch, place)) is not None:
+            return reason
+        if gateway.poll() is None and (reason := silence.look()) is not None:
+            gateway.kill()  # what answers nothing finishes no turn either
             return reason
         if by_group or gateway.poll() is not None:
             continue

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import psutil
 
-from clawstack.errors import ClawstackError, ConflictError, NeedsAttentionError, PermanentError, TemporaryError
+from clawstack.errors import ClawstackError, NeedsAttentionError, PermanentError, TemporaryError
 from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process.files import read_json
 from tenants.process.launch import Launch
@@ -26,14 +26,15 @@ _GIVE_UP_AFTER: Final = 3
 
 
 def require_free_port(launch: Launch) -> None:
-    """Raises ConflictError when a process of somebody else listens on the cell's port."""
+    """Raises TemporaryError when a process of somebody else listens on the cell's port: the next try has another."""
     holder = _listener(launch.port)
     if holder is None or holder.pid in _pids(launch):
         return
-    raise ConflictError(
+    raise TemporaryError(
         f"Port {launch.port} of cell {launch.slug} is taken by process {holder.pid} ({_name(holder)}).",
         code="port_in_use",
-        remedy="End that process, or give the cell another port.",
+        remedy="The platform gives the cell another port at the next try; without it, end that process.",
+        retry_after=1.0,
     )
 
 
@@ -103,7 +104,7 @@ def _failure(record: dict[str, Any], since: float, exits: set[float], launch: La
     if last.get("code") == NEEDS_OPERATOR:
         return NeedsAttentionError(
             _with_log(launch, f"The gateway of {launch.slug} refuses to start ({last.get('reason')})"),
-            code="gateway_needs_operator",
+            code="gateway_refused_config",
             remedy="Correct what the log names, then run the operation again.",
         )
     if len(exits) >= _GIVE_UP_AFTER:

@@ -21,6 +21,7 @@ from tenants.process.files import read_json, write_file
 from tenants.process.launch import Launch
 from tenants.process.launcher import NEEDS_OPERATOR
 from tenants.process.limits import leave_control_groups
+from tenants.process.ports import account_on
 from tenants.process.programs import program_name, render_program, slug_of
 from tenants.process.supervisord import Control, Unreachable, ensure_running
 from tenants.process.trees import MARKER, TreeOwner, end_all, end_pids, processes_of
@@ -45,7 +46,7 @@ class GatewayState(StrEnum):
     NEEDS_ATTENTION = "needs_attention"
     """Exit code 78: an operator must act; it is not started again."""
     DOWN = "down"
-    """It should run and does not: the supervisor itself is gone."""
+    """It should run and does not: the supervisor itself is gone, or another account has its port."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +136,16 @@ def status(folder: Path, slug: str) -> GatewayStatus:
         return GatewayStatus(state=GatewayState.NEEDS_ATTENTION, **facts)
     if info["statename"] in {"STOPPED", "STOPPING"}:
         return GatewayStatus(state=GatewayState.STOPPED, **facts)
-    pid = record.get("gateway_pid")
-    answer = startup(_port(paths, slug)) if pid else {}
+    return _on_its_port(read_json(paths.launch(slug)), record.get("gateway_pid"), facts)
+
+
+def _on_its_port(launch: dict[str, Any], pid: int | None, facts: dict[str, Any]) -> GatewayStatus:
+    """What answers there, unless it is somebody else's."""
+    port, uid = launch.get("port"), launch.get("uid")
+    if port is not None and uid is not None and account_on(port) not in {None, uid}:
+        taken = f"another account of this machine listens on its port {port}"
+        return GatewayStatus(state=GatewayState.DOWN, **{**facts, "last_exit": taken})
+    answer = startup(port) if pid else {}
     state = GatewayState.RUNNING if answer.get("ok") is True else GatewayState.STARTING
     return GatewayStatus(state=state, pid=pid, version=str(answer.get("version", "")), **facts)
 
@@ -213,10 +222,6 @@ def _facts(record: dict[str, Any]) -> dict[str, Any]:
         "started_at": record.get("started_at"),
         "disk": DiskUse.read(record),
     }
-
-
-def _port(paths: SupervisorPaths, slug: str) -> int | None:
-    return read_json(paths.launch(slug)).get("port")
 
 
 def _forget_failures(paths: SupervisorPaths, slug: str) -> None:

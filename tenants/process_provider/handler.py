@@ -57,6 +57,7 @@ class NotReadyError(ClawstackError):
         """`cause`: what people read."""
         super().__init__(cause.message, code=cause.code, remedy=cause.remedy)
         self.resource = resource
+        self.cause = cause
 
 
 class Handler(Protocol):

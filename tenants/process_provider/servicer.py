@@ -11,6 +11,7 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import provider_pb2, status_pb2
 from typing_extensions import override
 
+from clawstack.error_marks import mark
 from clawstack.errors import InvalidInputError
 from clawstack.plugin_server.provider import PlainProvider
 from clawstack.plugin_server.values import to_python, to_struct
@@ -172,16 +173,17 @@ def _old_inputs(inputs: Any, properties: Any, handler: Handler) -> Properties:
 
 def _abort_not_ready(context: grpc.ServicerContext, error: NotReadyError) -> NoReturn:
     """An error that carries the resource, so that the engine keeps it in the state."""
+    said = mark(error.cause)  # the kind is the cause's: a gateway that crashes is not "temporarily unavailable"
     detail = any_pb2.Any()
     detail.Pack(
         provider_pb2.ErrorResourceInitFailed(
-            id=error.resource.id, properties=to_struct(error.resource.properties), reasons=[error.sentence()]
+            id=error.resource.id, properties=to_struct(error.resource.properties), reasons=[said]
         )
     )
     code = grpc.StatusCode.UNKNOWN
-    status = status_pb2.Status(code=code.value[0], message=error.sentence(), details=[detail])
+    status = status_pb2.Status(code=code.value[0], message=said, details=[detail])
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(code, error.sentence())
+    context.abort(code, said)
 
 
 __all__ = ["VERSION", "ClawstackProvider", "default_handlers"]

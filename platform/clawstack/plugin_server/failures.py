@@ -1,7 +1,7 @@
 """Turns the project's errors into gRPC errors whose text is the sentence a person should read.
 
 gRPC codes do not survive the engine, only the text does. So the text ends in a mark that says what kind of error it is
-and its code, `[needs_attention:gateway_needs_operator]`; whoever reads the engine's output takes it off (`clawstack.error_marks`).
+and its code, `[needs_attention:gateway_refused_config]`; whoever reads the engine's output takes it off (`clawstack.error_marks`).
 """
 
 from __future__ import annotations

@@ -32,6 +32,12 @@ def _needs_attention(payload: Mapping[str, Any]) -> Text:
     return f"{tenant} needs attention ({code})", f"{reason} See: clawstack tenants show {tenant}"
 
 
+def _well_again(payload: Mapping[str, Any]) -> Text:
+    tenant, code = _tenant(payload), payload.get("code") or "failed"
+    body = f"It waited for somebody to act ({code}) and is seen running again, so the rest is tried again by itself."
+    return f"{tenant} is well again", f"{body} See: clawstack tenants show {tenant}"
+
+
 def _disk_nearly_full(payload: Mapping[str, Any]) -> Text:
     body = (
         f"The files of {_tenant(payload)} take {_disk(payload)}. When they take more than that, it stops until there is "
@@ -80,6 +86,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Text]]] = {
     "healthy": _healthy,
     "deleted": _deleted,
     "needs_attention": _needs_attention,
+    "well_again": _well_again,
     "disk_nearly_full": _disk_nearly_full,
     "disk_full": _disk_full,
     "disk_reserve_low": _disk_reserve_low,

@@ -20,6 +20,7 @@ from services.cells.health.judgement import HealthVerdict, Look, judge, with_dri
 from services.cells.health.repository import Candidate
 from services.cells.provisioner import bookkeeping
 from services.cells.provisioner.decide import Pause, Rest, decide
+from services.cells.provisioner.patience import speaks_of_the_gateway
 from services.cells.substrates.base.protocol import CellProbe, Orphan, Sighting
 from services.kit.database.base import utcnow
 from services.kit.database.connection import Database
@@ -95,7 +96,11 @@ class HealthSweep:
         if await self._resume(candidate):
             return _Outcome.RESUMED
         probe = self._probes.get(tenant.substrate)
-        if probe is None or candidate.cell is None or not _is_settled(tenant):
+        if probe is None or candidate.cell is None:
+            return _Outcome.PASSED
+        if _is_given_up(tenant):
+            return await self._look_again(tenant, await probe.look(tenant.slug, port=candidate.cell.port))
+        if not _is_settled(tenant):
             return _Outcome.PASSED
         seen = await probe.look(tenant.slug, port=candidate.cell.port)
         sighting = with_drift(seen, tenant.observed.get("objects") or {})
@@ -116,6 +121,20 @@ class HealthSweep:
             await desired.request_reconcile(session, tenant.id, at=at)
         log.warning("reconcile_resumed", tenant=tenant.slug, decision=str(decision))
         return True
+
+    async def _look_again(self, seen: Tenant, sighting: Sighting) -> _Outcome:
+        """A gateway that was given up and runs: what stood against it passed, so the rest is tried again."""
+        if sighting.observed is not Observed.RUNNING:
+            return _Outcome.PASSED
+        async with self._database.transaction() as session:
+            tenant = await tenants.locked(session, seen.id)
+            if tenant is None or tenant.generation != seen.generation or not _is_given_up(tenant):
+                return _Outcome.PASSED
+            if not await repository.is_unattended(session, tenant.id):
+                return _Outcome.PASSED
+            await bookkeeping.unblock(session, tenant)
+        log.info("cell_is_well_again", tenant=seen.slug)
+        return _Outcome.RESUMED
 
     async def _write(self, seen: Tenant, sighting: Sighting) -> _Outcome:
         """Write down what was seen, unless something began in the meantime."""
@@ -164,6 +183,15 @@ def _is_settled(tenant: Tenant) -> bool:
         tenant.desired_state != Desired.ABSENT
         and tenant.generation == tenant.observed_generation
         and tenant.state in {TenantState.HEALTHY, TenantState.SUSPENDED, TenantState.DEGRADED}
+    )
+
+
+def _is_given_up(tenant: Tenant) -> bool:
+    """It waits for somebody to act on its gateway, which may have got well by itself meanwhile."""
+    return (
+        tenant.desired_state == Desired.RUNNING
+        and tenant.blocked_generation == tenant.generation
+        and speaks_of_the_gateway(tenant.state_code)
     )
 
 

@@ -22,6 +22,7 @@ from services.business.tenants.operations import EventRow
 from services.cells.engine.run import RunOutcome
 from services.cells.provisioner import repository
 from services.cells.provisioner.decide import Situation
+from services.cells.provisioner.patience import as_it_counts
 from services.kit.backoff import Backoff
 from services.kit.database.base import utcnow
 from services.tables.states import AT_REST, DURING, may_follow
@@ -158,7 +159,8 @@ async def fail(
     event: EventRow,
     redactor: Redactor,
 ) -> None:
-    """Record a failure; a temporary one is tried again after a growing delay, any other waits for somebody to act."""
+    """Record a failure; one that may pass is tried again after a growing delay, any other waits for somebody to act."""
+    error = as_it_counts(error, failures=tenant.failures + 1)
     message, remedy = redactor.text(error.message), error.remedy and redactor.text(error.remedy)
     operation.error_code, operation.error_message, operation.error_remedy = error.code, message, remedy
     await _finish(session, operation, OperationStatus.FAILED, event)
@@ -194,6 +196,15 @@ async def interrupted(session: AsyncSession, tenant: Tenant, operation: Operatio
     operation.error_message = "The worker was stopped before the operation was done."
     operation.error_remedy = "Nothing to do: another attempt goes on from where it was."
     await _finish(session, operation, OperationStatus.INTERRUPTED, event)
+    await desired.request_reconcile(session, tenant.id)
+
+
+async def unblock(session: AsyncSession, tenant: Tenant) -> None:
+    """The gateway of a tenant that was given up is seen running: try again at once, and tell who was called."""
+    payload = {"code": tenant.state_code, "reason": tenant.state_reason}
+    once_per = f"{tenant.generation}:{tenant.state_code}"
+    await notify(session, tenant, kind="well_again", audience="operator", payload=payload, once_per=once_per)
+    _forgive(tenant)
     await desired.request_reconcile(session, tenant.id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -44,10 +44,7 @@ async def ensure_cell(
     present = await repository.cell_of(session, tenant.id)
     if present is not None:
         return present
-    taken = await repository.taken_ports(session)
-    for port in _candidates(tenant.slug, settings.cell_port_range()):
-        if port in taken or not is_free(port):
-            continue
+    async for port in _free_ports(session, tenant, settings, is_free):
         values = {
             "tenant_id": tenant.id,
             "port": port,
@@ -57,7 +54,30 @@ async def ensure_cell(
         cell = await repository.add(session, values)
         if cell is not None:
             return cell
-    raise NeedsAttentionError(
+    raise _no_free_port(settings)
+
+
+async def move_port(
+    session: AsyncSession, tenant: Tenant, settings: Settings, *, is_free: IsFree = port_is_free
+) -> None:
+    """Give the tenant's cell another port, because somebody else took its own; none is left: it keeps what it has."""
+    cell = await repository.cell_of(session, tenant.id)
+    if cell is None:
+        return
+    async for port in _free_ports(session, tenant, settings, is_free):
+        if await repository.give_port(session, tenant.id, port):
+            return
+
+
+async def _free_ports(session: AsyncSession, tenant: Tenant, settings: Settings, is_free: IsFree) -> AsyncIterator[int]:
+    taken = await repository.taken_ports(session)
+    for port in _candidates(tenant.slug, settings.cell_port_range()):
+        if port not in taken and is_free(port):
+            yield port
+
+
+def _no_free_port(settings: Settings) -> NeedsAttentionError:
+    return NeedsAttentionError(
         f"Every port of {settings.cell_ports} is given away or busy.",
         code="no_free_port",
         remedy="Widen CLAWSTACK_CELL_PORTS or destroy cells that are no longer wanted.",

@@ -22,11 +22,12 @@ from services.cells.context import CellPlatform
 from services.cells.engine.control import OperationStoppedError, RunControl, StopReason
 from services.cells.engine.narration import NarratedStep
 from services.cells.engine.run import RunOutcome
-from services.cells.provisioner import bookkeeping
+from services.cells.provisioner import bookkeeping, cells
 from services.cells.provisioner.assembly import cell_secrets
 from services.cells.provisioner.bookkeeping import Built
 from services.cells.provisioner.borders import Neighbours
 from services.cells.provisioner.cell_work import CellWork, Shift
+from services.cells.provisioner.patience import PORT_IN_USE
 from services.cells.provisioner.recorder import EventRecorder
 from services.cells.workers import leases
 from services.cells.workers.lease_keeper import LeaseKeeper
@@ -201,6 +202,8 @@ class OperationRunner:
 
     def _failed(self, error: ClawstackError) -> Ending:
         async def record(session: AsyncSession, tenant: Tenant, operation: Operation, event: EventRow) -> None:
+            if error.code == PORT_IN_USE:
+                await cells.move_port(session, tenant, self._platform.settings)
             await bookkeeping.fail(session, tenant, operation, error, event=event, redactor=self._platform.redactor)
 
         sentence = self._platform.redactor.text(error.sentence())

@@ -280,11 +280,16 @@ async function bringUp(bundle) {
     await write(at("/run/clawstack/started"), gateway.restart);
   }
   await untilReady(gateway);
+  heard = Date.now();
   state.applied = bundle.version;
   now("ready", null, null);
 }
 
+// Exit code 78 may pass (a gateway without processor time loses the lease on its own state): tried again a few times.
+const REFUSALS = [5, 10, 20];
+
 async function untilReady(gateway) {
+  let refusals = 0;
   const deadline = Date.now() + gateway.ready_seconds * 1000;
   while (Date.now() < deadline) {
     const answer = await fetch(`http://127.0.0.1:${gateway.port}/startupz`, { signal: AbortSignal.timeout(4000) })
@@ -294,6 +299,13 @@ async function untilReady(gateway) {
     const unit = await shown(gateway.unit);
     if (unit.ActiveState === "failed" || unit.ActiveState === "inactive") {
       const tail = await lastWords(gateway);
+      if (unit.ExecMainStatus === GATEWAY_REFUSES && refusals < REFUSALS.length) {
+        say("refused", "gateway_refused_config", tail);
+        await sleep(REFUSALS[refusals++] * 1000);
+        await run("systemctl", ["reset-failed", gateway.unit], { accept: [0, 1] });
+        await run("systemctl", ["restart", gateway.unit], { seconds: 420, accept: [0, 1] });
+        continue;
+      }
       if (unit.ExecMainStatus === GATEWAY_REFUSES) {
         throw new Trouble("gateway_refused_config", `The gateway refuses to start: ${tail}`, { final: true });
       }
@@ -526,12 +538,26 @@ async function report() {
     facts.restarts = Number(unit.NRestarts) || 0;
     facts.memory_bytes = Number.isSafeInteger(memory) ? memory : null;
     facts.started_at = Number((unit.ExecMainStartTimestamp ?? "").replace("@", "")) || null;
+    if (unit.ActiveState === "active") await endIfSilent(bundle.gateway);
     if (unit.ActiveState === "failed") {
       const refuses = unit.ExecMainStatus === GATEWAY_REFUSES;
       now("failed", refuses ? "gateway_refused_config" : "gateway_down", `The gateway ended: ${await lastWords(bundle.gateway)}`);
     }
   }
   return await ask("POST", "/poll", { json: { ...told(), ...facts } });
+}
+
+// A gateway that is there and says nothing (its event loop is stuck) is ended, and systemd starts it again.
+const SILENCE_SECONDS = Number(process.env.CLAWSTACK_SILENCE_SECONDS ?? 120);
+let heard = Date.now();
+
+async function endIfSilent(gateway) {
+  const answer = await fetch(`http://127.0.0.1:${gateway.port}/healthz`, { signal: AbortSignal.timeout(4000) }).catch(() => null);
+  if (answer) heard = Date.now();
+  if (Date.now() - heard < SILENCE_SECONDS * 1000) return;
+  say("silent", "gateway_silent", `no answer on /healthz for ${SILENCE_SECONDS} s: killed`);
+  await run("systemctl", ["kill", "--signal=KILL", gateway.unit], { accept: [0, 1] });
+  heard = Date.now();
 }
 
 async function shipLogs() {

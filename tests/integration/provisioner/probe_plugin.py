@@ -12,6 +12,7 @@ skip_pulumi_package()
 
 import json
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -27,8 +28,8 @@ from clawstack.plugin_server.provider import PlainProvider
 from clawstack.plugin_server.serving import serve
 from clawstack.plugin_server.values import reveal, to_python, to_struct
 
-_ATTENTION = "attention: "
-"""A failure file that begins so is for a person; any other is temporary."""
+_ATTENTION = re.compile(r"attention(?: (?P<code>[a-z_]+))?: ")
+"""A failure file that begins so is for a person, with this code; any other is temporary."""
 
 
 class Probe(PlainProvider):
@@ -93,8 +94,8 @@ class Probe(PlainProvider):
         failure = folder / f"fail-{op}-{slug}"
         if failure.exists():
             text = failure.read_text()
-            if text.startswith(_ATTENTION):
-                raise NeedsAttentionError(text.removeprefix(_ATTENTION), code="probe_stuck")
+            if asks := _ATTENTION.match(text):
+                raise NeedsAttentionError(text[asks.end() :], code=asks["code"] or "probe_stuck")
             raise TemporaryError(text, code="probe_busy")
         self._mark(op, folder, slug, "end")
         return slug

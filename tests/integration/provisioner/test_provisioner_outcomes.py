@@ -62,6 +62,39 @@ async def test_a_temporary_failure_is_tried_again_later_and_told_after_a_while(r
     assert [(row.status, row.attempt) for row in await rig.operations(tenant)] == [("failed", 1), ("succeeded", 2)]
 
 
+async def test_a_gateway_that_refuses_is_tried_a_few_times_before_somebody_is_called(rig: Rig) -> None:
+    tenant = await rig.create()
+    rig.probe.fail("create", tenant.slug, "attention gateway_refused_config: It refuses to start (exit code 78).")
+    reconciler = rig.reconciler()
+    states = []
+    for _ in range(4):
+        async with rig.platform.database.transaction() as session:
+            await session.execute(update(Tenant).values(retry_at=None))  # the pause is over
+        await reconciler.reconcile(tenant.id)
+        states.append((await rig.tenant(tenant)).state)
+    assert states == ["provisioning", "provisioning", "provisioning", "needs_attention"]
+    given_up = await rig.tenant(tenant)
+    assert (given_up.state_code, given_up.blocked_generation) == ("gateway_refused_config", given_up.generation)
+
+
+async def test_a_cell_whose_port_was_taken_gets_another_one_at_once(rig: Rig) -> None:
+    tenant = await rig.create()
+    failure = rig.probe.fail("create", tenant.slug, "attention port_in_use: Port 8000 is taken by process 1.")
+    reconciler = rig.reconciler()
+    async with rig.platform.database.transaction() as session:
+        taken = (await cells.ensure_cell(session, tenant, rig.platform.settings)).port
+    await reconciler.reconcile(tenant.id)
+    failed = await rig.tenant(tenant)
+    assert (failed.state, failed.state_code) == ("provisioning", "port_in_use")
+    assert failed.retry_at is not None, "nobody has to act"
+    failure.unlink()
+    async with rig.platform.database.transaction() as session:
+        await desired.retry_now(session, tenant.id)
+        assert (await session.get_one(Cell, tenant.id)).port != taken
+    await reconciler.reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "healthy"
+
+
 async def test_a_provider_that_asks_for_a_person_is_not_tried_again(rig: Rig) -> None:
     tenant = await rig.create()
     rig.probe.fail("create", tenant.slug, "attention: Somebody must look at the disk.")

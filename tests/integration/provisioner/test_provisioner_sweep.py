@@ -228,3 +228,35 @@ async def test_what_runs_for_nobody_is_reported(rig: Rig) -> None:
     (rig.probe.folder / "cells" / "nobody").write_text("{}")
     sweep, _ = sweep_of(rig)
     assert (await sweep.run()).orphans == ("nobody",)
+
+
+async def test_a_cell_that_was_given_up_and_runs_again_is_tried_again_and_told_of_once(rig: Rig) -> None:
+    tenant = await rig.create()
+    failure = rig.probe.fail("create", tenant.slug, "attention gateway_crashes: It ended three times.")
+    reconciler = rig.reconciler()
+    await rig.fetch_jobs()
+    await reconciler.reconcile(tenant.id)
+    assert (await rig.tenant(tenant)).state == "needs_attention"
+    sweep, probe = sweep_of(rig)
+    probe.starting.add(tenant.slug)
+    assert (await sweep.run()).resumed == 0, "it is not well yet"
+    probe.starting.clear()
+    failure.unlink()
+    assert (await sweep.run()).resumed == 1
+    await reconciler.reconcile(tenant.id)
+    mended = await rig.tenant(tenant)
+    assert (mended.state, mended.blocked_generation, mended.state_reason) == ("healthy", None, None)
+    async with rig.platform.database.transaction() as session:
+        told = (await session.scalars(select(OutboxMessage).where(OutboxMessage.kind == "well_again"))).all()
+    assert [(message.audience, message.payload["code"]) for message in told] == [("operator", "gateway_crashes")]
+    assert "is well again" in text_of("well_again", told[0].payload)[0]
+
+
+async def test_a_cell_that_was_given_up_for_its_plan_is_not_tried_again_because_it_runs(rig: Rig) -> None:
+    tenant = await rig.create()
+    rig.probe.fail("create", tenant.slug, "attention: The policy refuses it.")
+    await rig.fetch_jobs()
+    await rig.reconciler().reconcile(tenant.id)
+    sweep, _ = sweep_of(rig)
+    assert (await sweep.run()).resumed == 0
+    assert (await rig.tenant(tenant)).state == "needs_attention"

@@ -39,6 +39,7 @@ if (command === "gateway") {
   else process.on("SIGTERM", () => process.exit(0));
   const started = Date.now();
   createServer((request, response) => {
+    if (request.url === "/healthz") writeFileSync(join(state, "asked.log"), `${process.pid}\n`, { flag: "a" });
     const ok = Date.now() - started >= (behaviour.delay_ms ?? 0);
     response.writeHead(ok ? 200 : 503, { "content-type": "application/json" });
     response.end(

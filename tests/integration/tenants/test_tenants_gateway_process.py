@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
 import socket
 import stat
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import psutil
 import pytest
 
-from clawstack.errors import ConflictError, NeedsAttentionError
+from clawstack.errors import NeedsAttentionError, TemporaryError
+from clawstack.plugin_server.values import reveal
 from tenants.process import supervision, supervisord
 from tenants.process.accounts import Ids
 from tenants.process.launcher import NEEDS_OPERATOR
 from tenants.process.run_as import command
+from tenants.process_provider.gateway import launch_of, observed_desired
 from tests.integration.tenants.harness import PLANTED, Cell, Place, in_threads, until
 from tests.unit.tenants.calls import Aborted
 
 as_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="cells get accounts of their own only where the platform is root"
 )
+
+
+@contextmanager
+def answering_like_a_gateway(port: int) -> Iterator[None]:
+    """Another account's server on the cell's port, which says that it has started."""
+
+    class Liar(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"ok": true, "version": "2026.1.1"}')
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    def bound() -> http.server.HTTPServer | None:
+        try:
+            return http.server.HTTPServer(("127.0.0.1", port), Liar)
+        except OSError:
+            return None
+
+    with until(bound) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
 
 
 def test_a_gateway_comes_up_as_its_own_account_and_goes_without_a_trace(cell: Cell, place: Place) -> None:
@@ -180,9 +211,40 @@ def test_a_taken_port_is_named_before_anything_starts(cell: Cell) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", cell.spec.port))
         holder.listen()
-        with pytest.raises(ConflictError, match=rf"Port {cell.spec.port} .* is taken by process {os.getpid()}"):
+        with pytest.raises(
+            TemporaryError, match=rf"Port {cell.spec.port} .* is taken by process {os.getpid()}"
+        ) as refused:
             cell.up()
+    assert refused.value.code == "port_in_use"
     assert cell.starts() == []
+
+
+@as_root
+def test_a_port_that_a_stranger_took_is_seen_even_when_he_answers_like_a_gateway(cell: Cell, place: Place) -> None:
+    cell.up()
+    pid = cell.running_pid()
+    place.behave(delay_ms=10**9, exit=1)  # it comes back no more
+    psutil.Process(pid).kill()
+    with answering_like_a_gateway(cell.spec.port):
+        until(lambda: cell.status().state == "down")
+        assert f"port {cell.spec.port}" in cell.status().last_exit
+        assert observed_desired(reveal(cell.gateway_inputs())) == "stopped", "else a refresh finds nothing to mend"
+    place.behave()
+
+
+@as_root
+def test_a_gateway_that_answers_nothing_any_more_is_killed_and_started_again(cell: Cell) -> None:
+    cell.up()
+    frozen = psutil.Process(cell.running_pid())
+    shorter = replace(launch_of(reveal(cell.gateway_inputs())), silence_seconds=2.0)
+    supervision.start(cell.spec.directories.supervisor, shorter)
+    frozen = psutil.Process(until(lambda: (p := cell.running_pid()) != frozen.pid and p))
+    asked = cell.paths.state / "asked.log"
+    until(lambda: asked.exists() and str(frozen.pid) in asked.read_text().split())  # it has answered once
+    frozen.suspend()
+    until(lambda: not frozen.is_running())
+    assert cell.running_pid() != frozen.pid
+    assert "did not answer on /healthz for 2 s" in cell.status().last_exit
 
 
 def test_suspending_stops_and_keeps_and_resuming_starts(cell: Cell) -> None:

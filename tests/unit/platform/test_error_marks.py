@@ -13,7 +13,7 @@ from clawstack.errors import ConflictError, NeedsAttentionError, PermanentError,
     [
         (TemporaryError("Busy."), TemporaryError),
         (PermanentError("Broken."), PermanentError),
-        (NeedsAttentionError("Act.", code="gateway_needs_operator", remedy="Do it."), NeedsAttentionError),
+        (NeedsAttentionError("Act.", code="gateway_refused_config", remedy="Do it."), NeedsAttentionError),
         (ConflictError("Taken."), NeedsAttentionError),
     ],
 )

@@ -186,7 +186,7 @@ def test_what_was_made_but_is_not_ready_is_kept_in_the_state(
     kept = context.kept_resource()
     assert kept.id == "thing-1"
     assert to_python(kept.properties)["token"] == Secret("planted")
-    assert list(kept.reasons) == ["It does not start. Read the log."]
+    assert list(kept.reasons) == ["It does not start. Read the log. [permanent:permanent_failure]"]
 
 
 def test_read_of_something_gone_has_no_id(provider: ClawstackProvider) -> None:

@@ -240,4 +240,4 @@ def _reason(status: GatewayStatus) -> str | None:
         case GatewayState.NEEDS_ATTENTION:
             return f"The gateway refuses to start: {status.last_exit or 'no reason was given'}."
         case GatewayState.DOWN:
-            return "The supervisor of the gateways is not running."
+            return f"The gateway is down: {status.last_exit or 'the supervisor of the gateways is not running'}."

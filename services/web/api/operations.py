@@ -11,13 +11,14 @@ from clawstack.vocabulary import OperationStatus
 from services.business.access.schemas import Principal, Scope
 from services.business.tenants import operations, service, streams
 from services.business.tenants.schemas import EventView, OperationView, Page
+from services.kit.http.intake import BoundedRoute
 from services.kit.http.openapi import STREAMS, refuses
 from services.web.api.paging import Limit, Offset
 from services.web.api.parameters import LastEventId, OperationId
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import PlatformDep, SessionDep
 
-router = APIRouter(prefix="/v1/operations", tags=["operations"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/operations", tags=["operations"])
 
 Reader = Annotated[Principal, requires(Scope.OPERATIONS_READ)]
 Writer = Annotated[Principal, requires(Scope.TENANTS_WRITE)]

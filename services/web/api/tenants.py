@@ -21,6 +21,7 @@ from services.business.tenants.schemas import (
     UsageView,
 )
 from services.cells.provisioner.assembly import cell_secrets
+from services.kit.http.intake import BoundedRoute
 from services.kit.http.openapi import STREAMS
 from services.traffic.ledger.usage import usage_of
 from services.web.api.paging import Limit, Offset
@@ -29,7 +30,7 @@ from services.web.dependencies.callers import requires
 from services.web.dependencies.process import PlatformDep, SessionDep, TodayDep
 from services.web.dependencies.services import DriversDep
 
-router = APIRouter(prefix="/v1/tenants", tags=["tenants"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/tenants", tags=["tenants"])
 
 Reader = Annotated[Principal, requires(Scope.TENANTS_READ)]
 Writer = Annotated[Principal, requires(Scope.TENANTS_WRITE)]

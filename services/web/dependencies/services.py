@@ -8,11 +8,9 @@ from services.business.billing.service import Billing
 from services.business.signups.service import Onboarding
 from services.cells.substrates.registry import Drivers
 from services.kit.http.provided import provided
-from services.kit.limits import AddressLimiter
 from services.kit.pages.rendering import Pages
 
 BillingDep = Annotated[Billing, provided(Billing)]
 OnboardingDep = Annotated[Onboarding, provided(Onboarding)]
 DriversDep = Annotated[Drivers, provided(Drivers)]
-LimiterDep = Annotated[AddressLimiter, provided(AddressLimiter)]
 PagesDep = Annotated[Pages, provided(Pages)]

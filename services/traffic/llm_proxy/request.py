@@ -78,9 +78,7 @@ def _object(raw: bytes) -> dict[str, Any]:
     try:
         body = decode(raw, SHAPE)
     except JsonShapeError as error:
-        raise bad_request(
-            f"The request is not read: {error}. Send fewer or smaller parts.", code="too_complex"
-        ) from None
+        raise bad_request(f"The body is not read: {error}. Send fewer parts.", code="malformed_json") from None
     except ValueError:
         body = None
     if not isinstance(body, dict):

@@ -52,7 +52,7 @@ def test_what_is_dear_to_parse_is_never_parsed(name: str) -> None:
         decode(body, BOUNDS)
     with pytest.raises(RefusedError) as chat:
         read_chat_request(body)
-    assert (chat.value.http_status, chat.value.code) == (400, "too_complex")
+    assert (chat.value.http_status, chat.value.code) == (400, "malformed_json")
     with pytest.raises(MalformedUpdateError):
         parse_update(body, bot="some_bot")
     with pytest.raises(BotApiError):

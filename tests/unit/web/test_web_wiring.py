@@ -52,7 +52,7 @@ async def test_the_parts_of_the_api_provide_all_that_its_endpoints_ask_for(platf
         await call(HTTPConnection({"type": "http", "app": app})) for route in routes for call in asked(route.dependant)
     ]
     assert {type(thing).__name__ for thing in found} == {
-        "ProcessPlatform", "Billing", "Onboarding", "Drivers", "Pages",
+        "ProcessPlatform", "Billing", "Onboarding", "Drivers", "Pages", "EventWatch", "StreamSlots",
     }  # fmt: skip
     assert find(HTTPConnection({"type": "http", "app": app}), AddressLimiter)  # asked before a body is read
     assert {route.path for route in routes if not isinstance(route, BoundedRoute)} == set()

@@ -68,6 +68,12 @@ def takes(*, max_bytes: int, shape: JsonBounds | None = _SHAPE, before: Before |
     return said
 
 
+def intake_of(endpoint: object) -> Intake:
+    """What the route of this endpoint takes."""
+    found: Intake = getattr(endpoint, _ATTRIBUTE, Intake())
+    return found
+
+
 class BoundedRoute(APIRoute):
     """A route that asks, counts and reads before its framework parses: 429, 413, 408 and 400 cost next to nothing."""
 
@@ -75,7 +81,7 @@ class BoundedRoute(APIRoute):
     def get_route_handler(self) -> _Handler:
         """The endpoint behind its intake."""
         original = super().get_route_handler()
-        intake: Intake = getattr(self.endpoint, _ATTRIBUTE, Intake())
+        intake = intake_of(self.endpoint)
 
         async def handler(request: Request) -> Response:
             if request.method in _BODILESS:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,6 +43,18 @@ def _absolute(value: Path) -> Path:
     return value.expanduser().absolute()
 
 
+def _networks(value: str) -> str:
+    for network in networks_of(value):
+        if network.prefixlen == 0:
+            raise ValueError("everybody is no list of networks")
+    return value
+
+
+def networks_of(value: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """The networks in a value of the type `Networks`; raises ValueError for a part that is none."""
+    return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+
 Seconds = Annotated[timedelta, BeforeValidator(_plain_seconds), Unit("seconds")]
 """A duration: a plain number of seconds, or ISO 8601."""
 
@@ -59,6 +72,9 @@ Bytes = Annotated[int, Field(ge=1024), Unit("bytes")]
 
 Port = Annotated[int, Field(ge=0, le=65535), Unit("port")]
 """A TCP port; 0 picks a free one."""
+
+Networks = Annotated[str, AfterValidator(_networks), Unit("networks, a comma between two")]
+"""Addresses or networks in CIDR notation: `10.0.0.0/8, 2001:db8::/32`. The whole world is refused."""
 
 PortRange = Annotated[str, Field(pattern=r"^\d{4,5}-\d{4,5}$"), Unit("ports, first-last")]
 """Ports as they are written in a firewall."""

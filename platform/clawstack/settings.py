@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -23,11 +24,13 @@ from clawstack.setting_types import (
     Bytes,
     DatabaseUrl,
     HttpUrl,
+    Networks,
     PerMinute,
     Port,
     PortRange,
     Seconds,
     StateUrl,
+    networks_of,
 )
 
 _PREFIX = "CLAWSTACK_"
@@ -173,10 +176,16 @@ class Settings(BaseSettings):
     servers: dict[str, Any] = Field(default_factory=dict)
     """JSON: what server cells need to know of that project: `{"location": "fsn1", "node": {...}}` (operators' guide). `server_types`, as `{"business": "cx33"}`, may be left out: it replaces, plan by plan, the `server_type` of `plans.yaml`."""
 
+    trusted_proxies: Networks = ""
+    """Reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; none by default. Cells must not be among them: on this machine they share 127.0.0.1 with whatever else runs here."""
+    max_connections: Annotated[int, Field(ge=16, le=30_000)] = 4096
+    """Connections that one process holds at most; fewer where the limit of open files (`ulimit -Hn`) leaves no room. A full house ends the longest silent ones."""
+    connections_per_address: Annotated[int, Field(ge=8)] = 500
+    """The same for one address (of IPv6: one /64) that is neither loopback nor a trusted proxy; cells behind one NAT share it."""
     max_body_bytes: Bytes = 1_048_576
-    """Largest request body outside the LLM proxy and file uploads."""
+    """Largest request body outside the LLM proxy and file uploads; most routes take less."""
     signup_rate_per_minute: PerMinute = 20
-    """Sign-ups that one address may start in a minute."""
+    """Sign-ups that one address may try in a minute, all processes together."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Lines below this level are not written."""
     log_format: Literal["console", "json"] = "console"
@@ -211,6 +220,10 @@ class Settings(BaseSettings):
     def platform_url_for_cells(self) -> str:
         """Root under which a process cell reaches `/llm` and `/telegram`."""
         return self.cell_platform_url or f"http://127.0.0.1:{self.port}"
+
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Where trusted reverse proxies are."""
+        return networks_of(self.trusted_proxies)
 
     def cell_port_range(self) -> range:
         """Ports that may be given to process cells."""

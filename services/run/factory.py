@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,6 @@ PARTS: Mapping[Role, tuple[str, ...]] = {
     Role.ROUTER: ("telegram",),
     Role.WORKER: ("notifications", "health"),
 }
-_SLOW_SENDER = timedelta(seconds=30)
 
 
 def build_platform(settings: Settings, *, database_url: str, redactor: Redactor | None = None) -> ProcessPlatform:
@@ -83,7 +81,8 @@ def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
     from fastapi import FastAPI  # late: a third of the start of commands that serve nothing
 
     from services.kit.http import errors, openapi
-    from services.kit.http.middleware import BodyLimit, SecurityHeaders
+    from services.kit.http.intake import BodyCeiling, BoundedRoute
+    from services.kit.http.middleware import SecurityHeaders
     from services.kit.http.provided import provide
 
     parts = tuple(parts)
@@ -104,7 +103,9 @@ def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    provide(app, (platform, *(thing for part in parts for thing in part.provides)))
+    app.router.route_class = BoundedRoute
+    ceiling = BodyCeiling(max_bytes=platform.settings.max_body_bytes)
+    provide(app, (platform, ceiling, *(thing for part in parts for thing in part.provides)))
     errors.install(app, platform.redactor)
     openapi.install(app)
     mounts = {path: app_ for part in parts for path, app_ in part.mounts.items()}
@@ -114,10 +115,4 @@ def create_app(platform: Platform, parts: Iterable[Part]) -> FastAPI:
     for path, mounted in mounts.items():
         app.mount(path, mounted)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(
-        BodyLimit,
-        max_bytes=platform.settings.max_body_bytes,
-        timeout=_SLOW_SENDER,
-        except_below=tuple(f"{path}/" for path in mounts),
-    )
     return app

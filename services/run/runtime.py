@@ -24,12 +24,11 @@ from services.run.context import ProcessPlatform
 from services.run.factory import build_parts, create_app
 from services.run.opening import opened_platform
 from services.run.roles import Role
+from services.run.serving import server_config
 from services.web.api import health
 
 log = logs.get_logger(__name__)
 
-_SHUTDOWN_SECONDS = 3
-"""Long polls and event streams are cut after this; their clients come back."""
 _LETTING_GO_SECONDS = 120
 """A worker lets go of its cells first: `operation_grace`, twice over, and what the engine needs to end."""
 
@@ -55,7 +54,7 @@ async def serve(settings: Settings, redactor: Redactor, roles: frozenset[Role]) 
         parts = build_parts(platform, roles)
         app = create_app(platform, parts)
         app.include_router(health.router)
-        server = _Server(_uvicorn_config(app))
+        server = _Server(server_config(app, settings))
         async with AsyncExitStack() as stack:
             if Role.WORKER in roles:
                 # A worker runs the jobs of every noun, also of those whose routes another process serves.
@@ -95,14 +94,3 @@ def _listen(settings: Settings) -> socket.socket:
             remedy="Stop what uses it, or set CLAWSTACK_PORT to another port.",
         ) from error
     return listener
-
-
-def _uvicorn_config(app: object) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # FastAPI is an ASGI application
-        log_config=None,
-        access_log=False,  # paths of the Telegram router carry channel tokens
-        server_header=False,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        lifespan="on",
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import MetaData
 
 from services.kit.database.base import Base
+from services.kit.limits import tables as _limits
 from services.kit.vault import tables as _vault
 from services.tables import access as _access
 from services.tables import backups as _backups
@@ -17,6 +18,17 @@ from services.tables import tenants as _provisioner
 
 __all__ = ["metadata"]
 
-_REGISTERED = (_access, _backups, _billing, _llm_proxy, _notifications, _provisioner, _servers, _telegram, _vault)
+_REGISTERED = (
+    _access,
+    _backups,
+    _billing,
+    _limits,
+    _llm_proxy,
+    _notifications,
+    _provisioner,
+    _servers,
+    _telegram,
+    _vault,
+)
 
 metadata: MetaData = Base.metadata

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import stripe
 
 from services.business.billing.errors import MalformedEventError, SignatureRefusedError
 from services.business.billing.schemas import moment, reference
+from services.kit.http.bounded_json import JsonBounds, decode
 
 #: Types that lead to a refetch (design document, public contract). All others are stored and acknowledged.
 ACTED_UPON: Final = frozenset(
@@ -30,6 +30,8 @@ ACTED_UPON: Final = frozenset(
 )
 #: Seconds that a signature stays good. Only a bound on replays: the event's id is what makes it count once.
 TOLERANCE: Final = 300
+#: An event with a subscription of a hundred items has ten thousand; Stripe nests expanded objects four deep.
+_SHAPE: Final = JsonBounds(items=50_000, depth=64)
 _REMEDY: Final = "Send the body as Stripe signed it, within five minutes, with this endpoint's signing secret."
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _TYPE: Final = re.compile(r"[a-z0-9_.\[\]]{1,255}")
@@ -76,7 +78,7 @@ def verify(body: bytes, signature: str | None, secret: str | None) -> VerifiedEv
 def parse(body: bytes) -> VerifiedEvent:
     """The event in a body that is known to come from Stripe."""
     try:
-        content = json.loads(body)
+        content = decode(body, _SHAPE)
         return _event(content, body)
     except (ValueError, TypeError, KeyError, OverflowError, OSError, AttributeError, RecursionError):
         raise MalformedEventError("The signed body is not a Stripe event.") from None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -163,6 +164,23 @@ async def events_after(
         .limit(limit)
     )
     return list(await session.scalars(query))
+
+
+async def marks(session: AsyncSession, subjects: Sequence[uuid.UUID]) -> dict[uuid.UUID, Hashable]:
+    """Something about each of these operations and tenants that is another one when there are new events.
+
+    A tenant's mark tells of its operations under way and of those that ended within the last minute.
+    """
+    last = select(func.max(OperationEvent.sequence)).where(OperationEvent.operation_id == Operation.id)
+    lately = or_(Operation.finished_at.is_(None), Operation.finished_at > func.now() - timedelta(minutes=1))
+    query = select(Operation.id, Operation.tenant_id, Operation.status, last.scalar_subquery()).where(
+        or_(Operation.id.in_(subjects), and_(Operation.tenant_id.in_(subjects), lately))
+    )
+    found: dict[uuid.UUID, set[Hashable]] = defaultdict(set)
+    for operation_id, tenant_id, status, sequence in await session.execute(query):
+        found[operation_id].add((status, sequence))
+        found[tenant_id].add((operation_id, status, sequence))
+    return {subject: frozenset(found[subject]) for subject in subjects}
 
 
 async def last_row(session: AsyncSession, tenant_id: uuid.UUID) -> int:

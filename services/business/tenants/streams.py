@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from typing import Final
@@ -14,53 +13,53 @@ from clawstack.redaction import Redactor
 from clawstack.vocabulary import EventKind, OperationStatus
 from services.business.tenants import operations
 from services.business.tenants.schemas import EventView
-from services.kit.database.connection import Database
+from services.business.tenants.watching import EventWatch
 from services.tables.tenants import OperationEvent
 
-#: One indexed query per listener and turn; a person cannot see the difference to a push.
-_POLL_SECONDS: Final = 0.3
 #: How long a closed operation may lack its last event (it is written in the same transaction, so never in fact).
 _LAST_LOOKS: Final = 2
 
 
-async def operation_stream(
-    database: Database, operation_id: uuid.UUID, *, after: int
-) -> AsyncIterator[ServerSentEvent]:
+async def operation_stream(watch: EventWatch, operation_id: uuid.UUID, *, after: int) -> AsyncIterator[ServerSentEvent]:
     """Events of one operation after number `after`; ends once the operation is over and all are sent."""
     last, looks = after, 0
-    while looks < _LAST_LOOKS:
-        try:
-            async with database.transaction() as session:
-                operation = await operations.by_id(session, operation_id)
-                over = operation is None or operation.status != OperationStatus.RUNNING
-                events = await operations.events_after(session, operation_id, sequence=last)
-        except TemporaryError:
-            await asyncio.sleep(_POLL_SECONDS)
-            continue
-        for event in events:
-            last = event.sequence
-            yield _sent(event, key=str(event.sequence))
-            if event.kind == EventKind.FINISHED:
-                return
-        looks = looks + 1 if over and not events else 0
-        if not events:
-            await asyncio.sleep(_POLL_SECONDS)
+    with watch.following(operation_id) as news:
+        while looks < _LAST_LOOKS:
+            news.expect()
+            try:
+                async with watch.database.transaction() as session:
+                    operation = await operations.by_id(session, operation_id)
+                    over = operation is None or operation.status != OperationStatus.RUNNING
+                    events = await operations.events_after(session, operation_id, sequence=last)
+            except TemporaryError:
+                await news.come()
+                continue
+            for event in events:
+                last = event.sequence
+                yield _sent(event, key=str(event.sequence))
+                if event.kind == EventKind.FINISHED:
+                    return
+            looks = looks + 1 if over and not events else 0
+            if not events and not over:
+                await news.come()
 
 
-async def tenant_stream(database: Database, tenant_id: uuid.UUID, *, after: int) -> AsyncIterator[ServerSentEvent]:
+async def tenant_stream(watch: EventWatch, tenant_id: uuid.UUID, *, after: int) -> AsyncIterator[ServerSentEvent]:
     """Events of all of a tenant's operations after row `after`, for as long as somebody listens."""
     last = after
-    while True:
-        try:
-            async with database.transaction() as session:
-                events = await operations.tenant_events_after(session, tenant_id, row=last)
-        except TemporaryError:
-            events = []
-        for event in events:
-            last = event.id
-            yield _sent(event, key=str(event.id))
-        if not events:
-            await asyncio.sleep(_POLL_SECONDS)
+    with watch.following(tenant_id) as news:
+        while True:
+            news.expect()
+            try:
+                async with watch.database.transaction() as session:
+                    events = await operations.tenant_events_after(session, tenant_id, row=last)
+            except TemporaryError:
+                events = []
+            for event in events:
+                last = event.id
+                yield _sent(event, key=str(event.id))
+            if not events:
+                await news.come()
 
 
 async def log_stream(lines: AsyncIterator[str], redactor: Redactor) -> AsyncIterator[ServerSentEvent]:

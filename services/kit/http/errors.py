@@ -17,7 +17,7 @@ from clawstack.redaction import Redactor
 log = get_logger(__name__)
 
 _CODES = {400: "bad_request", 401: "not_authenticated", 403: "permission_denied", 404: "not_found"}
-_CODES |= {405: "method_not_allowed", 413: "payload_too_large", 429: "limit_exceeded"}
+_CODES |= {405: "method_not_allowed", 408: "request_timeout", 413: "payload_too_large", 429: "limit_exceeded"}
 
 
 def error_body(code: str, message: str, remedy: str | None = None) -> dict[str, Any]:

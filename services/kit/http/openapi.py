@@ -6,7 +6,7 @@ an endpoint know (`refuses`) is said beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,8 +15,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
-from services.kit.http.provided import kind_of
-from services.kit.limits import AddressLimiter
+from services.kit.http.intake import intake_of
 
 Json = dict[str, Any]
 
@@ -81,7 +80,7 @@ class _Operation:
     def limited(self) -> bool:
         """By address, or because a stream holds a connection."""
         streams = any(EVENT_STREAM in answer.get("content", {}) for answer in self.document["responses"].values())
-        return streams or any(kind_of(call) is AddressLimiter for call in _calls(self.dependant))
+        return streams or (self.dependant is not None and intake_of(self.dependant.call).before is not None)
 
     def depends(self) -> bool:
         return self.dependant is not None and bool(self.dependant.dependencies)
@@ -92,7 +91,7 @@ _RULES: Final[dict[int, Callable[[_Operation], bool]]] = {
     401: _Operation.secured,
     403: _Operation.secured,
     404: lambda operation: "{" in operation.path,
-    408: _Operation.writes,  # `BodyLimit` reads whatever came, wanted or not
+    408: _Operation.writes,  # the intake reads whatever came, wanted or not
     409: lambda operation: operation.writes() and operation.secured(),
     413: _Operation.writes,
     422: _Operation.takes,
@@ -159,10 +158,3 @@ def _component(status: int) -> Json:
 
 def _name(status: int) -> str:
     return HTTPStatus(status).phrase.title().replace(" ", "")
-
-
-def _calls(dependant: Dependant | None) -> Iterator[object]:
-    if dependant is not None:
-        yield dependant.call
-        for each in dependant.dependencies:
-            yield from _calls(each)

@@ -8,12 +8,12 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from typing_extensions import override
 
 from clawstack.errors import ClawstackError
 from clawstack.logs import get_logger
+from services.kit.http.intake import BoundedRoute
 from services.kit.http.provided import find
 from services.kit.pages.rendering import Pages
 
@@ -25,7 +25,7 @@ _OURS = "Something on our side does not work. It has been recorded."
 _LATER = "Please try again in a few minutes."
 
 
-class PageRoute(APIRoute):
+class PageRoute(BoundedRoute):
     """A route for people's pages: errors of the request become the error page of its application instead of JSON.
 
     Errors of the server keep their detail to the log: a visitor can do nothing with it.

@@ -16,6 +16,7 @@ import procrastinate
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clawstack.settings import Profile, Settings
+from services.business.tenants.watching import EventWatch
 from services.cells.context import CellPlatform
 from services.cells.engine.engine import Engine
 from services.cells.engine.scratch import scratch_root, sweep
@@ -30,6 +31,7 @@ from services.cells.provisioner.reconcile import Reconciler
 from services.cells.provisioner.runner import OperationRunner
 from services.cells.substrates.installation import installation_of
 from services.cells.workers.metrics import OperationMetrics
+from services.kit.http.streams import StreamSlots
 from services.kit.parts import Part
 from services.tables.tenants import Tenant
 from services.web.api import operations, tenants
@@ -56,7 +58,7 @@ def create_part(platform: CellPlatform) -> Part:
     return Part(
         name="provisioner",
         routers=(tenants.router, operations.router),
-        provides=(platform.drivers,),
+        provides=(platform.drivers, EventWatch(platform.database), StreamSlots()),
         register_tasks=register_tasks,
     )
 

@@ -6,7 +6,7 @@ from services.business.billing.stripe_reader import StripeReader
 from services.business.billing.stripe_writer import StripeWriter
 from services.business.signups.adapters import PriceBook, TelegramLinks
 from services.business.signups.service import Onboarding
-from services.kit.limits import AddressLimiter
+from services.kit.limits.addresses import AddressLimiter, register
 from services.kit.pages.rendering import STATIC_PATH, StaticPages
 from services.kit.parts import Part
 from services.run.context import ProcessPlatform
@@ -25,10 +25,11 @@ def create_part(platform: ProcessPlatform) -> Part:
         links=TelegramLinks(settings),
         base_url=settings.base_url(),
     )
-    limiter = AddressLimiter(per_minute=settings.signup_rate_per_minute)
+    limiter = AddressLimiter(platform.database, name="signup", per_minute=settings.signup_rate_per_minute)
     return Part(
         name="onboarding",
         routers=(site.router, checkout.router),
         provides=(onboarding, limiter, create_pages(settings)),
         mounts={STATIC_PATH: StaticPages()},
+        register_tasks=register(platform.database),
     )

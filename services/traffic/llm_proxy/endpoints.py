@@ -22,7 +22,7 @@ from services.traffic.llm_proxy import documents, errors
 from services.traffic.llm_proxy.authenticator import ProxyAuthenticator
 from services.traffic.llm_proxy.errors import RefusedError
 from services.traffic.llm_proxy.exchange import Exchange
-from services.traffic.llm_proxy.limits import RateLimit
+from services.traffic.llm_proxy.limits import InFlight, RateLimit
 from services.traffic.llm_proxy.metrics import ProxyMetrics
 from services.traffic.llm_proxy.request import read_chat_request
 from services.traffic.llm_proxy.schemas import Caller
@@ -31,7 +31,7 @@ log = get_logger(__name__)
 
 #: A conversation that fills a context window has about 2 MB; the rest is for images.
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
-_BODY_SECONDS: Final = 30.0
+_DRAIN_SECONDS: Final = 30.0
 _DRAINED: Final = 3  # times the limit: a client that is still sending would not read the answer
 
 _Handler = Callable[["_Call"], Awaitable[None]]
@@ -65,6 +65,7 @@ class LlmProxy:
         self._exchange = exchange
         self._metrics = metrics
         self._max_body = max_body_bytes
+        self._bodies = InFlight()
         self._routes: dict[str, tuple[str, _Handler]] = {
             "/v1/chat/completions": ("POST", self._chat),
             "/v1/models": ("GET", self._models),
@@ -104,7 +105,8 @@ class LlmProxy:
         await handler(_Call(caller=caller, path=path, scope=scope, receive=receive, client=client))
 
     async def _chat(self, call: _Call) -> None:
-        request = read_chat_request(await self._body(call))
+        with self._bodies.counted(call.caller.tenant_id):  # before they are in memory: 8 MiB each
+            request = read_chat_request(await self._body(call))
         await _while_connected(self._exchange.serve(call.caller, request, call.client), call.receive)
 
     async def _models(self, call: _Call) -> None:
@@ -130,10 +132,9 @@ class LlmProxy:
 
     async def _body(self, call: _Call) -> bytes:
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                return await read_body(call.scope, call.receive, limit=self._max_body)
+            return await read_body(call.scope, call.receive, limit=self._max_body)
         except PayloadTooLargeError:
-            await drain(call.receive, at_most=self._max_body * _DRAINED, seconds=_BODY_SECONDS)
+            await drain(call.receive, at_most=self._max_body * _DRAINED, seconds=_DRAIN_SECONDS)
             raise errors.too_large(self._max_body) from None
         except ClientDisconnect:
             raise errors.bad_request("The request broke off.") from None

@@ -12,7 +12,6 @@ the vendor never got or refused is not charged.
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ import aiohttp
 
 from clawstack.logs import get_logger
 from clawstack.plans import Catalogue, ModelPrice
+from services.kit.http.bounded_json import JsonBounds, decode
 from services.traffic.ledger.errors import AllowanceSetAsideError, AllowanceUsedUpError
 from services.traffic.ledger.schemas import RequestOutcome, Reserved, Settlement, TokenCount
 from services.traffic.ledger.service import Ledger, cost_of
@@ -38,6 +38,8 @@ log = get_logger(__name__)
 
 _PATH: Final = "/chat/completions"
 _LARGEST_ANSWER: Final = 32 * 1024 * 1024
+#: Answers with the probabilities of each token are the largest: 16,000 tokens with three alternatives each.
+_SHAPE: Final = JsonBounds(items=500_000, depth=64)
 _OK: Final = 200
 
 
@@ -200,8 +202,8 @@ class Exchange:
     async def _whole(self, response: aiohttp.ClientResponse, meter: _Meter) -> bytes:
         try:
             raw = await read_at_most(response, _LARGEST_ANSWER)
-            document = json.loads(raw)
-        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
+            document = decode(raw, _SHAPE)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             log.warning("vendor_broke_off", upstream=meter.price.upstream, error=type(error).__name__)
             raise _gone("The model's answer broke off. Please try again.", 502) from None
         meter.usage.observe(document)

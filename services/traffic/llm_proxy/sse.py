@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from services.kit.http.bounded_json import JsonBounds, decode
 from services.traffic.llm_proxy.reported import ReportedUsage
 
 _BORDER: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
@@ -17,6 +18,7 @@ _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
 _ERROR: Final = re.compile(rb'"error"\s*:')
 _TEXT: Final = re.compile(rb'"(?:content|reasoning|reasoning_content|refusal|arguments)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _DONE: Final = b"[DONE]"
+_SHAPE: Final = JsonBounds(items=100_000, depth=64)  # one event holds a few tokens
 _LARGEST_EVENT: Final = 8 * 1024 * 1024
 
 
@@ -74,8 +76,8 @@ class StreamFilter:
 
     def _judged(self, event: bytes, data: bytes) -> bytes:
         try:
-            document = json.loads(data)
-        except (ValueError, RecursionError):
+            document = decode(data, _SHAPE)
+        except ValueError:
             return event
         if not isinstance(document, dict):
             return event

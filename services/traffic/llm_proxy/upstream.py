@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,6 +12,7 @@ import aiohttp
 from clawstack.logs import get_logger
 from clawstack.redaction import Redactor
 from clawstack.settings import Upstream
+from services.kit.http.bounded_json import JsonBounds, decode
 from services.traffic.llm_proxy.errors import RefusedError
 
 log = get_logger(__name__)
@@ -22,6 +22,7 @@ _CONNECTIONS: Final = 1000
 _KEEPALIVE_SECONDS: Final = 15.0  # shorter than vendors' own, so that a request rarely meets a connection being closed
 _LONGEST_MESSAGE: Final = 1000
 _LARGEST_ERROR_BODY: Final = 64 * 1024
+_ERROR_SHAPE: Final = JsonBounds(items=1000, depth=32)
 
 #: The vendor's opinion of the request itself; its sentence is the client's to read (the gateway recognises
 #: "maximum context length" and shortens the conversation).
@@ -142,8 +143,8 @@ async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 async def _document_of(response: aiohttp.ClientResponse) -> Mapping[str, Any]:
     try:
-        document = json.loads(await read_at_most(response, _LARGEST_ERROR_BODY))
-    except (ValueError, RecursionError, aiohttp.ClientError, TimeoutError):
+        document = decode(await read_at_most(response, _LARGEST_ERROR_BODY), _ERROR_SHAPE)
+    except (ValueError, aiohttp.ClientError, TimeoutError):
         return {}
     return document if isinstance(document, dict) else {}
 

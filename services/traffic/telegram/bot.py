@@ -19,9 +19,12 @@ from pydantic import SecretStr
 from typing_extensions import override
 from yarl import URL
 
+from services.kit.http.bounded_json import JsonBounds, decode
 from services.traffic.telegram.model.errors import BotApiError, TelegramUnavailableError
 
 _MOST_ANSWER_BYTES: Final = 16 * 1024 * 1024
+#: A hundred updates (one answer of getUpdates) of up to a few thousand values each.
+_SHAPE: Final = JsonBounds(items=500_000, depth=256)
 _MOST_CONNECTIONS: Final = 256
 _CHUNK: Final = 64 * 1024
 _MASK: Final = b"[secret]"
@@ -164,7 +167,7 @@ class RealBot:
         if self._token is not None:
             raw = raw.replace(self._token.get_secret_value().encode(), _MASK)
         try:
-            decoded = json.loads(raw)
+            decoded = decode(raw, _SHAPE, finite=False)
         except ValueError:
             decoded = None
         if not isinstance(decoded, dict) or (status >= _SERVER_ERROR):

@@ -84,6 +84,8 @@ class WebhookIntake:
             return _refuse(413, error.code, error.message)
         except ClientDisconnect:
             return _refuse(400, "bad_request", "The body broke off.")
+        except TimeoutError:
+            return _refuse(408, "request_timeout", "The body did not arrive in time.")
         self._metrics.updates.labels(outcome).inc()
         return Response(status_code=200)
 

@@ -10,11 +10,12 @@ from clawstack.tokens import TokenKind
 from services.business.access import service
 from services.business.access.schemas import IssuedToken, Me, MyUsage, Principal, Scope, TokenRequest, TokenView
 from services.business.usage.service import usage_of_customer
+from services.kit.http.intake import BoundedRoute
 from services.web.api.parameters import Period
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import PlatformDep, SessionDep
 
-router = APIRouter(tags=["access"])
+router = APIRouter(route_class=BoundedRoute, tags=["access"])
 
 _KINDS: Final = {"operator": TokenKind.OPERATOR, "customer": TokenKind.CUSTOMER}
 

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Path
 from services.business.access.schemas import Scope
 from services.business.overview import service
 from services.business.overview.schemas import CellView, Overview, SignupView
+from services.kit.http.intake import BoundedRoute
 from services.web.api.parameters import SignupId
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import SessionDep
 from services.web.dependencies.services import DriversDep
 
-router = APIRouter(prefix="/v1/admin", tags=["admin"], dependencies=[requires(Scope.ADMIN)])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/admin", tags=["admin"], dependencies=[requires(Scope.ADMIN)])
 
 ShortSlug = Annotated[str, Path(max_length=100, description="Name of the tenant, as lists show it.")]
 

@@ -11,12 +11,13 @@ from services.business.backups import repository
 from services.business.backups.schemas import BackupView
 from services.business.tenants import service as tenants
 from services.business.tenants.schemas import Page
+from services.kit.http.intake import BoundedRoute
 from services.web.api.paging import Limit, Offset
 from services.web.api.parameters import Slug
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import SessionDep
 
-router = APIRouter(tags=["backups"])
+router = APIRouter(route_class=BoundedRoute, tags=["backups"])
 
 Reader = Annotated[Principal, requires(Scope.TENANTS_READ)]
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter, Response
 
 from services.business.signups.forms import Entered, check_order
 from services.business.signups.schemas import CheckoutCreated, CheckoutOrder, CheckoutStatus, StepView
 from services.business.signups.service import Status
+from services.kit.http.intake import BoundedRoute, takes
 from services.web.api.parameters import SignupId
-from services.web.dependencies.callers import ClientAddressDep
+from services.web.dependencies.callers import admit_signup
 from services.web.dependencies.process import PlatformDep, TodayDep
-from services.web.dependencies.services import LimiterDep, OnboardingDep
+from services.web.dependencies.services import OnboardingDep
 
-router = APIRouter(tags=["checkout"])
+router = APIRouter(route_class=BoundedRoute, tags=["checkout"])
+
+#: Forty answers (`CheckoutOrder`) of what people write in a form; a thousand characters of another script have 3 KB.
+_ORDER_BYTES: Final = 64 * 1024
 
 
 @router.post("/v1/checkout", status_code=201)
+@takes(max_bytes=_ORDER_BYTES, before=admit_signup)
 async def create_checkout(
     wanted: CheckoutOrder,
     platform: PlatformDep,
     today: TodayDep,
-    address: ClientAddressDep,
-    limiter: LimiterDep,
     onboarding: OnboardingDep,
     response: Response,
 ) -> CheckoutCreated:
@@ -35,7 +40,6 @@ async def create_checkout(
         answers=wanted.answers,
     )
     order = check_order(entered, platform.catalogue, today, strict=True)
-    limiter.admit(address)
     started = await onboarding.start(order)
     base_url = platform.settings.base_url()
     return CheckoutCreated(

@@ -7,9 +7,10 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from clawstack.errors import TemporaryError
+from services.kit.http.intake import BoundedRoute
 from services.web.dependencies.process import PlatformDep
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=BoundedRoute, tags=["health"])
 
 
 @router.get("/healthz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
@@ -18,7 +19,7 @@ from services.cells.machines.schemas import BootRequest, MachineReport, OrderAns
 from services.cells.machines.service import LockFiles, MachineDesk
 from services.cells.machines.uploads import ArchiveIntake
 from services.kit.http.bearer import bearer_token
-from services.kit.http.bodies import read_body
+from services.kit.http.bodies import pieces, read_body
 from services.kit.http.errors import error_body, response_of
 from services.kit.http.provided import find, provide
 
@@ -27,7 +28,6 @@ log = get_logger(__name__)
 MOUNT: Final = "/v1/servers"
 _JSON_BYTES: Final = 16 * 1024
 _LOG_BYTES: Final = 256 * 1024
-_SLOWEST_BODY_SECONDS: Final = 30.0
 _SLOWEST_CHUNK_SECONDS: Final = 60.0
 #: A bundle holds keys: nobody on the way may keep it.
 _UNCACHED: Final = {"Cache-Control": "no-store"}
@@ -113,7 +113,7 @@ async def backup(request: Request) -> Response:
         plain_sha256=request.headers.get("x-plain-sha256", ""),
         openclaw_version=request.headers.get("x-openclaw-version", ""),
     )
-    manifest = await find(request, ArchiveIntake).receive(boot, upload, _steadily(request))
+    manifest = await find(request, ArchiveIntake).receive(boot, upload, _archive(request))
     return JSONResponse({"archive": manifest.archive}, 201)
 
 
@@ -147,20 +147,12 @@ def _bearer(request: Request) -> str:
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    async with asyncio.timeout(_SLOWEST_BODY_SECONDS):
-        body = await read_body(request.scope, request.receive, limit=limit)
+    body = await read_body(request.scope, request.receive, limit=limit)
     if not body:
         raise InvalidInputError("The body is empty.")
     return body
 
 
-async def _steadily(request: Request) -> AsyncIterator[bytes]:
-    """The body piece by piece; a sender may take its time for all of it, not for one piece."""
-    stream = request.stream().__aiter__()
-    while True:
-        try:
-            async with asyncio.timeout(_SLOWEST_CHUNK_SECONDS):
-                chunk = await anext(stream)
-        except StopAsyncIteration:
-            return
-        yield chunk
+def _archive(request: Request) -> AsyncIterator[bytes]:
+    """The body piece by piece; how large it may be is the intake's business."""
+    return pieces(request.scope, request.receive, limit=sys.maxsize, seconds=_SLOWEST_CHUNK_SECONDS)

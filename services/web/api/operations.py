@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import OperationStatus
 from services.business.access.schemas import Principal, Scope
 from services.business.tenants import operations, service, streams
 from services.business.tenants.schemas import EventView, OperationView, Page
+from services.kit.http.intake import BoundedRoute
 from services.kit.http.openapi import STREAMS, refuses
+from services.kit.http.streams import CountedStream
 from services.web.api.paging import Limit, Offset
 from services.web.api.parameters import LastEventId, OperationId
 from services.web.dependencies.callers import requires
-from services.web.dependencies.process import PlatformDep, SessionDep
+from services.web.dependencies.process import SessionDep
+from services.web.dependencies.services import SlotsDep, WatchDep
 
-router = APIRouter(prefix="/v1/operations", tags=["operations"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/operations", tags=["operations"])
 
 Reader = Annotated[Principal, requires(Scope.OPERATIONS_READ)]
 Writer = Annotated[Principal, requires(Scope.TENANTS_WRITE)]
@@ -58,7 +60,8 @@ async def read_operation(operation_id: OperationId, principal: Reader, session: 
 async def events(
     operation_id: OperationId,
     principal: Reader,
-    platform: PlatformDep,
+    watch: WatchDep,
+    slots: SlotsDep,
     session: SessionDep,
     request: Request,
     last_event_id: LastEventId = None,
@@ -72,7 +75,8 @@ async def events(
     if "application/json" in request.headers.get("accept", ""):
         rows = await operations.events_after(session, operation_id, sequence=after, limit=_MOST_EVENTS)
         return [EventView.of(row) for row in rows]
-    return EventSourceResponse(streams.operation_stream(platform.database, operation_id, after=after))
+    followed = streams.operation_stream(watch, operation_id, after=after)
+    return CountedStream(followed, slots=slots, listener=principal.key)
 
 
 @router.post("/{operation_id}/cancel", status_code=202)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from sse_starlette import EventSourceResponse
 
 from clawstack.vocabulary import Desired, TenantState
 from services.business.access.schemas import Principal, Scope
@@ -21,15 +20,17 @@ from services.business.tenants.schemas import (
     UsageView,
 )
 from services.cells.provisioner.assembly import cell_secrets
+from services.kit.http.intake import BoundedRoute
 from services.kit.http.openapi import STREAMS
+from services.kit.http.streams import CountedStream
 from services.traffic.ledger.usage import usage_of
 from services.web.api.paging import Limit, Offset
 from services.web.api.parameters import LastEventId, Period, Slug
 from services.web.dependencies.callers import requires
 from services.web.dependencies.process import PlatformDep, SessionDep, TodayDep
-from services.web.dependencies.services import DriversDep
+from services.web.dependencies.services import DriversDep, SlotsDep, WatchDep
 
-router = APIRouter(prefix="/v1/tenants", tags=["tenants"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/tenants", tags=["tenants"])
 
 Reader = Annotated[Principal, requires(Scope.TENANTS_READ)]
 Writer = Annotated[Principal, requires(Scope.TENANTS_WRITE)]
@@ -143,6 +144,7 @@ async def logs(
     principal: Reader,
     platform: PlatformDep,
     drivers: DriversDep,
+    slots: SlotsDep,
     request: Request,
     lines: Annotated[int, Query(ge=1, le=2000, description="How many of the last lines.")] = 200,
 ) -> Response | LogView:
@@ -154,7 +156,8 @@ async def logs(
     driver = drivers.of(tenant.runs_on)
     if streams.is_wanted(request.headers.get("accept", "")):
         followed = driver.follow_logs(tenant.slug, lines=lines)
-        return EventSourceResponse(streams.log_stream(followed, platform.redactor))
+        lines_of = streams.log_stream(followed, platform.redactor)
+        return CountedStream(lines_of, slots=slots, listener=principal.key)
     found = await driver.logs(tenant.slug, lines=lines)
     return LogView(lines=[platform.redactor.text(line) for line in found])
 
@@ -164,7 +167,8 @@ async def events(
     slug: Slug,
     principal: Reader,
     session: SessionDep,
-    platform: PlatformDep,
+    watch: WatchDep,
+    slots: SlotsDep,
     request: Request,
     limit: Limit = 100,
     last_event_id: LastEventId = None,
@@ -174,7 +178,8 @@ async def events(
     if not streams.is_wanted(request.headers.get("accept", "")):
         return [EventView.of(row) for row in await operations.tenant_events(session, tenant.id, limit=limit)]
     after = streams.resume_point(last_event_id)
-    return EventSourceResponse(streams.tenant_stream(platform.database, tenant.id, after=after))
+    followed = streams.tenant_stream(watch, tenant.id, after=after)
+    return CountedStream(followed, slots=slots, listener=principal.key)
 
 
 @router.get("/{slug}/usage")

@@ -15,6 +15,8 @@ from services.business.access.schemas import Principal
 from services.business.access.service import authenticate
 from services.kit.database.connection import Database
 from services.kit.http.bearer import bearer_token
+from services.kit.http.provided import find
+from services.kit.limits.addresses import AddressLimiter
 from services.kit.pages.origin import require_own_form
 from services.web.dependencies.process import PlatformDep
 
@@ -82,9 +84,6 @@ async def _own_form(request: Request, platform: PlatformDep) -> None:
 OWN_FORM = Depends(_own_form)
 
 
-async def _client_address(request: Request) -> str | None:
-    return request.client.host if request.client else None
-
-
-#: The address that the request came from, for limits.
-ClientAddressDep = Annotated[str | None, Depends(_client_address)]
+async def admit_signup(request: Request) -> None:
+    """For `takes(before=...)`: counts an attempt to sign up from the address that the request came from."""
+    await find(request, AddressLimiter).admit(request.client.host if request.client else None)

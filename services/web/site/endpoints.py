@@ -10,17 +10,20 @@ from starlette.responses import RedirectResponse
 
 from services.business.signups.errors import OrderRefusedError
 from services.business.signups.forms import Entered, check_order
+from services.kit.http.intake import takes
 from services.kit.pages.rendering import Pages
 from services.kit.pages.routes import PageRoute
-from services.web.dependencies.callers import OWN_FORM, ClientAddressDep
+from services.web.dependencies.callers import OWN_FORM, admit_signup
 from services.web.dependencies.process import PlatformDep, TodayDep
-from services.web.dependencies.services import LimiterDep, OnboardingDep, PagesDep
+from services.web.dependencies.services import OnboardingDep, PagesDep
 from services.web.site.views import entered_of, landing_context, read_body, signup_context, status_context
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 EnteredDep = Annotated[Entered, Depends(read_body)]
 
+#: Sixty fields (`read_body`), of which a few are long; encoded for a form a letter of another script has nine bytes.
+_FORM_BYTES: Final = 256 * 1024
 _SEE_OTHER: Final = 303
 _UNPROCESSABLE: Final = 422
 _NO_CONTENT: Final = 204
@@ -49,24 +52,25 @@ async def signup_form(
 
 
 @router.post("/signup/questions", dependencies=[OWN_FORM])
+@takes(max_bytes=_FORM_BYTES)
 async def questions(entered: EnteredDep, platform: PlatformDep, today: TodayDep, pages: PagesDep) -> Response:
     """Only the questions of the bundle that is chosen now; what was typed stays."""
     return pages.response("questions.html", signup_context(platform.catalogue, entered, today))
 
 
 @router.post("/signup/questions/page", dependencies=[OWN_FORM])
+@takes(max_bytes=_FORM_BYTES)
 async def questions_page(entered: EnteredDep, platform: PlatformDep, today: TodayDep, pages: PagesDep) -> Response:
     """The same for a browser without scripts: the whole form again, nothing lost."""
     return pages.response("signup.html", signup_context(platform.catalogue, entered, today))
 
 
 @router.post("/signup", dependencies=[OWN_FORM])
+@takes(max_bytes=_FORM_BYTES, before=admit_signup)
 async def sign_up(
     entered: EnteredDep,
     platform: PlatformDep,
     today: TodayDep,
-    address: ClientAddressDep,
-    limiter: LimiterDep,
     onboarding: OnboardingDep,
     pages: PagesDep,
 ) -> Response:
@@ -75,7 +79,6 @@ async def sign_up(
     except OrderRefusedError as refused:
         context = signup_context(platform.catalogue, entered, today, problems=refused.problems)
         return pages.response("signup.html", context, status=_UNPROCESSABLE)
-    limiter.admit(address)
     started = await onboarding.start(order)
     return RedirectResponse(started.checkout_url, status_code=_SEE_OTHER)
 

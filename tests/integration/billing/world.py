@@ -30,6 +30,7 @@ from services.run.context import ProcessPlatform
 from services.run.factory import create_app
 from services.run.parts.billing import create_part as create_billing_part
 from services.run.parts.signups import create_part as create_onboarding_part
+from services.run.serving import server_config
 from services.tables.billing import Signup, StripeEvent, Subscription
 from services.tables.tenants import Tenant
 from tests.waiting import await_ready, patient
@@ -206,7 +207,7 @@ async def opened_world(platform: ProcessPlatform, stand_in: StandIn, **settings:
     platform = dataclasses.replace(platform, settings=fresh)
     parts = (create_billing_part(platform), create_onboarding_part(platform))
     app = create_app(platform, parts)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
+    server = uvicorn.Server(server_config(app, fresh))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{port}"
     async with (

@@ -13,6 +13,7 @@ import pytest
 from clawstack.tokens import Token, TokenKind
 from services.business.access.service import issue_token
 from services.business.tenants import streams
+from services.business.tenants.watching import EventWatch
 from services.kit.database.base import utcnow
 from services.run.factory import create_app
 from services.run.parts.backups import create_part as create_backups
@@ -197,7 +198,7 @@ async def test_events_are_streamed_while_they_happen_and_resumed(rig: Rig, api: 
     over = await api.post(f"/v1/operations/{operation['id']}/cancel", headers=me)
     assert (over.status_code, over.json()["error"]["code"]) == (409, "operation_finished")
 
-    following = streams.tenant_stream(rig.platform.database, tenant.id, after=0)
+    following = streams.tenant_stream(EventWatch(rig.platform.database), tenant.id, after=0)
     first = await anext(following)
     assert first.event == "started"
     await following.aclose()  # type: ignore[attr-defined]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+import json
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
 from clawstack.errors import ConflictError, LimitExceededError, TemporaryError
 from clawstack.redaction import Redactor
 from services.kit.http import errors
-from services.kit.http.middleware import BodyLimit, SecurityHeaders
+from services.kit.http.intake import BodyCeiling, BoundedRoute, takes
+from services.kit.http.middleware import SecurityHeaders
+from services.kit.http.provided import provide
+from tests.attackers import DEAR_BODIES
 
 
 class Body(BaseModel):
@@ -22,15 +26,26 @@ class Body(BaseModel):
 @pytest.fixture
 def app():
     app = FastAPI()
+    app.router.route_class = BoundedRoute
+    provide(app, [BodyCeiling(max_bytes=1000, seconds=0.05)])
     errors.install(app, Redactor())
 
     @app.post("/echo")
     async def echo(body: Body) -> Body:
         return body
 
-    @app.post("/large/raw")
-    async def raw() -> dict[str, str]:
-        return {"ok": "yes"}
+    @app.post("/small")
+    @takes(max_bytes=100)
+    async def small(body: Body) -> Body:
+        return body
+
+    async def refuse(_: Request) -> None:
+        raise LimitExceededError("Too often.", retry_after=7)
+
+    @app.post("/limited")
+    @takes(max_bytes=100, before=refuse)
+    async def limited(body: Body) -> Body:
+        return body
 
     @app.get("/raise/{what}")
     async def fail(what: str) -> None:
@@ -42,7 +57,6 @@ def app():
         }[what]
 
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(BodyLimit, max_bytes=1000, timeout=timedelta(seconds=0.2), except_below=("/large/",))
     return app
 
 
@@ -103,25 +117,60 @@ async def test_a_body_at_the_limit_passes(client):
     assert answer.json() == {"count": 1}
 
 
-async def test_applications_with_a_bound_of_their_own_are_left_alone(client):
-    assert (await client.post("/large/raw", content=b"x" * 5000)).status_code == 200
+async def test_a_route_says_its_own_limit_and_the_ceiling_holds_for_all(client):
+    body = b'{"count": 1' + b" " * 89 + b"}"
+    answer = await client.post("/small", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (413, "The body is larger than 100 bytes.")
 
 
-async def test_a_sender_that_dawdles_is_cut_off(app):
-    import asyncio
+@pytest.mark.parametrize("name", ["empty lists", "names", "deep lists"])
+async def test_a_body_of_a_dear_shape_is_refused_unparsed(app, client, monkeypatch, name):
+    provide(app, [BodyCeiling(max_bytes=2**20)])
+    monkeypatch.setattr(json, "loads", pytest.fail)
+    for content_type in ("application/json", "application/merge-patch+json", None):
+        headers = {} if content_type is None else {"Content-Type": content_type}
+        answer = await client.post("/echo", content=DEAR_BODIES[name](60_000), headers=headers)
+        assert answer.status_code == 400
+        assert b'"code":"malformed_json"' in answer.content
 
+
+async def asked(app, path, receive):
+    """What the application sends to a request whose body comes from `receive`."""
     sent = []
-
-    async def receive():
-        await asyncio.Event().wait()
 
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "path": "/echo", "method": "POST", "headers": [], "query_string": b""}
-    limit = BodyLimit(app, max_bytes=10, timeout=timedelta(seconds=0.01), except_below=())
-    await limit(scope, receive, send)
+    scope = {"type": "http", "path": path, "method": "POST", "headers": [], "query_string": b""}
+    await app(scope, receive, send)
+    return sent
+
+
+async def never():
+    await asyncio.Event().wait()
+
+
+async def test_a_sender_that_dawdles_is_cut_off(app):
+    sent = await asked(app, "/echo", never)
     assert sent[0]["status"] == 408
+
+
+async def test_a_sender_that_trickles_is_cut_off(app):
+    async def trickle():
+        await asyncio.sleep(0.001)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    sent = await asked(app, "/echo", trickle)
+    assert sent[0]["status"] == 408
+
+
+async def test_the_limiter_is_asked_before_any_body(app):
+    async def read():
+        pytest.fail("the body was asked for")
+
+    sent = await asked(app, "/limited", read)
+    assert sent[0]["status"] == 429
+    assert (b"retry-after", b"7") in sent[0]["headers"]
 
 
 async def test_pages_cannot_be_framed_or_sniffed(client):

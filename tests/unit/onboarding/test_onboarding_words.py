@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from clawstack.errors import LimitExceededError
 from clawstack.plans import load_catalogue
 from clawstack.vocabulary import Desired
 from services.business.billing.decisions import GRACE, UNPAID
 from services.business.signups.progress import Happening, SignupSituation, Stage, StepState, progress_of
-from services.kit.limits import AddressLimiter, network_of
+from services.kit.limits.addresses import network_of
 from services.kit.pages.origin import ForeignFormError, require_own_form
 from services.web.site.presentation import money, plan_views
 
@@ -107,20 +106,6 @@ def test_a_waiting_customer_reads_of_pieces_not_of_resources() -> None:
     building = progress_of(situation("provisioning", happenings=events)).steps[1]
     assert building.state is StepState.ACTIVE
     assert building.details == ("A memory of its own", "The assistant itself, getting to know you")
-
-
-def test_an_address_may_start_so_many_signups_a_minute_and_no_more() -> None:
-    clock = [0.0]
-    limiter = AddressLimiter(per_minute=3, clock=lambda: clock[0])
-    for _ in range(3):
-        limiter.admit("192.0.2.1")
-    clock[0] = 20.0
-    with pytest.raises(LimitExceededError) as refused:
-        limiter.admit("192.0.2.1")
-    assert refused.value.retry_after == 40.0
-    limiter.admit("192.0.2.2")
-    clock[0] = 60.5
-    limiter.admit("192.0.2.1")
 
 
 @pytest.mark.parametrize(

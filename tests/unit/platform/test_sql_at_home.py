@@ -18,6 +18,7 @@ QUERIES = {"execute", "scalar", "scalars", "stream", "stream_scalars", "get", "a
 AT_HOME = {
     "services/tables/": "the rows themselves, and the migrations",
     "services/kit/database/": "connections and column types: what repositories are written with",
+    "services/kit/limits/tables.py": "limits' own rows, beside them in the kit",
     "services/kit/vault/tables.py": "the vault's own rows, beside it in the kit",
     "services/kit/jobs/queue.py": "the repository of jobs: statements on Procrastinate's table, pinned by our migration",
     "services/business/notifications/outbox.py": "the one statement that other nouns use, in their transactions",

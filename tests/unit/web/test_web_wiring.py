@@ -17,7 +17,9 @@ from starlette.requests import HTTPConnection
 from clawstack.settings import Settings
 from services.business.billing.service import Billing
 from services.kit.context import Platform
+from services.kit.http.intake import BoundedRoute
 from services.kit.http.provided import find, provide, provided
+from services.kit.limits.addresses import AddressLimiter
 from services.run.context import ProcessPlatform
 from services.run.factory import PARTS, build_parts, build_platform, create_app
 from services.run.roles import Role
@@ -50,8 +52,10 @@ async def test_the_parts_of_the_api_provide_all_that_its_endpoints_ask_for(platf
         await call(HTTPConnection({"type": "http", "app": app})) for route in routes for call in asked(route.dependant)
     ]
     assert {type(thing).__name__ for thing in found} == {
-        "ProcessPlatform", "Billing", "Onboarding", "Drivers", "AddressLimiter", "Pages",
+        "ProcessPlatform", "Billing", "Onboarding", "Drivers", "Pages", "EventWatch", "StreamSlots",
     }  # fmt: skip
+    assert find(HTTPConnection({"type": "http", "app": app}), AddressLimiter)  # asked before a body is read
+    assert {route.path for route in routes if not isinstance(route, BoundedRoute)} == set()
 
 
 def test_what_no_part_provides_or_two_do_is_not_found() -> None:

@@ -31,6 +31,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_customers_email"), "customers", ["email"], unique=False)
     op.create_table(
+        "rate_limits",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("rested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_rate_limits")),
+    )
+    op.create_index(op.f("ix_rate_limits_rested_at"), "rate_limits", ["rested_at"], unique=False)
+    op.create_table(
         "server_logs",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
         sa.Column("slug", sa.Text(), nullable=False),
@@ -623,6 +630,8 @@ def downgrade() -> None:
     op.drop_table("stripe_customer_fetches")
     op.drop_index("ix_server_logs_slug_id", table_name="server_logs")
     op.drop_table("server_logs")
+    op.drop_index(op.f("ix_rate_limits_rested_at"), table_name="rate_limits")
+    op.drop_table("rate_limits")
     op.drop_index(op.f("ix_customers_email"), table_name="customers")
     op.drop_table("customers")
     # ### end Alembic commands ###

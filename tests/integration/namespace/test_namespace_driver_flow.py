@@ -390,6 +390,20 @@ async def test_many_looks_cost_few_calls(bench: Bench) -> None:
     assert not any("cell-" in path for path in asked)
 
 
+async def test_a_gateway_on_a_lost_node_is_not_running_and_its_volume_stays_closed(bench: Bench) -> None:
+    await bench.running()
+    bench.cluster.lose_node()
+
+    look = await bench.driver.look("anna", port=1)
+
+    assert look.observed is Observed.BROKEN
+    assert "node-1 does not answer: Kubelet stopped posting" in (look.reason or "")
+    with pytest.raises(TemporaryError, match="Kubelet stopped posting") as refused:
+        await bench.driver.backup(bench.spec(), tell=bench.told.append)
+    assert refused.value.code == "node_gone"
+    assert bench.cluster.find("Pod", "backup") is None
+
+
 async def test_a_start_costs_the_same_however_many_other_cells_there_are(bench: Bench) -> None:
     starting = {"ready": False, "started": False}
     bench.cluster.broken_pod = starting

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,13 @@ class FakeCluster:
             "kind": "Node", "apiVersion": "v1", "metadata": {"name": "node-1"},
             "status": {"conditions": [{"type": "Ready", "status": "Unknown", **words}]},
         }  # fmt: skip
+
+    def hang(self, *conditions: Object) -> None:
+        """The namespace is deleted and does not end, for these reasons."""
+        namespace = self.find("Namespace", "cell-anna")
+        assert namespace is not None
+        namespace["metadata"]["deletionTimestamp"] = datetime.now(UTC).isoformat(timespec="seconds")
+        namespace["status"] = {"phase": "Terminating", "conditions": list(conditions)}
 
     def _create(self, path: str, body: Object) -> Response:
         key = f"{path}/{body['metadata']['name']}"

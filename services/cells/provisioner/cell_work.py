@@ -96,9 +96,15 @@ class CellWork:
             await self._fill(shift, cell, await self._find_archive(tenant.restore_from))
         await live.prepare(cell.spec)
         broken = tenant.observed_state in {Observed.BROKEN, Observed.UNKNOWN}
-        outcome = await self._up(
-            shift, cell.place, self._make_program(cell.spec), substrate=cell.spec.substrate, refresh=broken
-        )
+        try:
+            outcome = await self._up(
+                shift, cell.place, self._make_program(cell.spec), substrate=cell.spec.substrate, refresh=broken
+            )
+        except TemporaryError as error:
+            elsewhere = await live.elsewhere(cell.spec, error)
+            if elsewhere is error:
+                raise
+            raise elsewhere from error
         await live.settle(cell.spec)
         endpoint = outcome.outputs.get("endpoint")
         if endpoint and cell.spec.desired is Desired.RUNNING:

@@ -44,6 +44,12 @@ class LiveWork:
         """After the end."""
         await self._while_wanted(self.driver.confirm_gone(slug, tell=self._tell))
 
+    async def elsewhere(self, spec: CellSpec, error: TemporaryError) -> TemporaryError:
+        """The failure of an update, where the next one is tried in another place."""
+        with suppress(ClawstackError):  # nobody is helped by a second failure
+            return await self.driver.elsewhere(spec, error)
+        return error
+
     async def obstacle(self, slug: str) -> TemporaryError | None:
         """Why the end does not come, where that can be told."""
         with suppress(ClawstackError):  # nobody is helped by a second failure

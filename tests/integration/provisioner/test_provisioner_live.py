@@ -36,6 +36,7 @@ class ToldDriver(SubstrateDriver):
         self.interrupted: list[str] = []
         self.objects: Mapping[str, str] = {}
         self.stuck: TemporaryError | None = None
+        self.better: TemporaryError | None = None
 
     async def _called(self, verb: str, slug: str, tell: Tell | None = None) -> None:
         cell = self._rig.probe.cell(slug)
@@ -61,6 +62,10 @@ class ToldDriver(SubstrateDriver):
 
     async def confirm_gone(self, slug: str, *, tell: Tell) -> None:
         await self._called("confirm_gone", slug, tell)
+
+    async def elsewhere(self, spec: CellSpec, error: TemporaryError) -> TemporaryError:
+        await self._called("elsewhere", spec.slug)
+        return self.better or error
 
     async def obstacle(self, slug: str) -> TemporaryError | None:
         await self._called("obstacle", slug)
@@ -165,6 +170,23 @@ async def test_a_cell_that_is_left_behind_is_not_called_deleted(rig: Rig, driver
         await desired.retry_now(session, tenant.id)
     await rig.reconciler().reconcile(tenant.id)
     assert (await rig.tenant(tenant)).state == "deleted"
+
+
+async def test_where_a_cell_is_tried_next_is_the_substrates_to_say(rig: Rig, drivers: ToldDrivers) -> None:
+    tenant = await rig.create()
+    failure = rig.probe.fail("create", tenant.slug, "No room.")
+    drivers.of("process").better = TemporaryError("There is room in B.", code="no_room_in_a", retry_after=1)
+    await rig.reconciler().reconcile(tenant.id)
+    seen = await rig.tenant(tenant)
+    assert (seen.state_code, seen.state_reason) == ("no_room_in_a", "There is room in B.")
+
+    drivers.of("process").better = None
+    drivers.of("process").answers["elsewhere"] = [NeedsAttentionError("Nobody knows.", code="no_answer")]
+    async with rig.platform.database.transaction() as session:
+        await desired.retry_now(session, tenant.id)
+    await rig.reconciler().reconcile(tenant.id)
+    assert "No room." in ((await rig.tenant(tenant)).state_reason or "")
+    failure.unlink()
 
 
 async def test_an_end_that_does_not_come_is_told_in_the_substrates_own_words(rig: Rig, drivers: ToldDrivers) -> None:

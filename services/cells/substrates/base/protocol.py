@@ -91,6 +91,14 @@ class SubstrateDriver(CellProbe, Protocol):
         """After the end: raises TemporaryError that names what is left of the cell."""
         ...
 
+    async def elsewhere(self, spec: CellSpec, error: TemporaryError) -> TemporaryError:
+        """What a build's failure means here: `error` itself, or one that says where the cell is tried next.
+
+        Where that is, is remembered: the next build of the cell goes there.
+        """
+        del spec
+        return error
+
     async def obstacle(self, slug: str) -> TemporaryError | None:
         """What keeps a cell from vanishing that was told to, where waiting a moment will not help; else None.
 

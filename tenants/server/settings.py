@@ -140,6 +140,9 @@ class ServerSettings(_Frozen):
     """How often a machine asks for orders."""
     ready_seconds: Annotated[int, Field(ge=30, le=3600)] = 480
     """How long a new machine may take from its creation to the first answer of its gateway."""
+    silence_seconds: Annotated[int, Field(ge=30, le=3600)] = 120
+    """How long a running gateway may leave its health unanswered before its machine ends and restarts it. Turns take
+    minutes, but answer meanwhile: what says nothing for two minutes is stuck."""
     boot_minutes: Annotated[int, Field(ge=5, le=120)] = 20
     """Life of a boot token."""
 

@@ -193,6 +193,12 @@ class MachineBoot(_Frozen):
     """What the machine exchanges, once, for its secrets."""
     image: Annotated[str | None, Field(pattern=r"^[\w.-]{1,100}$")] = None
     """Snapshot to start from; the installation's image where there is none."""
+    location: Annotated[str | None, Field(pattern=r"^[a-z]{3}\d?$")] = None
+    """Where the cell is at Hetzner, whatever the settings' first choice is by now; None: the settings'."""
+    server_type: Annotated[str | None, Field(pattern=r"^[a-z]{2,4}\d{1,3}$")] = None
+    """The type that had room when the plan's first had none; None: the plan's first."""
+    is_first: bool = False
+    """No machine of the cell ever ran: its volume holds nothing, and may be made anew elsewhere."""
 
 
 class CellDirectories(_Frozen):

@@ -75,6 +75,12 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
     "token_readonly": _person("Give an API token that may read and write."),
     "forbidden": _person("Give an API token that may do this, or lift what forbids it in the project."),
 }
+#: Codes of this project's errors for "not here, not now": another place may have room.
+NO_ROOM: Final = frozenset({
+    "hetzner_resource_unavailable", "hetzner_placement_error", "hetzner_no_space_left_in_location",
+})  # fmt: skip
+NO_VOLUMES: Final = "hetzner_no_space_left_in_location"
+"""That one speaks of volumes: no type of server helps against it."""
 #: As the API's Go client prints a refusal: "server name is already used (uniqueness_error, 5f1c0a)".
 _PRINTED: Final = re.compile(rf"\((?P<code>{'|'.join(_MEANINGS)})(?:, ?[\w-]+)?\)")
 

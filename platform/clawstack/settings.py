@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     reconcile_interval: Seconds = timedelta(seconds=30)
     """How often every cell is compared with what it should be."""
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
-    """Operations that one worker runs at once."""
+    """Operations that one worker runs at once. Of several, one is never a destroy or a move: a cluster on which these hang does not stop new customers."""
     cell_ports: PortRange = "21000-28999"
     """Loopback ports given to process cells, first-last."""
     cell_platform_url: HttpUrl | None = None
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     hcloud_token: SecretStr | None = None
     """Token of the Hetzner project that holds tenants' servers."""
     servers: dict[str, Any] = Field(default_factory=dict)
-    """JSON: what server cells need to know of that project: `{"location": "fsn1", "node": {...}}` (operators' guide). `server_types`, as `{"business": "cx33"}`, may be left out: it replaces, plan by plan, the `server_type` of `plans.yaml`."""
+    """JSON: what server cells need to know of that project: `{"location": "fsn1", "node": {...}}` (operators' guide). `server_types`, as `{"business": "cx33"}`, may be left out: it replaces, plan by plan, the `server_type` of `plans.yaml`. `other_server_types` (`{"business": ["cx43"]}`) and `other_locations` (`["hel1"]`) are tried in this order when Hetzner has no room; `silence_seconds` (120) ends a gateway that answers nothing."""
 
     trusted_proxies: Networks = ""
     """Reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; none by default. Cells must not be among them: on this machine they share 127.0.0.1 with whatever else runs here."""

@@ -21,6 +21,10 @@ class MachineCell(Base):
     bundle_version: Mapped[str]
     bundle: Mapped[bytes] = mapped_column(LargeBinary)
     """Sealed with a key of the tenant's own: configuration, tokens and keys for its machine."""
+    location: Mapped[str | None]
+    """Where the cell is at Hetzner, from its first machine on: another first choice in the settings does not move it."""
+    server_type: Mapped[str | None]
+    """The type that the next machine is to have because there was no room for the plan's first; None: the plan's first."""
     snapshot: Mapped[str | None]
     """Image at Hetzner that the next machine starts from; None: the installation's."""
     backed_up_at: Mapped[datetime | None]

@@ -76,8 +76,11 @@ class ServerCell(pulumi.ComponentResource):
             size=plan.volume_gb,
             labels=dict(plan.labels),
             delete_protection=True,
-            # Another location would mean another volume, and with it an empty state: a move goes through a backup.
-            opts=self._child(ignore_changes=["location"]),
+            # Another location would mean another volume, and with it an empty state: a move goes through a backup. One on
+            # which nobody ever wrote is made anew where its server finds room; the driver lifts its protection.
+            opts=self._child(delete_before_replace=True)
+            if plan.volume_may_move
+            else self._child(ignore_changes=["location"]),
         )
 
     def _firewall(self, name: str, plan: ServerPlan) -> hcloud.Firewall:

@@ -15,6 +15,7 @@ from tenants.bundles import load_bundle
 from tenants.server.files import on_machine
 from tenants.server.places import PORT, cell_root
 from tenants.server.settings import SMALLEST_VOLUME_GB, DnsZone, InboundRule, ServerSettings
+from tenants.server.sites import site_of
 from tenants.server.user_data import user_data
 from tenants.spec import CellSpec
 
@@ -58,6 +59,8 @@ class ServerPlan:
     name: str
     labels: Mapping[str, str]
     location: str
+    volume_may_move: bool
+    """It is blank: where the location is another than the volume's, it is made anew."""
     volume_gb: int
     rules: tuple[FirewallRule, ...]
     machine: PlannedServer | None
@@ -81,7 +84,8 @@ def build_plan(spec: CellSpec, settings: ServerSettings, *, today: date) -> Serv
         slug=spec.slug,
         name=name,
         labels=spec.labels,
-        location=settings.location,
+        location=site_of(spec, settings).location,
+        volume_may_move=spec.boot is not None and spec.boot.is_first,
         volume_gb=max(SMALLEST_VOLUME_GB, math.ceil(spec.resources.disk_mb / _MB_PER_GB)),
         rules=tuple(_inbound(rule) for rule in settings.inbound) + _outbound(settings),
         machine=_machine(spec, settings) if spec.desired is Desired.RUNNING else None,
@@ -101,7 +105,7 @@ def _machine(spec: CellSpec, settings: ServerSettings) -> PlannedServer:
             remedy="Let `services.cells.machines` equip the specification first.",
         )
     return PlannedServer(
-        server_type=settings.server_type(spec.plan),
+        server_type=site_of(spec, settings).server_type,
         image=spec.boot.image or settings.image,
         ssh_keys=settings.ssh_keys,
         network_id=settings.network_id,

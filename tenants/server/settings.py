@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from clawstack.errors import InvalidInputError
 from tenants.spec import Url
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Arch = Literal["x64", "arm64"]
+Location = Annotated[str, Field(pattern=r"^[a-z]{3}\d?$")]
+ServerType = Annotated[str, Field(pattern=r"^[a-z]{2,4}\d{1,3}$")]
 
 _NAME: Final = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 _ARM_PREFIX: Final = "cax"
@@ -27,6 +29,10 @@ SMALLEST_VOLUME_GB: Final = 10
 class _Frozen(BaseModel):
     # `hide_input_in_errors`: the API token must not appear in an error's text.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _arch(server_type: str) -> Arch:
+    return "arm64" if server_type.startswith(_ARM_PREFIX) else "x64"
 
 
 def _address(value: str) -> str:
@@ -102,9 +108,13 @@ class ServerSettings(_Frozen):
     endpoint: Url = "https://api.hetzner.cloud/v1"
     poll_interval: Annotated[str, Field(pattern=r"^\d+(ms|s)$")] = "1s"
     """How often the provider asks how an action goes. 3,600 requests per hour and project are all there are."""
-    location: Annotated[str, Field(pattern=r"^[a-z]{3}\d?$")]
-    server_types: Mapping[str, Annotated[str, Field(pattern=r"^[a-z]{2,4}\d{1,3}$")]] = Field(min_length=1)
+    location: Location
+    other_locations: tuple[Location, ...] = ()
+    """Where a new cell goes when Hetzner has no room in `location`, in this order; all in the network's zone, if there is one."""
+    server_types: Mapping[str, ServerType] = Field(min_length=1)
     """Type by plan, the catalogue's unless the operator names another; a plan that is not named has no server."""
+    other_server_types: Mapping[str, tuple[ServerType, ...]] = Field(default_factory=dict)
+    """By plan: types that do as well when there is no room for the first, in this order; with the same processor."""
     image: Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")] = "debian-12"
     """Debian or Ubuntu with cloud-init and systemd."""
     ssh_keys: tuple[Annotated[str, Field(min_length=1, max_length=255)], ...] = ()
@@ -130,8 +140,28 @@ class ServerSettings(_Frozen):
     """How often a machine asks for orders."""
     ready_seconds: Annotated[int, Field(ge=30, le=3600)] = 480
     """How long a new machine may take from its creation to the first answer of its gateway."""
+    silence_seconds: Annotated[int, Field(ge=30, le=3600)] = 120
+    """How long a running gateway may leave its health unanswered before its machine ends and restarts it. Turns take
+    minutes, but answer meanwhile: what says nothing for two minutes is stuck."""
     boot_minutes: Annotated[int, Field(ge=5, le=120)] = 20
     """Life of a boot token."""
+
+    @model_validator(mode="after")
+    def _others_have_the_same_processor(self) -> Self:
+        for plan, others in self.other_server_types.items():
+            first = self.server_types.get(plan)
+            if first is None:
+                raise ValueError(f"other_server_types names {plan!r}, for which server_types has no first type")
+            strange = [kind for kind in others if _arch(kind) != _arch(first)]
+            if strange:  # snapshots and what is installed are for one kind of processor
+                raise ValueError(
+                    f"{strange[0]} for {plan!r} has another processor ({_arch(strange[0])}) than {first} ({_arch(first)})"
+                )
+        return self
+
+    def types_of(self, plan: str) -> tuple[str, ...]:
+        """The types for a plan, best first; raises InvalidInputError with the plans that have one."""
+        return (self.server_type(plan), *self.other_server_types.get(plan, ()))
 
     def server_type(self, plan: str) -> str:
         """The type for a plan; raises InvalidInputError with the plans that have one."""
@@ -147,7 +177,7 @@ class ServerSettings(_Frozen):
     def arch(self, plan: str) -> Arch:
         """Processor of the plan's servers; raises InvalidInputError where no Node is pinned for it."""
         server_type = self.server_type(plan)
-        arch: Arch = "arm64" if server_type.startswith(_ARM_PREFIX) else "x64"
+        arch = _arch(server_type)
         if arch not in self.node.sha256:
             raise InvalidInputError(
                 f"No Node is pinned for {arch}, which {server_type} needs.",

@@ -72,9 +72,12 @@ def user_data(spec: CellSpec, settings: ServerSettings, *, token: str) -> str:
     return text
 
 
-def boot_template(spec: CellSpec, settings: ServerSettings) -> str:
-    """Names what a machine is born with, apart from its token: another template needs another machine."""
-    told = [user_data(spec, settings, token=""), settings.location]
+def boot_template(spec: CellSpec, settings: ServerSettings, *, location: str | None = None) -> str:
+    """Names what a machine is born with, apart from its token: another template needs another machine.
+
+    `location`: where the cell is, if not in the settings' first.
+    """
+    told = [user_data(spec, settings, token=""), location or settings.location]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 

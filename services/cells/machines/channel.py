@@ -56,6 +56,16 @@ class MachineChannel:
         async with self._database.transaction() as session:
             await repository.set_cell(session, slug, snapshot=image)
 
+    async def note_site(self, slug: str, *, location: str, server_type: str | None) -> None:
+        """Where the next machine is tried; `server_type`: None for the plan's first."""
+        async with self._database.transaction() as session:
+            await repository.set_cell(session, slug, location=location, server_type=server_type)
+
+    async def history(self, slug: str) -> repository.History:
+        """Whether there ever was a machine."""
+        async with self._database.transaction() as session:
+            return await repository.history(session, slug)
+
     async def was_backed_up(self, slug: str) -> bool:
         """Whether an archive of the cell ever arrived."""
         async with self._database.transaction() as session:

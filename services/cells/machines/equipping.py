@@ -7,7 +7,7 @@ import json
 import secrets
 import uuid
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -48,13 +48,14 @@ async def equip(
         return spec
     key = await sealing_key(session, vault, tenant_id)
     await _store_bundle(session, spec, vault=vault, tenant_id=tenant_id, settings=settings, key=key, today=now.date())
-    template = boot_template(spec, settings)
+    site = await _site(session, spec.slug, settings)
+    template = boot_template(spec, settings, location=site["location"])
     newest = next(iter(await repository.boots(session, spec.slug, limit=1)), None)
     if newest is None or not can_serve(newest, template=template, now=now):
         life = timedelta(minutes=settings.boot_minutes)
         newest = await _new_boot(session, spec, tenant_id=tenant_id, template=template, key=key, now=now, life=life)
     token = key.open(newest.token, context=_context("boot", newest.key)).decode()
-    return spec.model_copy(update={"boot": MachineBoot(token=SecretStr(token), image=newest.image)})
+    return spec.model_copy(update={"boot": MachineBoot(token=SecretStr(token), image=newest.image, **site)})
 
 
 def can_serve(boot: ServerBoot, *, template: str, now: datetime) -> bool:
@@ -89,6 +90,17 @@ async def _store_bundle(
     bundle = build_bundle(spec, settings, disk_key=disk_key, today=today)
     sealed = key.seal(json.dumps(bundle).encode(), context=bundle_context(spec.slug))
     await repository.put_cell(session, tenant_id, spec.slug, version=bundle["version"], bundle=sealed)
+
+
+async def _site(session: AsyncSession, slug: str, settings: ServerSettings) -> dict[str, Any]:
+    """Where the machine is to be, as `MachineBoot` has it. What was once chosen stays: a volume is there, or soon will be."""
+    cell = await repository.cell(session, slug)
+    location = cell.location if cell else None
+    if location is None:
+        location = settings.location
+        await repository.set_cell(session, slug, location=location)
+    history = await repository.history(session, slug)
+    return {"location": location, "server_type": cell.server_type if cell else None, "is_first": not history.used}
 
 
 async def _new_boot(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -51,6 +52,23 @@ async def boots(session: AsyncSession, slug: str, *, limit: int = 10) -> Sequenc
     """A cell's boots, newest first."""
     query = select(ServerBoot).where(ServerBoot.slug == slug).order_by(ServerBoot.created_at.desc(), ServerBoot.key)
     return (await session.scalars(query.limit(limit).execution_options(populate_existing=True))).all()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """All machines of a cell, in two facts."""
+
+    first_at: datetime | None
+    """When the first of them was prepared."""
+    used: bool
+    """Whether any ever came up, and so may have written on the volume."""
+
+
+async def history(session: AsyncSession, slug: str) -> History:
+    """What there ever was of a cell's machines."""
+    query = select(func.min(ServerBoot.created_at), func.count(ServerBoot.used_at)).where(ServerBoot.slug == slug)
+    first_at, used = (await session.execute(query)).one()
+    return History(first_at=first_at, used=bool(used))
 
 
 async def use_boot(session: AsyncSession, key: str, *, now: datetime, agent_hash: str, machine: str) -> bool:

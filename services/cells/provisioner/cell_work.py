@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from clawstack.errors import ClawstackError
+from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.tools import Tools
 from clawstack.vocabulary import Desired, EventKind, Observed
 from services.business.tenants import repository as tenants
@@ -96,9 +96,15 @@ class CellWork:
             await self._fill(shift, cell, await self._find_archive(tenant.restore_from))
         await live.prepare(cell.spec)
         broken = tenant.observed_state in {Observed.BROKEN, Observed.UNKNOWN}
-        outcome = await self._up(
-            shift, cell.place, self._make_program(cell.spec), substrate=cell.spec.substrate, refresh=broken
-        )
+        try:
+            outcome = await self._up(
+                shift, cell.place, self._make_program(cell.spec), substrate=cell.spec.substrate, refresh=broken
+            )
+        except TemporaryError as error:
+            elsewhere = await live.elsewhere(cell.spec, error)
+            if elsewhere is error:
+                raise
+            raise elsewhere from error
         await live.settle(cell.spec)
         endpoint = outcome.outputs.get("endpoint")
         if endpoint and cell.spec.desired is Desired.RUNNING:
@@ -154,7 +160,13 @@ class CellWork:
             on_step=shift.recorder.tell,
             undo=self._undo(substrate, ready.place.stack),
         )
-        return await self._in_thread(shift.control, work)
+        try:
+            return await self._in_thread(shift.control, work)
+        except TemporaryError as error:  # a provider only says that it waited long enough
+            obstacle = await self._live(shift, substrate).obstacle(ready.place.stack)
+            if obstacle is None:
+                raise
+            raise obstacle from error
 
     async def _release(self, shift: Shift, tenant: Tenant, ready: _Ready, substrate: str) -> None:
         if ready.spec is not None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clawstack.errors import ClawstackError, TemporaryError
 from clawstack.vocabulary import EventKind
 from services.cells.engine.control import RunControl
 from services.cells.engine.narration import NarratedStep
@@ -42,6 +43,18 @@ class LiveWork:
     async def confirm_gone(self, slug: str) -> None:
         """After the end."""
         await self._while_wanted(self.driver.confirm_gone(slug, tell=self._tell))
+
+    async def elsewhere(self, spec: CellSpec, error: TemporaryError) -> TemporaryError:
+        """The failure of an update, where the next one is tried in another place."""
+        with suppress(ClawstackError):  # nobody is helped by a second failure
+            return await self.driver.elsewhere(spec, error)
+        return error
+
+    async def obstacle(self, slug: str) -> TemporaryError | None:
+        """Why the end does not come, where that can be told."""
+        with suppress(ClawstackError):  # nobody is helped by a second failure
+            return await self.driver.obstacle(slug)
+        return None
 
     async def back_up(self, spec: CellSpec) -> None:
         """At any time."""

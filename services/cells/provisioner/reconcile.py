@@ -18,19 +18,20 @@ from services.business.tenants import repository as tenants
 from services.cells.context import CellPlatform
 from services.cells.engine import identity
 from services.cells.provisioner import bookkeeping, repository
-from services.cells.provisioner.decide import Pause, Rest, decide
+from services.cells.provisioner.decide import Pause, Rest, decide, needed_operation
 from services.cells.provisioner.runner import OperationRunner
 from services.cells.workers import leases
 from services.cells.workers.lease_keeper import LeaseKeeper
 from services.cells.workers.leases import Grant, LeaseLostError
+from services.cells.workers.slots import Slots
 from services.cells.workers.turns import Turns
 from services.kit.database.base import utcnow
-from services.tables.tenants import Operation
+from services.tables.tenants import Operation, Tenant
 
 log = get_logger(__name__)
 
-#: Jobs that may wait in this process for a free slot; more would keep other nouns' jobs from running.
-_MOST_WAITING: Final = 2
+#: What removes a cell from where it is; at most all slots but one do that at once.
+_ENDINGS: Final = frozenset({OperationKind.DESTROY, OperationKind.MOVE})
 #: Added to the end of somebody else's lease before it is tried again.
 _AFTER_LEASE: Final = timedelta(seconds=0.5)
 #: A reconcile that goes round more often than this is going in circles.
@@ -46,26 +47,26 @@ class Reconciler:
         self._database = platform.database
         self._runner = runner
         self._worker = worker
-        self._slots = asyncio.Semaphore(concurrency)
-        self._waiting = 0
+        self._slots = Slots(concurrency)
         self._turns = Turns(slots=concurrency)
 
     async def reconcile(self, tenant_id: uuid.UUID) -> None:
         """Converge the tenant's cell, or note when to try again."""
-        if self._slots.locked() and self._waiting >= _MOST_WAITING:
+        ending = await self._is_ending(tenant_id)
+        if not self._slots.admits(ending=ending):
             await self._postpone(tenant_id, self._turns.next())
             return
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            await self._with_lease(tenant_id)
-        finally:
-            self._slots.release()
+        async with self._slots.one(ending=ending):
+            await self._with_lease(tenant_id, ending=ending)
 
-    async def _with_lease(self, tenant_id: uuid.UUID) -> None:
+    async def _is_ending(self, tenant_id: uuid.UUID) -> bool:
+        """Whether a cell is to be removed next, as far as can be seen before it is leased."""
+        async with self._database.transaction() as session:
+            tenant = await session.get(Tenant, tenant_id)
+            cell = await repository.cell_of(session, tenant_id)
+            return tenant is not None and needed_operation(bookkeeping.situation_of(tenant, cell)) in _ENDINGS
+
+    async def _with_lease(self, tenant_id: uuid.UUID, *, ending: bool) -> None:
         grant = await self._take(tenant_id)
         if grant is None:
             return
@@ -73,7 +74,7 @@ class Reconciler:
             try:
                 await self._end_previous(keeper)
                 for _ in range(_MOST_OPERATIONS):
-                    if not await self._step(keeper):
+                    if not await self._step(keeper, ending=ending):
                         return
             except LeaseLostError as error:
                 log.warning("reconcile_passed_over", tenant=str(tenant_id), reason=error.message)
@@ -105,14 +106,14 @@ class Reconciler:
             for operation in await operations.adopt(session, grant.tenant_id, fence=grant.fence):
                 log.warning("operation_adopted", operation=str(operation.id), kind=operation.kind)
 
-    async def _step(self, keeper: LeaseKeeper) -> bool:
-        """Run the next operation; False when there is none now."""
-        begun = await self._begin(keeper)
+    async def _step(self, keeper: LeaseKeeper, *, ending: bool) -> bool:
+        """Run the next operation; False when there is none now, or none that this slot is for."""
+        begun = await self._begin(keeper, ending=ending)
         if begun is None:
             return False
         return await self._runner.run(keeper, begun)
 
-    async def _begin(self, keeper: LeaseKeeper) -> Operation | None:
+    async def _begin(self, keeper: LeaseKeeper, *, ending: bool) -> Operation | None:
         grant = keeper.grant
         async with self._database.transaction() as session:
             await leases.confirm(session, grant)
@@ -122,6 +123,8 @@ class Reconciler:
             cell = await repository.cell_of(session, tenant.id)
             decision = decide(bookkeeping.situation_of(tenant, cell), now=utcnow())
             match decision:
+                case OperationKind() if decision in _ENDINGS and not ending:
+                    await desired.request_reconcile(session, tenant.id)  # wanted since: it comes again for its own slot
                 case OperationKind():
                     return await bookkeeping.begin(session, tenant, decision, fence=grant.fence, worker=self._worker)
                 case Rest.CONVERGED:

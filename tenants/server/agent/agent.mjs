@@ -548,14 +548,13 @@ async function report() {
 }
 
 // A gateway that is there and says nothing (its event loop is stuck) is ended, and systemd starts it again.
-const SILENCE_SECONDS = Number(process.env.CLAWSTACK_SILENCE_SECONDS ?? 120);
 let heard = Date.now();
 
 async function endIfSilent(gateway) {
   const answer = await fetch(`http://127.0.0.1:${gateway.port}/healthz`, { signal: AbortSignal.timeout(4000) }).catch(() => null);
   if (answer) heard = Date.now();
-  if (Date.now() - heard < SILENCE_SECONDS * 1000) return;
-  say("silent", "gateway_silent", `no answer on /healthz for ${SILENCE_SECONDS} s: killed`);
+  if (Date.now() - heard < gateway.silence_seconds * 1000) return;
+  say("silent", "gateway_silent", `no answer on /healthz for ${gateway.silence_seconds} s: killed`);
   await run("systemctl", ["kill", "--signal=KILL", gateway.unit], { accept: [0, 1] });
   heard = Date.now();
 }

@@ -333,7 +333,7 @@ def test_a_delete_that_takes_too_long_says_what_holds_the_object(
     cluster.objects[path]["status"] = {"conditions": [condition]}
     with pytest.raises(TemporaryError) as held:
         delete(provider, NAMESPACE, timeout=0.1)
-    assert "pods. has 1 resource instances; finalizer kubernetes" in held.value.message
+    assert "NamespaceContentRemaining: pods. has 1 resource instances; finalizer kubernetes" in held.value.message
 
 
 def test_an_object_of_the_same_name_made_since_is_left_alone(cluster: Cluster, provider: KubernetesProvider) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ class FakeCluster:
         self.refuse: dict[tuple[str, str], tuple[int, str]] = {}
         self.broken_pod: Object | None = None
         self.draining = 2
+        self.lost = False
         self.writes_at_end = ""
         self.url = ""
 
@@ -169,17 +171,42 @@ class FakeCluster:
             return _status(200, "")
         if verb == "PATCH":
             self._patch(self.objects[target], body, resize=path != target)
-        return JSONResponse(self.objects[target])
+        return JSONResponse(self._shown(self.objects[target]))
 
     def _list(self, path: str, fields: str) -> Response:
         root, plural = path.rsplit("/", 1)
         name = fields.removeprefix("metadata.name=")
         items = [
-            item
+            self._shown(item)
             for key, item in self.objects.items()
             if key.startswith(f"{root}/") and key.split("/")[-2] == plural and name in {"", key.rsplit("/", 1)[1]}
         ]
         return JSONResponse({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
+
+    def _shown(self, item: Object) -> Object:
+        """Pods with the conditions that kubelet and node controller give them: a lost node's pods keep their containers."""
+        if item["kind"] != "Pod":
+            return item
+        contained = all(container["ready"] for container in item["status"]["containerStatuses"])
+        holds = {"Initialized": True, "Ready": contained and not self.lost, "ContainersReady": contained}
+        conditions = [{"type": kind, "status": str(status)} for kind, status in holds.items()]
+        return {**item, "status": {**item["status"], "conditions": conditions}}
+
+    def lose_node(self) -> None:
+        """The node's kubelet says nothing any more."""
+        self.lost = True
+        words = {"reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
+        self.objects["/api/v1/nodes/node-1"] = {
+            "kind": "Node", "apiVersion": "v1", "metadata": {"name": "node-1"},
+            "status": {"conditions": [{"type": "Ready", "status": "Unknown", **words}]},
+        }  # fmt: skip
+
+    def hang(self, *conditions: Object) -> None:
+        """The namespace is deleted and does not end, for these reasons."""
+        namespace = self.find("Namespace", "cell-anna")
+        assert namespace is not None
+        namespace["metadata"]["deletionTimestamp"] = datetime.now(UTC).isoformat(timespec="seconds")
+        namespace["status"] = {"phase": "Terminating", "conditions": list(conditions)}
 
     def _create(self, path: str, body: Object) -> Response:
         key = f"{path}/{body['metadata']['name']}"

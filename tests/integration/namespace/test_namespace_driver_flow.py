@@ -24,6 +24,14 @@ from tenants.spec import CellSpec
 from tests.integration.namespace.fake_cluster import FakeCluster, serving
 from tests.unit.namespace.builders import TODAY, cell, make_settings
 
+#: What Kubernetes says of every namespace's end while an aggregated API is away.
+NO_METRICS = {
+    "type": "NamespaceDeletionDiscoveryFailure",
+    "status": "True",
+    "reason": "DiscoveryFailed",
+    "message": "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: "
+    "metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1",
+}
 FAST = PodPatience(ready=5, stop=5, resize=2, config=2, poll=0.02)
 
 
@@ -390,6 +398,20 @@ async def test_many_looks_cost_few_calls(bench: Bench) -> None:
     assert not any("cell-" in path for path in asked)
 
 
+async def test_a_gateway_on_a_lost_node_is_not_running_and_its_volume_stays_closed(bench: Bench) -> None:
+    await bench.running()
+    bench.cluster.lose_node()
+
+    look = await bench.driver.look("anna", port=1)
+
+    assert look.observed is Observed.BROKEN
+    assert "node-1 does not answer: Kubelet stopped posting" in (look.reason or "")
+    with pytest.raises(TemporaryError, match="Kubelet stopped posting") as refused:
+        await bench.driver.backup(bench.spec(), tell=bench.told.append)
+    assert refused.value.code == "node_gone"
+    assert bench.cluster.find("Pod", "backup") is None
+
+
 async def test_a_start_costs_the_same_however_many_other_cells_there_are(bench: Bench) -> None:
     starting = {"ready": False, "started": False}
     bench.cluster.broken_pod = starting
@@ -425,6 +447,29 @@ async def test_what_is_left_of_a_destroyed_cell_is_named(bench: Bench, monkeypat
     await bench.driver.confirm_gone("anna", tell=bench.told.append)
 
     assert [(orphan.slug, orphan.what) for orphan in orphans] == [("anna", "the volume pvc-1")]
+
+
+async def test_a_namespace_that_hangs_is_told_in_kubernetes_own_words_without_waiting(bench: Bench) -> None:
+    spec = await bench.running()
+    bench.cluster.hang(NO_METRICS)
+    began = len(bench.cluster.calls)
+
+    with pytest.raises(TemporaryError) as stuck:
+        await bench.driver.release(spec, tell=bench.told.append)
+
+    assert (stuck.value.code, stuck.value.retry_after) == ("namespace_stuck", 60)
+    assert "NamespaceDeletionDiscoveryFailure: Discovery failed for some groups" in stuck.value.message
+    assert "kubectl get apiservices" in (stuck.value.remedy or "")
+    assert bench.cluster.calls[began:] == [("GET", "/api/v1/namespaces/cell-anna")]
+
+
+async def test_a_namespace_that_hangs_is_told_after_the_end_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.cells.substrates.namespace.driver._GONE_SECONDS", 0.1)
+    await bench.running()
+    bench.cluster.hang(NO_METRICS)
+
+    with pytest.raises(TemporaryError, match="NamespaceDeletionDiscoveryFailure: Discovery failed"):
+        await bench.driver.confirm_gone("anna", tell=bench.told.append)
 
 
 async def test_a_volume_that_its_class_keeps_is_told_at_once_with_what_deletes_the_disk_too(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from services.business.tenants import desired, operations
 from services.cells.health.sweep import HealthSweep
 from services.cells.provisioner.borders import Neighbours
 from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
+from services.kit.database.base import utcnow
 from services.tables.tenants import Cell, Tenant
 from tenants.backups.archive import Archive, ArchiveManifest
 from tenants.spec import CellSpec
@@ -33,6 +35,8 @@ class ToldDriver(SubstrateDriver):
         self.waiting: set[str] = set()
         self.interrupted: list[str] = []
         self.objects: Mapping[str, str] = {}
+        self.stuck: TemporaryError | None = None
+        self.better: TemporaryError | None = None
 
     async def _called(self, verb: str, slug: str, tell: Tell | None = None) -> None:
         cell = self._rig.probe.cell(slug)
@@ -58,6 +62,14 @@ class ToldDriver(SubstrateDriver):
 
     async def confirm_gone(self, slug: str, *, tell: Tell) -> None:
         await self._called("confirm_gone", slug, tell)
+
+    async def elsewhere(self, spec: CellSpec, error: TemporaryError) -> TemporaryError:
+        await self._called("elsewhere", spec.slug)
+        return self.better or error
+
+    async def obstacle(self, slug: str) -> TemporaryError | None:
+        await self._called("obstacle", slug)
+        return self.stuck
 
     async def backup(self, spec: CellSpec, *, tell: Tell) -> None:
         await self._called("backup", spec.slug, tell)
@@ -158,6 +170,42 @@ async def test_a_cell_that_is_left_behind_is_not_called_deleted(rig: Rig, driver
         await desired.retry_now(session, tenant.id)
     await rig.reconciler().reconcile(tenant.id)
     assert (await rig.tenant(tenant)).state == "deleted"
+
+
+async def test_where_a_cell_is_tried_next_is_the_substrates_to_say(rig: Rig, drivers: ToldDrivers) -> None:
+    tenant = await rig.create()
+    failure = rig.probe.fail("create", tenant.slug, "No room.")
+    drivers.of("process").better = TemporaryError("There is room in B.", code="no_room_in_a", retry_after=1)
+    await rig.reconciler().reconcile(tenant.id)
+    seen = await rig.tenant(tenant)
+    assert (seen.state_code, seen.state_reason) == ("no_room_in_a", "There is room in B.")
+
+    drivers.of("process").better = None
+    drivers.of("process").answers["elsewhere"] = [NeedsAttentionError("Nobody knows.", code="no_answer")]
+    async with rig.platform.database.transaction() as session:
+        await desired.retry_now(session, tenant.id)
+    await rig.reconciler().reconcile(tenant.id)
+    assert "No room." in ((await rig.tenant(tenant)).state_reason or "")
+    failure.unlink()
+
+
+async def test_an_end_that_does_not_come_is_told_in_the_substrates_own_words(rig: Rig, drivers: ToldDrivers) -> None:
+    tenant = await healthy(rig, drivers)
+    drivers.of("process").stuck = TemporaryError("Metrics are dead.", code="namespace_stuck", retry_after=60)
+    failure = rig.probe.fail("delete", tenant.slug, "It timed out.")
+    await rig.want(tenant, state=Desired.ABSENT)
+    await rig.reconciler().reconcile(tenant.id)
+    seen = await rig.tenant(tenant)
+    assert (seen.state, seen.state_code, seen.state_reason) == ("deleting", "namespace_stuck", "Metrics are dead.")
+    assert seen.retry_at is not None
+    assert seen.retry_at - utcnow() > timedelta(seconds=40)
+
+    drivers.of("process").stuck = None
+    failure.write_text("It timed out again.")
+    async with rig.platform.database.transaction() as session:
+        await desired.retry_now(session, tenant.id)
+    await rig.reconciler().reconcile(tenant.id)
+    assert "It timed out again" in ((await rig.tenant(tenant)).state_reason or "")
 
 
 async def test_an_operation_that_waits_for_a_cell_can_be_cancelled(rig: Rig, drivers: ToldDrivers) -> None:

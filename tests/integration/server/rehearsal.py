@@ -112,6 +112,10 @@ class RehearsedMachine:
         for place in (self.root / "openclaw", *self.root.glob("opt/clawstack/openclaw/*/node_modules/openclaw")):
             (place / "behaviour.json").write_text(json.dumps(behaviour))
 
+    def freeze(self, unit: str) -> None:
+        """Its processes are there and do nothing any more."""
+        os.killpg(int((self.root / "stub" / f"{unit}.pid").read_text()), signal.SIGSTOP)
+
     def power_off(self) -> None:
         """Everything dies at once; memory and mounts are gone, disks stay."""
         for file in (self.root / "stub").glob("*.pid"):

@@ -132,6 +132,11 @@ def systemctl(arguments: list[str]) -> int:
     verb, unit = arguments[0], next((name for name in arguments[1:] if not name.startswith("-")), "")
     if verb in {"stop", "restart"} or (verb == "disable" and "--now" in arguments):
         _stop(unit)
+    if verb == "kill" and (pid := _pid(unit)):
+        os.killpg(pid, signal.Signals[f"SIG{arguments[1].removeprefix('--signal=')}"])
+        while _pid(unit):
+            time.sleep(0.02)
+        return _start(unit) if "\nRestart=on-failure\n" in _unit(unit) else 0
     if verb in {"start", "restart"}:
         return _start(unit)
     if verb == "show":
@@ -145,7 +150,7 @@ def systemctl(arguments: list[str]) -> int:
 
 def _start(unit: str) -> int:
     fields: dict[str, str] = {}
-    for line in (ROOT / "etc/systemd/system" / unit).read_text().splitlines():
+    for line in _unit(unit).splitlines():
         name, _, value = line.partition("=")
         fields[name] = value
     environment = dict(os.environ)
@@ -175,6 +180,10 @@ def _start(unit: str) -> int:
         )
     (STUB / f"{unit}.pid").write_text(str(process.pid))
     return 0
+
+
+def _unit(unit: str) -> str:
+    return (ROOT / "etc/systemd/system" / unit).read_text()
 
 
 def _stop(unit: str) -> None:

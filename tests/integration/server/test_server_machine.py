@@ -26,6 +26,12 @@ def asked(machine: RehearsedMachine, *words: str) -> list[list[str]]:
     return [line for line in machine.asked() if line[: len(words)] == list(words)]
 
 
+def looks(machine: RehearsedMachine) -> list[str]:
+    """The gateway's process at every look at its health."""
+    file = machine.root / STATE / "asked.log"
+    return file.read_text().splitlines() if file.exists() else []
+
+
 def starts(machine: RehearsedMachine) -> int:
     return len((machine.root / STATE / "starts.log").read_text().splitlines())
 
@@ -89,6 +95,26 @@ async def test_a_rebooted_machine_opens_its_volume_and_serves_again(rig: Rig) ->
     assert starts(machine) == 2
     assert len(asked(machine, "cryptsetup", "luksFormat")) == 1, "the disk is formatted once in its life"
     assert len(asked(machine, "mkfs.ext4")) == 1
+
+
+async def test_a_frozen_gateway_is_ended_and_started_again_by_its_machine(rig: Rig) -> None:
+    settings = rig.settings()
+    object.__setattr__(settings, "silence_seconds", 1)  # shorter than an operator may choose
+    spec = await rig.equipped(settings=settings)
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec, settings))
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
+    await rig.until(lambda: len(looks(machine)) > 10)  # every 0.2 s: longer than it may be silent
+    assert asked(machine, "systemctl", "kill") == [], "one that answers is left alone"
+
+    machine.freeze("clawstack-gateway.service")
+    await rig.until(lambda: starts(machine) == 2)
+    frozen = looks(machine)[0]
+    await rig.until(lambda: sum(each != frozen for each in looks(machine)) > 10)
+
+    assert asked(machine, "systemctl", "kill") == [["systemctl", "kill", "--signal=KILL", "clawstack-gateway.service"]]
+    assert "gateway_silent no answer on /healthz for 1 s: killed" in machine.agent_log()
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
 
 
 async def test_a_backup_by_order_opens_with_the_tenants_key_and_is_noted(rig: Rig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.cells.machines.schemas import MachinePhase
 from services.cells.substrates.server.driver import ServerDriver
 from services.cells.substrates.server.hetzner import Project
 from services.cells.substrates.server.retiring import MachinePatience
+from services.kit.database.base import utcnow
 from tenants.backups.archive import manifests
 from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
@@ -26,6 +28,7 @@ from tests.unit.tenants.builders import PLANTED_PROXY
 
 SLUG = "emma-parent-x7k2mq"
 SERVER = f"cell-{SLUG}"
+NO_ROOM = TemporaryError("No server of this type.", code="hetzner_resource_unavailable", retry_after=900)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,26 @@ class Life:
             await self.machine.boot(self.stack.user_data(SERVER))
         await driver.settle(spec, tell=self.told.append)
         return changes
+
+    async def refused(self, **settings: Any) -> str | None:
+        """An operation that finds no room; where the next one is tried, None when it only waits."""
+        chosen = self.settings(**settings)
+        spec = await self.rig.equipped(settings=chosen)
+        driver = self.driver(chosen)
+        await driver.prepare(spec, tell=self.told.append)
+        answer = await self.stack.ask("up", spec, chosen)
+        assert "resource_unavailable" in answer["error"]
+        error = await driver.elsewhere(spec, NO_ROOM)
+        if error is NO_ROOM:
+            return None
+        assert error.retry_after <= 1
+        return error.message.rsplit("the next try is ", 1)[1].rstrip(".")
+
+    def places(self) -> tuple[list[str], list[str]]:
+        """Where servers and volumes are."""
+        servers = self.stack.hetzner.ask("/servers")["servers"]
+        kinds = [f"{each['server_type']['name']} in {each['location']['name']}" for each in servers]
+        return kinds, [each["location"]["name"] for each in self.stack.hetzner.ask("/volumes")["volumes"]]
 
     def server_ids(self) -> set[int]:
         return {int(entry["id"]) for entry in self.stack.hetzner.objects().get("servers", [])}
@@ -263,6 +286,64 @@ async def test_trouble_at_hetzner_is_told_in_our_words(life: Life) -> None:
     with pytest.raises(TemporaryError, match=f"server {SERVER}") as left:
         await life.driver().confirm_gone(SLUG, tell=life.told.append)
     assert left.value.code == "server_leftovers"
+
+
+async def test_a_new_cell_finds_room_elsewhere_and_stays_there(life: Life) -> None:
+    hetzner = life.stack.hetzner
+    others = {"other_locations": ["hel1"], "other_server_types": {"business": ["cx43"]}}
+    for kind in ("cx33", "cx43"):
+        hetzner.tell("availability", {"server_type": kind, "location": "nbg1", "available": False})
+    assert await life.refused(**others) == "cx43 in nbg1"
+    assert await life.refused(**others) == "cx33 in hel1"
+    await life.operate(**others)
+
+    assert life.places() == (["cx33 in hel1"], ["hel1"])
+    assert "The empty volume is made anew in hel1, where there may be room for its server." in life.told
+    for kind in ("cx33", "cx43"):
+        hetzner.tell("availability", {"server_type": kind, "location": "nbg1", "available": True})
+    assert await life.operate(**others) == {}, "it is not moved back"
+    assert await life.operate() == {}, "nor when the list is shorter by now"
+    assert life.places() == (["cx33 in hel1"], ["hel1"])
+
+
+async def test_a_cell_with_a_memory_takes_another_type_and_never_leaves_its_volume(life: Life) -> None:
+    hetzner = life.stack.hetzner
+    others = {"other_locations": ["hel1"], "other_server_types": {"business": ["cx43"]}, "snapshots_kept": 0}
+    await life.operate(**others)
+    volume = [entry["id"] for entry in hetzner.objects()["volumes"]]
+    await life.operate(life.rig.spec(desired=Desired.SUSPENDED), **others)
+    hetzner.tell("availability", {"server_type": "cx33", "location": "nbg1", "available": False})
+
+    assert await life.refused(**others) == "cx43 in nbg1"
+    settings = life.settings(**others)
+    assert await life.driver(settings).elsewhere(await life.rig.equipped(settings=settings), NO_ROOM) is NO_ROOM
+    again = await life.rig.equipped(settings=settings)
+    assert again.boot is not None
+    assert again.boot.server_type is None, "the next round begins with the first type"
+    assert await life.refused(**others) == "cx43 in nbg1"
+    await life.operate(**others)
+
+    assert life.places() == (["cx43 in nbg1"], ["nbg1"])
+    assert [entry["id"] for entry in hetzner.objects()["volumes"]] == volume
+    assert life.starts() == 2
+
+
+async def test_a_volume_older_than_what_is_known_of_the_cell_is_kept(life: Life) -> None:
+    others = {"other_locations": ["hel1"]}
+    await life.operate(**others)
+    await life.rig.channel.forget(SLUG)  # the platform's database is of another day
+    life.stack.hetzner.tell("availability", {"server_type": "cx33", "location": "nbg1", "available": False})
+    settings = life.settings(**others)
+    spec = await life.rig.equipped(settings=settings, now=utcnow() + timedelta(minutes=1))
+    assert spec.boot is not None
+    assert spec.boot.is_first, "as the rows have it"
+
+    told = await life.driver(settings).elsewhere(spec, NO_ROOM)
+
+    assert told is NO_ROOM
+    moved = spec.model_copy(update={"boot": spec.boot.model_copy(update={"location": "hel1"})})
+    await life.driver(settings).prepare(moved, tell=life.told.append)
+    assert all(entry["protection"]["delete"] for entry in life.stack.hetzner.ask("/volumes")["volumes"])
 
 
 async def test_a_quota_ends_in_attention_with_the_reason(life: Life) -> None:

@@ -68,7 +68,7 @@ def pod(
         "status": {
             "phase": phase,
             "reason": reason,
-            "conditions": conditions or [],
+            "conditions": conditions if conditions is not None else [condition("Ready", ready)],
             "initContainerStatuses": [{**common, "name": "seed", "state": seed or done, "restartCount": seed_restarts}],
             "containerStatuses": [
                 {
@@ -85,6 +85,10 @@ def pod(
     }
     made: Pod = Pod.from_dict(copy.deepcopy(document))  # type: ignore[assignment]
     return made
+
+
+def condition(kind: str, holds: bool) -> Document:
+    return {"type": kind, "status": str(holds), "lastTransitionTime": "2026-11-21T10:00:00Z"}
 
 
 def event(

@@ -154,6 +154,15 @@ def test_what_a_killed_run_made_may_be_taken_over(monkeypatch: pytest.MonkeyPatc
     assert dict(requests[f"{SLUG}-cluster"].object)["upsertExistingObjects"] == "true"
 
 
+def test_no_deletion_is_waited_for_longer_than_it_may_take(
+    monkeypatch: pytest.MonkeyPatch, requests: dict[str, Any]
+) -> None:
+    declare(monkeypatch)
+    waits = {name: request.customTimeouts.delete for name, request in requests.items() if request.custom}
+    provider = waits.pop(f"{SLUG}-cluster")
+    assert (provider, set(waits.values())) == ("", {"90s"})
+
+
 def test_the_pod_comes_after_its_walls(monkeypatch: pytest.MonkeyPatch, requests: dict[str, Any]) -> None:
     declare(monkeypatch)
     pods = requests[f"{SLUG}-statefulset-gateway"]

@@ -13,6 +13,7 @@ from tests.unit.namespace.documents import (
     OOM,
     RUNNING,
     claim,
+    condition,
     event,
     node,
     pod,
@@ -32,6 +33,14 @@ SECURITY = (
     'create Pod gateway-0 in StatefulSet gateway failed error: pods "gateway-0" is forbidden: violates PodSecurity '
     '"restricted:latest": privileged'
 )
+#: As kube-controller-manager leaves a pod whose node it counts as lost (`MarkPodsNotReady` in its `util/node`):
+#: all that the kubelet said stays, the containers' word and `ContainersReady` too.
+LOST = pod(
+    {"running": {"startedAt": "2026-11-21T10:00:00Z"}},
+    ready=True,
+    conditions=[condition("PodReadyToStartContainers", True), condition("Initialized", True), condition("Ready", False),
+                condition("ContainersReady", True), condition("PodScheduled", True)],
+)  # fmt: skip
 NO_ROOM = "0/1 nodes are available: 1 Insufficient memory. preemption: 0/1 nodes are available."
 NO_CLASS = 'storageclass.storage.k8s.io "fast" not found'
 UNPLACED = pod(
@@ -65,6 +74,8 @@ UNPLACED = pod(
         (View(stateful_set=stateful_set(), pod=pod(RUNNING, deleted=True)), Phase.STOPPING, "gateway_still_stopping", False, "finishing its turns"),
         (View(stateful_set=stateful_set(), pod=pod(RUNNING, deleted=True), node=node(ready="Unknown")), Phase.STOPPING, "node_gone", False, "nobody knows"),
         (View(stateful_set=stateful_set(), pod=pod(RUNNING), node=node(ready="Unknown")), Phase.BROKEN, "node_gone", False, "Kubelet stopped posting"),
+        (View(stateful_set=stateful_set(), pod=LOST, node=node(ready="Unknown")), Phase.BROKEN, "node_gone", False, "Kubelet stopped posting"),
+        (View(stateful_set=stateful_set(), pod=LOST), Phase.STARTING, "gateway_not_ready", False, "its node may not answer"),
         (View(stateful_set=stateful_set(), pod=pod(RUNNING), node=node()), Phase.STARTING, "gateway_not_ready", False, "starting"),
         (View(stateful_set=stateful_set(), pod=pod(phase="Failed", reason="Evicted")), Phase.ABSENT, "gateway_not_ready", False, "Evicted"),
     ],

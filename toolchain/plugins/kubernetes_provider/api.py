@@ -211,7 +211,7 @@ def label(wanted: Mapping[str, Any]) -> str:
 def _held_by(live: Object) -> str:
     """What keeps an object alive that is being deleted."""
     conditions = (live.get("status") or {}).get("conditions") or []
-    reasons = [str(entry.get("message")) for entry in conditions if entry.get("status") == "True"]
+    reasons = [f"{entry.get('type')}: {entry.get('message')}" for entry in conditions if entry.get("status") == "True"]
     finalizers = [*(live["metadata"].get("finalizers") or []), *((live.get("spec") or {}).get("finalizers") or [])]
     held = [*reasons, *(f"finalizer {name}" for name in finalizers)]
     return f": {'; '.join(held)}" if held else ""

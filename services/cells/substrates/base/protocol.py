@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from typing_extensions import override
 
+from clawstack.errors import TemporaryError
 from clawstack.vocabulary import Observed
 from tenants.backups.archive import Archive
 from tenants.disk_use import DiskUse
@@ -89,6 +90,22 @@ class SubstrateDriver(CellProbe, Protocol):
     async def confirm_gone(self, slug: str, *, tell: Tell) -> None:
         """After the end: raises TemporaryError that names what is left of the cell."""
         ...
+
+    async def elsewhere(self, spec: CellSpec, error: TemporaryError) -> TemporaryError:
+        """What a build's failure means here: `error` itself, or one that says where the cell is tried next.
+
+        Where that is, is remembered: the next build of the cell goes there.
+        """
+        del spec
+        return error
+
+    async def obstacle(self, slug: str) -> TemporaryError | None:
+        """What keeps a cell from vanishing that was told to, where waiting a moment will not help; else None.
+
+        For whoever was told only that a deletion took too long.
+        """
+        del slug
+        return None
 
     async def backup(self, spec: CellSpec, *, tell: Tell) -> None:
         """A verified backup of the cell as it is now, below `spec.directories.backups`; a gateway that runs goes on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Final, cast
 
 from lightkube.resources.core_v1 import Namespace, PersistentVolume, Pod
@@ -15,7 +16,7 @@ from clawstack.labels import TENANT
 from clawstack.naming import namespace_name
 from clawstack.vocabulary import Desired, Observed
 from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
-from services.cells.substrates.namespace import fingerprints
+from services.cells.substrates.namespace import ending, fingerprints
 from services.cells.substrates.namespace.board import CELLS, ClusterBoard
 from services.cells.substrates.namespace.cluster import Cluster
 from services.cells.substrates.namespace.judge import CellVerdict, Phase, View, gateway_began, is_same, judge, talker
@@ -60,6 +61,8 @@ class NamespaceDriver(SubstrateDriver):
     @override
     async def release(self, spec: CellSpec, *, tell: Tell) -> None:
         """Stop and back up, before everything goes at once: network rules may vanish before a pod that still works."""
+        if (stuck := await self.obstacle(spec.slug)) is not None:
+            raise stuck  # a deletion is under way since an earlier run: asking again would only hold a worker
         keeping = self._keeping(spec, tell)
         if spec.skip_backup:
             await keeping.only_stop()
@@ -87,6 +90,12 @@ class NamespaceDriver(SubstrateDriver):
                     remedy="It is looked at again.",
                 )
             await asyncio.sleep(_POLL)
+
+    @override
+    async def obstacle(self, slug: str) -> TemporaryError | None:
+        """In the words of the namespace's own conditions."""
+        live = await self._cluster.namespace(namespace_name(slug))
+        return None if live is None else ending.obstacle(live, now=datetime.now(UTC))
 
     @override
     async def backup(self, spec: CellSpec, *, tell: Tell) -> None:
@@ -191,7 +200,8 @@ class NamespaceDriver(SubstrateDriver):
         left = []
         live = await self._cluster.namespace(namespace)
         if live is not None:
-            left.append(f"the namespace {namespace}{_held_by(live)}")
+            held = ending.held_by(live)
+            left.append(f"the namespace {namespace}" + (f" ({held})" if held else ""))
         for volume in await self._cluster.volumes() or ():
             claim = volume.spec.claimRef if volume.spec else None
             if claim is not None and claim.namespace == namespace:
@@ -213,13 +223,6 @@ def _volumes_kept(slug: str, names: list[str]) -> NeedsAttentionError:
 
 def _words(verdict: CellVerdict) -> str:
     return f"{verdict.sentence} {verdict.remedy}".strip()
-
-
-def _held_by(namespace: Namespace) -> str:
-    """What keeps a namespace alive that is being deleted."""
-    conditions = (namespace.status.conditions if namespace.status else None) or []
-    reasons = [entry.message for entry in conditions if entry.status == "True" and entry.message]
-    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def _slug(namespace: Namespace) -> str | None:

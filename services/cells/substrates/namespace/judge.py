@@ -106,11 +106,13 @@ def _placed(view: View, pod: Pod) -> CellVerdict:
             return trouble
     if gateway is None or gateway.state is None or gateway.state.running is None:
         return _before_start(view)
-    if gateway.ready:
+    if is_ready(pod):
         return CellVerdict(phase=Phase.READY, sentence="The gateway is ready.", restarts=restarts)
-    return CellVerdict(
-        phase=Phase.STARTING, sentence="The gateway is starting.", code="gateway_not_ready", restarts=restarts
-    )
+    sentence = "The gateway is starting."
+    if gateway.ready:
+        why = (_condition(pod, "Ready") or ("", ""))[1] or "its node may not answer"
+        sentence = f"The gateway answered last, but Kubernetes does not count its pod as ready: {why}."
+    return CellVerdict(phase=Phase.STARTING, sentence=sentence, code="gateway_not_ready", restarts=restarts)
 
 
 def _ended_by_kubernetes(pod: Pod) -> CellVerdict | None:
@@ -132,10 +134,24 @@ def judge_keeper(view: View) -> CellVerdict:
         return CellVerdict(phase=Phase.BROKEN, sentence=sentence, code="keeper_gone", patience=0)
     if not _is_placed(view.pod):
         return _unplaced(view)
+    if lost := _lost_node(view):
+        return lost
     for container in (status.containerStatuses if status else None) or ():
         if trouble := _trouble(container):
             return trouble
     return _before_start(view)
+
+
+def is_ready(pod: Pod) -> bool:
+    """Whether everything in the pod answers, as far as anybody can know now.
+
+    What its containers say is their kubelet's last word: where the node is lost it stays "ready" until the pod is
+    evicted, five minutes later. The pod's own condition is set to false as soon as the node is counted as lost.
+    """
+    containers = (pod.status.containerStatuses if pod.status else None) or ()
+    return (
+        bool(containers) and all(entry.ready for entry in containers) and _condition(pod, "Ready", "True") is not None
+    )
 
 
 def is_same(pod: Pod, other: Pod | None) -> bool:
@@ -349,9 +365,9 @@ def _node_name(pod: Pod | None) -> str:
     return (pod.spec.nodeName if pod and pod.spec else None) or "no node"
 
 
-def _condition(pod: Pod | None, kind: str) -> tuple[str, str] | None:
+def _condition(pod: Pod | None, kind: str, status: str | None = None) -> tuple[str, str] | None:
     for entry in (pod.status.conditions if pod and pod.status else None) or []:
-        if entry.type == kind:
+        if entry.type == kind and status in (None, entry.status):
             return entry.status, entry.message or ""
     return None
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final, Protocol, cast
 from lightkube.resources.core_v1 import Pod
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
-from services.cells.substrates.namespace.judge import View, judge_keeper
+from services.cells.substrates.namespace.judge import View, is_ready, judge_keeper
 from services.cells.substrates.namespace.objects import CellObjects, EventKey, event_key, event_keys
 from tenants.namespace.keeper_pod import KEEPER, keeper_pod
 from tenants.namespace.plan import keeper_labels
@@ -80,13 +80,9 @@ async def _wait_running(cell: CellObjects, before: frozenset[EventKey]) -> None:
     deadline = since + _START_SECONDS
     while True:
         pod = await cell.pod(KEEPER)
-        if pod is not None and pod.status is not None and pod.status.phase == "Running":
+        if pod is not None and is_ready(pod):
             return
-        events = [event for event in await cell.events() if event_key(event) not in before]
-        verdict, now = (
-            judge_keeper(View(stateful_set=None, pod=pod, claim=await cell.claim(), events=events)),
-            time.monotonic(),
-        )
+        verdict, now = judge_keeper(await _view(cell, pod, before)), time.monotonic()
         if verdict.code != code:
             code, since = verdict.code, now
         allowed = _START_SECONDS if verdict.patience is None else verdict.patience
@@ -98,6 +94,13 @@ async def _wait_running(cell: CellObjects, before: frozenset[EventKey]) -> None:
                 remedy=verdict.remedy or "Nothing was erased; the operation is tried again.",
             )
         await asyncio.sleep(_POLL)
+
+
+async def _view(cell: CellObjects, pod: Pod | None, before: frozenset[EventKey]) -> View:
+    events = [event for event in await cell.events() if event_key(event) not in before]
+    name = pod.spec.nodeName if pod and pod.spec else None
+    node = await cell.cluster.node(name) if name else None
+    return View(stateful_set=None, pod=pod, claim=await cell.claim(), events=events, node=node)
 
 
 async def _surely(work: Coroutine[Any, Any, None]) -> None:

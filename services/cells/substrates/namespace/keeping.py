@@ -17,7 +17,7 @@ from lightkube.resources.core_v1 import PersistentVolumeClaim, Pod
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from services.cells.substrates.base.protocol import Tell
 from services.cells.substrates.namespace import in_pod, stopping
-from services.cells.substrates.namespace.judge import POD, Phase, View, gateway_began, judge, wants_pod
+from services.cells.substrates.namespace.judge import POD, Phase, gateway_began, judge, wants_pod
 from services.cells.substrates.namespace.keeper import Room, keeper
 from services.cells.substrates.namespace.objects import CellObjects
 from tenants.backups.archive import Archive, ArchiveManifest
@@ -75,9 +75,14 @@ class Keeping:
             self._tell("The assistant never ran: there is nothing to back up.")
             return
         pod = await self._cell.pod()
-        if pod is not None and judge(View(stateful_set=None, pod=pod)).phase is Phase.READY:
+        verdict = judge(await self._cell.view()) if pod is not None else None
+        if verdict is not None and verdict.phase is Phase.READY:
             await self._take(Room(cell=self._cell, pod=POD, container=NAME))
             return
+        if (
+            verdict is not None and verdict.code == "node_gone"
+        ):  # the gateway may still write: nobody else opens its volume
+            raise TemporaryError(verdict.sentence, code=verdict.code, retry_after=30.0, remedy=verdict.remedy)
         stateful_set = await self._cell.stateful_set()
         made = await self._keep_stopped()
         if not wants_pod(stateful_set) and pod is None:

@@ -13,7 +13,7 @@ from lightkube.types import PatchType
 
 from clawstack.naming import namespace_name
 from services.cells.substrates.namespace.cluster import Cluster
-from services.cells.substrates.namespace.judge import POD, View
+from services.cells.substrates.namespace.judge import POD, View, is_ready
 from tenants.namespace.workload import CLAIM, CONFIG, NAME
 
 _NUDGE: Final = "clawstack.dev/looked-at"
@@ -54,11 +54,7 @@ class CellObjects:
     async def view(self, *, before: frozenset[EventKey] = frozenset()) -> View:
         """What `judge` needs at this point of a start. Events in `before` are left out: they were told earlier."""
         pod = await self.pod()
-        if (
-            pod is not None
-            and pod.status is not None
-            and any(entry.ready for entry in pod.status.containerStatuses or ())
-        ):
+        if pod is not None and is_ready(pod):
             return View(stateful_set=None, pod=pod)
         node = pod.spec.nodeName if pod and pod.spec else None
         return View(

@@ -20,11 +20,13 @@ from services.cells.machines.channel import MachineChannel, serving
 from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
 from services.cells.substrates.base.protocol import CellLook, Orphan, SubstrateDriver, Tell
 from services.cells.substrates.server.hetzner import Project
+from services.cells.substrates.server.moving import Moving
 from services.cells.substrates.server.resealing import reseal
 from services.cells.substrates.server.retiring import Foreman, MachinePatience, is_running, is_silent, silence
 from services.cells.substrates.server.settling import MachineSettling
 from tenants.backups.archive import Archive
 from tenants.server.settings import ServerSettings
+from tenants.server.sites import site_of
 from tenants.spec import CellSpec
 
 _MEANING: Final = {
@@ -50,6 +52,7 @@ class ServerDriver(SubstrateDriver):
         self._settings = settings
         self._channel = channel
         self._project = project or Project(settings)
+        self._moving = Moving(settings, channel, self._project)
         self._foreman = Foreman(channel, patience or MachinePatience())
         self._settling = MachineSettling(channel, settings, patience or MachinePatience())
 
@@ -61,6 +64,7 @@ class ServerDriver(SubstrateDriver):
             await self._prepare_suspension(spec, machine, tell)
         elif machine is None:
             await self._require_snapshot(spec)
+            await self._moving.make_way(spec, tell=tell)
         elif machine.key != boot_key(spec):
             tell("The machine is to be replaced; the assistant's memory stays on its volume.")
             await self._make_way(spec, machine, tell)
@@ -99,6 +103,11 @@ class ServerDriver(SubstrateDriver):
             )
         await self._channel.forget(slug)
         tell("Nothing is left of the cell at Hetzner.")
+
+    @override
+    async def elsewhere(self, spec: CellSpec, error: TemporaryError) -> TemporaryError:
+        """Another type or location of the settings, as long as there is one that was not tried."""
+        return await self._moving.after(spec, error)
 
     @override
     async def backup(self, spec: CellSpec, *, tell: Tell) -> None:
@@ -244,7 +253,7 @@ class ServerDriver(SubstrateDriver):
 
     async def _is_to_be_resized(self, spec: CellSpec) -> bool:
         present = await self._project.server_type(spec.slug)
-        return present is not None and present != self._settings.server_type(spec.plan)
+        return present is not None and present != site_of(spec, self._settings).server_type
 
 
 def boot_key(spec: CellSpec) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import requests
@@ -15,6 +16,7 @@ from hcloud import APIException, Client, HCloudException
 from hcloud.actions.client import BoundAction
 from hcloud.images.client import BoundImage
 from hcloud.servers.client import BoundServer
+from hcloud.volumes.client import BoundVolume
 
 from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
 from clawstack.labels import MANAGED_BY, SUBSTRATE, TENANT
@@ -73,6 +75,14 @@ class Project:
         """Let the cell's volume be deleted."""
         await self._run(lambda: self._unprotect(slug))
 
+    async def volumes_since(self, slug: str, moment: datetime) -> bool:
+        """Whether every volume of the cell was made after that moment."""
+        return await self._run(lambda: self._made_since(slug, moment))
+
+    async def give_up_volumes(self, slug: str, *, outside: str) -> bool:
+        """Let the cell's volumes in other locations than `outside` be deleted; whether there were any."""
+        return await self._run(lambda: self._give_up(slug, outside))
+
     async def delete_snapshots(self, slug: str) -> int:
         """Remove the cell's snapshots; how many there were."""
         return await self._run(lambda: self._prune(slug, keep=0))
@@ -126,9 +136,22 @@ class Project:
             raise
 
     def _unprotect(self, slug: str) -> None:
-        for volume in self._client.volumes.get_all(label_selector=_of(slug)):
-            if volume.protection is None or volume.protection["delete"]:
-                _wait(volume.change_protection(delete=False))
+        for volume in self._volumes(slug):
+            _lift(volume)
+
+    def _volumes(self, slug: str) -> list[BoundVolume]:
+        return list(self._client.volumes.get_all(label_selector=_of(slug)))
+
+    def _made_since(self, slug: str, moment: datetime) -> bool:
+        # Hetzner tells whole seconds.
+        since = moment.replace(microsecond=0)
+        return all(volume.created is not None and volume.created >= since for volume in self._volumes(slug))
+
+    def _give_up(self, slug: str, outside: str) -> bool:
+        elsewhere = [volume for volume in self._volumes(slug) if volume.location and volume.location.name != outside]
+        for volume in elsewhere:
+            _lift(volume)
+        return bool(elsewhere)
 
     def _leftovers(self, slug: str) -> list[str]:
         client, selector = self._client, _of(slug)
@@ -173,6 +196,11 @@ def converted(error: Exception) -> ClawstackError:
 
 def _of(slug: str) -> str:
     return f"{TENANT}={slug}"
+
+
+def _lift(volume: BoundVolume) -> None:
+    if volume.protection is None or volume.protection["delete"]:
+        _wait(volume.change_protection(delete=False))
 
 
 def _wait(action: BoundAction | None) -> None:

@@ -361,6 +361,8 @@ def upgrade() -> None:
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("bundle_version", sa.Text(), nullable=False),
         sa.Column("bundle", sa.LargeBinary(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=True),
+        sa.Column("server_type", sa.Text(), nullable=True),
         sa.Column("snapshot", sa.Text(), nullable=True),
         sa.Column("backed_up_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),

@@ -27,7 +27,8 @@ from clawstack.errors import NeedsAttentionError, TemporaryError
 
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """Opens a folder and nothing else: no link, no pipe that would block."""
-_PIN: Final = getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC  # Linux; elsewhere cells have no accounts
+PIN: Final = getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC  # Linux; elsewhere cells have no accounts
+"""Holds on to whatever has a name, without opening it."""
 _REFILLED: Final = 1000
 """So often may a folder be filled again behind our back before deleting gives up."""
 _WALKS: Final = 3
@@ -75,13 +76,13 @@ class _Level:
     """Names of folders still to be entered, each ended by NUL: a million of them take megabytes, not hundreds."""
 
 
-def walk(top: Path) -> Iterator[Entry]:
-    """Everything below `top`, each folder before what is in it; other file systems mounted below are not entered.
+def walk(top: Path | int) -> Iterator[Entry]:
+    """Everything below `top` (a folder, or the descriptor of one), each folder before what is in it.
 
-    What vanishes on the way is passed over. Raises TreeChangedError when the way back up is not the way down,
-    OSError when `top` is no folder.
+    Other file systems mounted below are not entered; what vanishes on the way is passed over. Raises TreeChangedError when
+    the way back up is not the way down, OSError when `top` is no folder.
     """
-    descriptor = os.open(top, FOLDER)
+    descriptor = os.open(".", FOLDER, dir_fd=top) if isinstance(top, int) else os.open(top, FOLDER)
     try:
         levels = [_level("", descriptor)]
         trail: list[str] = []
@@ -227,7 +228,7 @@ def _above(descriptor: int, level: _Level) -> int:
 def _give(entry: Entry, uid: int, gid: int, owner: int | None) -> None:
     """Pinned by a descriptor first: what is looked at is what is handed over, also when the name changes hands."""
     try:
-        pin = os.open(entry.name, _PIN, dir_fd=entry.folder)
+        pin = os.open(entry.name, PIN, dir_fd=entry.folder)
     except FileNotFoundError:
         return
     try:
@@ -321,7 +322,7 @@ def _open_up(holder: int, name: str) -> None:
     if os.geteuid() == 0:  # may do anything anyway
         return
     with suppress(OSError):
-        pin = os.open(name, _PIN | os.O_DIRECTORY, dir_fd=holder)
+        pin = os.open(name, PIN | os.O_DIRECTORY, dir_fd=holder)
         try:
             Path(f"/proc/self/fd/{pin}").chmod(0o700)
         finally:

@@ -22,6 +22,9 @@ from tenants.process.accounts import Ids
 from tenants.process.files import read_json, write_json
 
 _MARKER: Final = "cell.json"
+OWN_FOLDERS: Final = ("tmp", "logs", "workspace")
+ASIDE: Final = ".replaced-"
+"""In the name of what was put aside."""
 _OTHERS_MAY_ENTER: Final = 0o001
 
 
@@ -42,10 +45,15 @@ def ensure(paths: CellPaths, slug: str, ids: Ids | None) -> None:
     _folder(paths.config_folder, 0o750, gid=ids.gid if ids else None)
     _folder(paths.state, 0o700, uid=ids.uid if ids else None, gid=ids.gid if ids else None)
     with _beneath(paths.state, ()) as state:
-        for name in ("tmp", "logs", "workspace"):
-            os.close(_enter(state, name, ids))
+        own_folders(state, ids)
     if ids is not None:
         _require_reachable(paths.state)
+
+
+def own_folders(state: int, ids: Ids | None) -> None:
+    """The platform's folders in the state (its descriptor) are there, and are folders."""
+    for name in OWN_FOLDERS:
+        os.close(enter(state, name, ids))
 
 
 def exists(paths: CellPaths) -> bool:
@@ -92,7 +100,7 @@ def _write_at(folder: int, name: str, text: str, ids: Ids | None) -> None:
             if ids is not None:
                 os.fchown(file.fileno(), ids.uid, ids.gid)
             os.fsync(file.fileno())
-        _aside(folder, name, unless=stat.S_ISREG)
+        put_aside(folder, name, unless=stat.S_ISREG)
         os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         os.unlink(draft, dir_fd=folder)
@@ -105,7 +113,7 @@ def _beneath(start: Path, names: tuple[str, ...], ids: Ids | None = None) -> Ite
     descriptor = os.open(start, FOLDER)
     try:
         for name in names:
-            inner = _enter(descriptor, name, ids)
+            inner = enter(descriptor, name, ids)
             os.close(descriptor)
             descriptor = inner
         yield descriptor
@@ -113,8 +121,9 @@ def _beneath(start: Path, names: tuple[str, ...], ids: Ids | None = None) -> Ite
         os.close(descriptor)
 
 
-def _enter(folder: int, name: str, ids: Ids | None) -> int:
-    _aside(folder, name, unless=stat.S_ISDIR)
+def enter(folder: int, name: str, ids: Ids | None) -> int:
+    """A descriptor of the cell's folder `name`, made where absent; what else has its name is put aside."""
+    put_aside(folder, name, unless=stat.S_ISDIR)
     with suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=folder)
     descriptor = os.open(name, FOLDER, dir_fd=folder)
@@ -123,11 +132,11 @@ def _enter(folder: int, name: str, ids: Ids | None) -> int:
     return descriptor
 
 
-def _aside(folder: int, name: str, *, unless: Callable[[int], bool]) -> None:
+def put_aside(folder: int, name: str, *, unless: Callable[[int], bool] = lambda _: False) -> None:
     """What the cell put in the place of ours, a link or a pipe, is kept under another name: it may be the customer's."""
     with suppress(FileNotFoundError):
         if not unless(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            os.rename(name, f"{name}.replaced-{secrets.token_hex(4)}", src_dir_fd=folder, dst_dir_fd=folder)
+            os.rename(name, f"{name}{ASIDE}{secrets.token_hex(4)}", src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def _folder(path: Path, mode: int, *, uid: int | None = None, gid: int | None = None) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from tenants.backups.tidying_script import TIDY
 from tenants.bundles import load_bundle
 from tenants.openclaw import build_config, build_workspace, environment
 from tenants.openclaw.environment import SECRET_NAMES
@@ -69,7 +70,7 @@ def build_bundle(spec: CellSpec, settings: ServerSettings, *, disk_key: SecretSt
             "ready_seconds": settings.ready_seconds,
             "silence_seconds": settings.silence_seconds,
         },
-        "backup": {"key": spec.backup_key.get_secret_value(), "at": _nightly(spec.slug)},
+        "backup": {"key": spec.backup_key.get_secret_value(), "at": _nightly(spec.slug), "tidy": TIDY},
         "poll_seconds": settings.poll_seconds,
         # What the agent strikes out of everything that it uploads.
         "secrets": sorted(value for name, value in environment(inside).items() if name in SECRET_NAMES),

@@ -338,6 +338,7 @@ async function backup(bundle) {
   const outbox = `${root}/backup-${randomBytes(4).toString("hex")}`;
   await folder(outbox, 0o700, account);
   try {
+    await tidy(bundle, account);
     const answer = await openclaw(bundle, account, ["backup", "create", "--output", outbox, "--verify", "--json"]);
     const made = (await fs.readdir(outbox)).filter((name) => name.endsWith(".tar.gz"));
     if (answer.verified !== true || made.length !== 1) throw new Trouble("backup_failed", `OpenClaw made ${made.length} archives.`);
@@ -348,6 +349,15 @@ async function backup(bundle) {
   } finally {
     await removed(outbox, `${outbox}.enc`);
   }
+}
+
+// The platform's script moves what OpenClaw cannot back up out of its way; the cell's account runs it, so that links in
+// the state lead nowhere that it could not go itself. What it cannot mend, OpenClaw refuses.
+async function tidy({ backup, gateway }, account) {
+  const state = at(`${gateway.root}/state`);
+  await fs.chmod(state, 0o700);
+  const script = `${backup.tidy}\ntidy "$1" "$2"`;
+  await run("sh", ["-c", script, "sh", state, randomBytes(4).toString("hex")], { ids: account, seconds: 600 }).catch(() => {});
 }
 
 // Whether a gateway ever wrote into the state: else there is nothing to back up, and a backup may be filled in.

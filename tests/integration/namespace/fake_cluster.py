@@ -33,6 +33,8 @@ shift
 case "$1 $2" in
 "backup create")
   [ ! -e "$OPENCLAW_STATE_DIR/broken" ] || { echo "database is malformed" >&2; exit 1; }
+  [ -z "$(find "$OPENCLAW_STATE_DIR" -mindepth 65 -type d -print -quit)" ] || { echo "this never ends" >&2; exit 1; }
+  [ ! -L "$OPENCLAW_STATE_DIR/workspace" ] || { echo "it packs the whole node" >&2; exit 1; }
   tar -C "$OPENCLAW_STATE_DIR" -czf "$4/made.tar.gz" state
   echo '{"verified": true}' ;;
 "backup restore") mkdir -p "$5/inner"; tar -C "$5/inner" -xzf "$3" ;;

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from clawstack.errors import NeedsAttentionError, TemporaryError
+from clawstack.untrusted_tree import remove
 from clawstack.vocabulary import Observed
 from services.cells.substrates.namespace.driver import NamespaceDriver
 from services.cells.substrates.namespace.settle import PodPatience
@@ -22,6 +23,7 @@ from tenants.backups.stream import decrypt
 from tenants.namespace.plan import build_plan
 from tenants.spec import CellSpec
 from tests.integration.namespace.fake_cluster import FakeCluster, serving
+from tests.nesting import nest
 from tests.unit.namespace.builders import TODAY, cell, make_settings
 
 #: What Kubernetes says of every namespace's end while an aggregated API is away.
@@ -212,6 +214,21 @@ async def test_a_backup_that_fails_keeps_the_volume_and_says_why(bench: Bench) -
 
     assert caught.value.code == "backup_failed"
     assert bench.cluster.find("Pod", "backup") is None
+    assert bench.leftovers() == []
+
+
+async def test_folders_nested_without_end_and_a_link_for_a_workspace_do_not_keep_a_cell_from_ending(
+    bench: Bench, tmp_path: Path
+) -> None:
+    spec = await bench.running()
+    state = bench.cluster.volume / "anna/state"
+    nest(state, 500)
+    remove(state / "workspace")
+    (state / "workspace").symlink_to(tmp_path)
+
+    await bench.driver.release(spec, tell=bench.told.append)
+
+    assert bench.kept(spec) == ["memory"]
     assert bench.leftovers() == []
 
 

@@ -7,12 +7,14 @@ import json
 import subprocess
 from pathlib import Path
 
+from clawstack.untrusted_tree import remove, walk
 from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
 from services.cells.substrates.server.driver import ServerDriver
 from tenants.backups.archive import Archive, manifests
 from tenants.server.user_data import agent_source
 from tests.integration.server.rehearsal import RehearsedMachine
 from tests.integration.server.rig import Rig, token_of
+from tests.nesting import nest
 from tests.unit.server.builders import PLANTED_API_TOKEN
 from tests.unit.tenants.builders import PLANTED_CHANNEL, PLANTED_GATEWAY, PLANTED_PROXY
 from tests.waiting import patient
@@ -134,6 +136,21 @@ async def test_a_backup_by_order_opens_with_the_tenants_key_and_is_noted(rig: Ri
     for count in (2, 3, 4):
         assert (await rig.done(await rig.channel.order(ready.key, OrderKind.BACKUP))).ok
         assert len(manifests(spec.directories.backups, spec.slug)) == count, "each order is obeyed once"
+
+
+async def test_what_a_cell_nested_without_end_is_backed_up_with_the_rest(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec))
+    ready = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
+    nest(machine.root / STATE, 500)
+    (machine.root / STATE).chmod(0)
+    done = await rig.done(await rig.channel.order(ready.key, OrderKind.BACKUP))
+    assert done.ok, done
+    [manifest] = manifests(spec.directories.backups, spec.slug)
+    restored = await rig.opened(spec, manifest.archive)
+    assert len([entry for entry in walk(restored) if entry.name.startswith("file-")]) == 500
+    remove(restored)
 
 
 async def test_a_retired_machine_stops_backs_up_and_never_starts_again(rig: Rig) -> None:

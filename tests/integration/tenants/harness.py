@@ -21,7 +21,7 @@ from pulumi.runtime.proto import provider_pb2
 from clawstack.errors import ClawstackError
 from clawstack.naming import account_name
 from clawstack.plugin_server.values import Secret, to_python, to_struct
-from clawstack.untrusted_tree import remove
+from clawstack.untrusted_tree import remove, walk
 from tenants.paths import CellPaths, SupervisorPaths
 from tenants.process import accounts, supervision, supervisord, wall
 from tenants.process.limits import leave_control_groups
@@ -30,6 +30,7 @@ from tenants.process.trees import TreeOwner, end_all
 from tenants.process_provider.servicer import ClawstackProvider
 from tenants.spec import CellSpec
 from tests import waiting
+from tests.nesting import nest
 from tests.unit.tenants.builders import make_spec
 from tests.unit.tenants.calls import Aborted, Context
 from toolchain.locate import locate
@@ -41,6 +42,23 @@ PLANTED = ("csp_planted-proxy-token-0001", "csc_planted-channel-token-0002", "cs
 def until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "the condition") -> Any:
     """The first true answer of `condition`."""
     return waiting.until(condition, what, seconds=seconds)
+
+
+def set_traps(paths: CellPaths, outside: Path) -> None:
+    """What OpenClaw cannot back up, and what a careless walk hangs in or is led out by, as the cell would put it there."""
+    state, owner = paths.state, paths.state.stat()
+    (state / "state").mkdir()
+    nest(state, 1000, "nested")  # with so many OpenClaw's own backup never ends
+    for pipe in (state / "state" / "openclaw.sqlite", state / "pipe"):
+        os.mkfifo(pipe)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(state / "s"))
+    remove(paths.workspace)
+    paths.workspace.symlink_to(outside)
+    (state / "shut").mkdir(mode=0)
+    (state / os.fsdecode(b"caf\xe9")).write_text("the customer's")
+    for entry in walk(state):
+        os.chown(entry.name, owner.st_uid, owner.st_gid, dir_fd=entry.folder, follow_symlinks=False)
 
 
 def free_port() -> int:

@@ -56,6 +56,10 @@ if (command === "gateway") {
     console.error("the database is locked");
     process.exit(1);
   }
+  if (String(execFileSync("find", [state, "-mindepth", "65", "-type", "d", "-print", "-quit"])) !== "") {
+    console.error("nested too deep: this never ends");
+    process.exit(1);
+  }
   if (behaviour.pipe) execFileSync("mkfifo", [join(option("--output"), "backup.tar.gz")]);
   else execFileSync("tar", ["-czf", join(option("--output"), "backup.tar.gz"), "-C", state, "."]);
   console.log(JSON.stringify({ verified: behaviour.verified ?? true }));

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,14 @@ import pytest
 
 from clawstack.errors import NeedsAttentionError
 from clawstack.untrusted_tree import walk
+from tenants.backups import archive
+from tenants.backups.stream import decrypt
 from tenants.disk_use import DiskLevel
 from tenants.process import accounts
 from tenants.process.supervision import GatewayState
-from tests.integration.tenants.harness import Cell, Place, until
+from tests.integration.tenants.harness import Cell, Place, set_traps, until
+from tests.nesting import nest
+from toolchain.locate import locate
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="files are handed over only where the platform is root")
 
@@ -37,17 +44,43 @@ def _folders_alone(cell: Cell) -> dict[str, Any]:
 def test_nested_folders_neither_stop_the_erasing_nor_stay(new_cell: Callable[..., Cell]) -> None:
     cell = new_cell(skip_backup=True)
     _folders_alone(cell)
-    folder = os.open(cell.paths.state, os.O_RDONLY)
-    for _ in range(1500):
-        os.mkdir("nested", dir_fd=folder)
-        os.mkfifo("pipe", dir_fd=folder)
-        inner = os.open("nested", os.O_RDONLY, dir_fd=folder)
-        os.close(folder)
-        folder = inner
-    os.close(folder)
+    nest(cell.paths.state, 1500)
+    os.mkfifo(cell.paths.state / "pipe")
     cell.destroy()
     assert not cell.paths.root.exists()
     assert not cell.paths.erasing.exists()
+
+
+def test_a_cell_full_of_traps_is_backed_up_by_openclaw_and_destroyed_without_an_operator(
+    new_cell: Callable[..., Cell], place: Place
+) -> None:
+    tools = locate()
+    cell = new_cell(runtime={"node": tools.node, "openclaw": tools.openclaw, "version": tools.openclaw_version})
+    _folders_alone(cell)
+    outside = place.folder / "outside"
+    outside.mkdir(mode=0o755)
+    (outside / "not-the-cells").write_text("x")
+    set_traps(cell.paths, outside)
+    ids, key = accounts.find(cell.spec.account or "-"), cell.spec.backup_key.get_secret_value()
+    cell.destroy()
+    assert not cell.paths.root.exists()
+    assert (outside / "not-the-cells").exists()
+    [manifest] = archive.manifests(cell.spec.directories.backups, cell.spec.slug)
+    assert manifest.verified
+    names = _archived(cell, manifest, key, place.folder / "plain.tar.gz")
+    folders = [name for name in names if name.endswith("/nested") or re.search(r"/deep-folders/[^/]+$", name)]
+    assert len(folders) == 1000, "all are there, some by number"
+    assert [name for name in names if name.endswith("/caf%E9")]
+    assert not [name for name in names if "not-the-cells" in name], "what a link leads to is not the customer's"
+    assert ids is None or accounts.find(cell.spec.account or "-") is None
+
+
+def _archived(cell: Cell, manifest: archive.ArchiveManifest, key: str, plain: Path) -> list[str]:
+    sealed = cell.spec.directories.backups / cell.spec.slug / manifest.archive
+    with sealed.open("rb") as file, plain.open("wb") as opened:
+        decrypt(file, opened, key=base64.b64decode(key), slug=cell.spec.slug)
+    with tarfile.open(plain) as tar:
+        return [name.rstrip("/") for name in tar.getnames()]
 
 
 @as_root

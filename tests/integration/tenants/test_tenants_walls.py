@@ -17,11 +17,12 @@ from clawstack.errors import ConflictError
 from clawstack.naming import account_name
 from services.cells.substrates.process.driver import ProcessDriver
 from services.cli.demonstration.world import end_kept
-from tenants.process import accounts, wall
+from tenants.paths import CellPaths
+from tenants.process import accounts, directories, wall
 from tenants.process.accounts import Ids
 from tenants.process.wall_rules import table_of
 from tests.attacks.running import as_cell, as_stranger, reach
-from tests.integration.tenants.harness import Cell, Place, until
+from tests.integration.tenants.harness import Cell, Place, set_traps, until
 
 pytestmark = pytest.mark.skipif(
     wall.shortcoming(Path("/nonexistent/probe")) is not None, reason="needs root and a kernel that takes nftables rules"
@@ -184,12 +185,21 @@ _SBIN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 def test_what_ends_a_kept_demonstration_removes_its_cells_accounts(place: Place) -> None:
-    """`clawstack demo --stop`: also those of cells that never came up, of which no state tells."""
+    """`clawstack demo --stop`: also those of cells that never came up, of which no state tells, and whatever they wrote."""
     cells, slug = place.folder / "data" / "cells", place.spec().slug
     (place.folder / "kept-processes.json").write_text("{}")
     ids = accounts.ensure(account_name(slug), slug, cells / slug)
     wall.close(cells, ids.uid)
-    end_kept(place.folder)
+    paths, outside = CellPaths(root=cells / slug), place.folder.with_name(f"{place.folder.name}-outside")
+    directories.ensure(paths, slug, ids)
+    outside.mkdir()
+    (outside / "kept").touch()
+    set_traps(paths, outside)
+    try:
+        end_kept(place.folder)
+        assert [path.name for path in outside.iterdir()] == ["kept"]
+    finally:
+        shutil.rmtree(outside)
     assert accounts.find(account_name(slug)) is None
     assert wall.look(cells).uids() == frozenset()
     assert not place.folder.exists()

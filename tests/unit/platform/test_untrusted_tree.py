@@ -7,9 +7,12 @@ import resource
 import shutil
 import socket
 import tempfile
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,44 +129,59 @@ def test_what_is_handed_over_is_the_tree_and_never_what_a_link_leads_to(ground: 
     assert outside.stat().st_uid == 0
 
 
+def _swapped_at(step: int, tree: Path, outside: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
+    """`tree/a` becomes a link to `outside/a` just before call number `step`, and a folder again before the next one.
+
+    Tells whether there was such a call.
+    """
+    calls, swapping = count(1), False
+
+    def before(call: Callable[..., Any]) -> Callable[..., Any]:
+        def stepping(*arguments: Any, **named: Any) -> Any:
+            nonlocal swapping
+            if not swapping:
+                number, swapping = next(calls), True
+                with suppress(FileNotFoundError):  # deleted already
+                    if number == step:
+                        (tree / "a").rename(tree / "b")
+                        (tree / "a").symlink_to(outside / "a")
+                    if number == step + 1 and (tree / "a").is_symlink():
+                        (tree / "a").unlink()
+                        (tree / "b").rename(tree / "a")
+                swapping = False
+            return call(*arguments, **named)
+
+        return stepping
+
+    for name in ("open", "stat", "scandir", "chown", "rename", "rmdir", "unlink"):
+        monkeypatch.setattr(os, name, before(getattr(os, name)))
+    return lambda: next(calls) > step
+
+
 @as_root
-def test_folders_swapped_for_links_in_the_middle_lead_nowhere(ground: Path) -> None:
+@pytest.mark.parametrize(
+    "work", [partial(hand_over, uid=_STRANGER, gid=_STRANGER), remove], ids=["hand_over", "remove"]
+)
+def test_a_folder_swapped_for_a_link_at_any_step_leads_nowhere(
+    ground: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Path], None]
+) -> None:
     outside, tree = ground / "outside", ground / "tree"
-    for number in range(50):
-        (outside / "a" / str(number)).mkdir(parents=True)
-        (outside / "a" / str(number) / "kept").touch()
-        (tree / "a" / str(number)).mkdir(parents=True)
-    done = threading.Event()
-
-    def swap() -> None:
-        while not done.is_set():
-            try:
-                (tree / "a").rename(tree / "b")
-                (tree / "a").symlink_to(outside / "a")
-                (tree / "a").unlink()
-                (tree / "b").rename(tree / "a")
-            except OSError:
-                (tree / "a").mkdir(exist_ok=True, parents=True) if not tree.is_symlink() else None
-
-    swapping = threading.Thread(target=swap)
-    swapping.start()
-    try:
-        for _ in range(20):
-            try:
-                hand_over(tree, uid=_STRANGER, gid=_STRANGER)
-            except (TreeChangedError, FileNotFoundError):
-                continue
-        for _ in range(10):
-            try:
-                remove(tree)
-            except (TemporaryError, NeedsAttentionError):
-                continue
-    finally:
-        done.set()
-        swapping.join()
-    inside = list(walk(outside))
-    assert len(inside) == 101
-    assert all(entry.status.st_uid == 0 for entry in inside)
+    (outside / "a" / "inner").mkdir(parents=True)
+    (outside / "a" / "inner" / "kept").touch()
+    steps, more = 0, True
+    while more:
+        steps += 1
+        (tree / "a" / "inner" / "deep").mkdir(parents=True)
+        (tree / "a" / "inner" / "deep" / "file").touch()
+        with monkeypatch.context() as patched, suppress(TreeChangedError, TemporaryError):
+            reached = _swapped_at(steps, tree, outside, patched)
+            work(tree)
+        more = reached()
+        inside = list(walk(outside))
+        assert [entry.name for entry in inside] == ["a", "inner", "kept"], steps
+        assert all(entry.status.st_uid == 0 for entry in inside), steps
+        remove(tree)
+    assert steps > 15  # else nothing was swapped where it hurts
 
 
 def test_a_folder_that_became_a_link_after_it_was_seen_is_not_entered(ground: Path) -> None:

@@ -16,6 +16,7 @@ from clawstack.errors import NeedsAttentionError, TemporaryError
 from services.cells.substrates.namespace.keeper import Room
 from tenants.backups.archive import Archive
 from tenants.backups.stream import Opened
+from tenants.backups.tidying_script import TIDY
 from tenants.namespace.files import CONFIG_FILE, CONFIG_MOUNT, ROOT_FILE, VOLUME
 from tenants.namespace.settings import NamespaceSettings
 from tenants.spec import CellSpec
@@ -37,8 +38,8 @@ _OPENCLAW: Final = (
 #: On the volume where there is room for it (a killed run's leftovers are removed first), else in the pod's own /tmp.
 _MAKE: Final = _OPENCLAW + (
     'rm -rf "$root"/backup-* /tmp/backup-*; '
-    f"used || exit {_UNUSED}; "
-    'need=$(du -sk "$state"); need=${need%%[!0-9]*}; set -- $(df -Pk "$root" | tail -n 1); '
+    f"used || exit {_UNUSED}; {TIDY}\n"
+    'tidy "$state" "$id"; need=$(du -sk "$state"); need=${need%%[!0-9]*}; set -- $(df -Pk "$root" | tail -n 1); '
     'out=$root/backup-$id; [ "$4" -gt "$need" ] || out=/tmp/backup-$id; mkdir "$out"; export TMPDIR="$out"; '
     # OpenClaw archives its configuration too, but refuses included files that are links, as a ConfigMap's are.
     f'cat {CONFIG_MOUNT}/{CONFIG_FILE} > "$out/{CONFIG_FILE}"; export OPENCLAW_CONFIG_PATH="$out/{CONFIG_FILE}"; '

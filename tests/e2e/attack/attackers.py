@@ -135,10 +135,10 @@ def _below(folder: Path, without: Path | None) -> Iterator[Path]:
 
 
 def _locks(data: Path, *, without: Path | None) -> list[str]:
-    """Files that are there, and names that once could be made by anybody."""
+    """Files that are there, and a name that whoever may write into the folder would make first."""
     found = [*data.rglob("*.lock"), *Path("/run").rglob("clawstack*.lock"), data / "postgres.lock"]
     foreign = {str(path) for path in found if without is None or not path.is_relative_to(without)}
-    return sorted({*foreign, "/run/lock/clawstack-accounts.lock"})
+    return sorted(foreign)
 
 
 def _tokens(customer: Customer) -> list[str]:

@@ -21,7 +21,7 @@ PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --second-try
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test test-unit test-integration test-e2e test-long test-near durations demo image release \
+.PHONY: help setup check test test-unit test-integration test-e2e test-attack test-long test-near durations demo image release \
         migration clean
 
 help: ## list the targets
@@ -85,6 +85,9 @@ test-integration: $(VENV)/.ready-tools $(VENV)/.ready-judges $(VENV)/.ready-imag
 
 test-e2e: $(VENV)/.ready-cluster $(VENV)/.ready-image ## tests with a real gateway, a real browser and a real Kubernetes node
 	$(PYTEST) $(NOT_LONG) tests/e2e
+
+test-attack: $(VENV)/.ready-tools ## attempts to get in or to stop the platform, from a stranger's account and from cells' own
+	$(PYTHON) -m pytest tests/e2e/attack
 
 test-long: $(VENV)/.ready-everything ## only the tests that take minutes, and every property with many new examples
 	$(PYTEST) -m "long or hypothesis" --hypothesis-profile=long tests

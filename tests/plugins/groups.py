@@ -36,6 +36,7 @@ TOGETHER: Final[Mapping[str, str]] = {
     "tests/integration/cluster": MACHINE,
     # The session's platform with its customers and their live gateways (tests/e2e/conftest.py).
     "tests/e2e/spine": WORLD,
+    "tests/e2e/attack": WORLD,
     "tests/e2e/browser": WORLD,
     # One API server for the folder.
     "tests/e2e/control_plane": "tests/e2e/control_plane",

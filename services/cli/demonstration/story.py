@@ -25,9 +25,15 @@ _PATIENCE: Final = 600.0
 class Story:
     """Tells itself step by step; raises when a step was not observed."""
 
-    def __init__(self, world: World, telling: Telling, evidence: Evidence | None = None) -> None:
-        """`evidence`: how to see cells; by default as processes of this machine."""
+    def __init__(
+        self, world: World, telling: Telling, evidence: Evidence | None = None, *, starts: bool = True
+    ) -> None:
+        """`evidence`: how to see cells; by default as processes of this machine.
+
+        `starts`: whether the story begins with starting the world, or in one that runs.
+        """
         self._world = world
+        self._starts = starts
         world.say = lambda line: telling.say(f"    [dim]{escape(line)}[/dim]")
         self._evidence = evidence or ProcessEvidence(world=world)
         self._tell = telling
@@ -39,7 +45,9 @@ class Story:
 
     def until_live(self) -> None:
         """From nothing to an assistant that has answered and whose tokens are on the ledger."""
-        self._everything_starts()
+        if self._starts:
+            self._everything_starts()
+        self._people_come()
         self._signs_up()
         self._is_provisioned()
         self._chats()
@@ -62,6 +70,8 @@ class Story:
         with self._tell.step("Stand-ins, PostgreSQL, migrations and services start") as step:
             self._world.start()
             step.seen = f"{self._world.urls.platform}/readyz answers"
+
+    def _people_come(self) -> None:
         says = "Plans get their prices at Stripe, an operator gets a token"
         with self._tell.step(says) as step, ThreadPoolExecutor(2) as pool:
             prices = pool.submit(self._world.run, "admin", "stripe-setup", "--json")

@@ -32,6 +32,13 @@ Props = dict[str, Any]
 
 @pytest.fixture
 def provider(test_cluster: TestCluster) -> Iterator[KubernetesProvider]:
+    made = configured(test_cluster, upsertExistingObjects="true")  # as this project's programs have it
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def refusing(test_cluster: TestCluster) -> Iterator[KubernetesProvider]:
     made = configured(test_cluster)
     yield made
     made.close()
@@ -39,7 +46,7 @@ def provider(test_cluster: TestCluster) -> Iterator[KubernetesProvider]:
 
 @pytest.fixture
 def forcing(test_cluster: TestCluster) -> Iterator[KubernetesProvider]:
-    made = configured(test_cluster, enablePatchForce="true")
+    made = configured(test_cluster, enablePatchForce="true", upsertExistingObjects="true")
     yield made
     made.close()
 
@@ -117,6 +124,17 @@ def test_a_create_can_be_repeated_and_an_update_lets_go(
     live = kubectl.get("configmap", "settings", "-n", namespace) or {}
     assert live["metadata"]["uid"] == first["metadata"]["uid"]
     assert live["data"] == {"key": "changed"}
+
+
+def test_an_object_that_is_there_is_refused_unless_it_may_be_taken_over(
+    kubectl: Hand, refusing: KubernetesProvider, namespace: str
+) -> None:
+    create(refusing, config_map(namespace, key="value"))
+    with pytest.raises(InvalidInputError) as refused:
+        create(refusing, config_map(namespace, key="changed"))
+    assert 'configmaps "settings" already exists' in refused.value.message
+    live = kubectl.get("configmap", "settings", "-n", namespace) or {}
+    assert live["data"] == {"key": "value"}
 
 
 def test_an_edit_by_hand_is_seen_refused_and_repaired_by_force(

@@ -26,7 +26,7 @@ from services.cells.workers.leases import Grant, LeaseLostError
 from services.cells.workers.slots import Slots
 from services.cells.workers.turns import Turns
 from services.kit.database.base import utcnow
-from services.tables.tenants import Operation, Tenant
+from services.tables.tenants import Operation
 
 log = get_logger(__name__)
 
@@ -62,7 +62,7 @@ class Reconciler:
     async def _is_ending(self, tenant_id: uuid.UUID) -> bool:
         """Whether a cell is to be removed next, as far as can be seen before it is leased."""
         async with self._database.transaction() as session:
-            tenant = await session.get(Tenant, tenant_id)
+            tenant = await tenants.by_id(session, tenant_id)
             cell = await repository.cell_of(session, tenant_id)
             return tenant is not None and needed_operation(bookkeeping.situation_of(tenant, cell)) in _ENDINGS
 

@@ -286,6 +286,7 @@ async def test_deletion_that_arrives_during_the_build_ends_absent(rig: Rig) -> N
     await rig.want(tenant, state=Desired.ABSENT)
     hold.unlink()
     await run
+    await rig.reconciler().reconcile(tenant.id)  # in a slot for endings
     assert (await rig.tenant(tenant)).state == "deleted"
     assert rig.probe.cell(tenant.slug) is None
     assert [row.kind for row in await rig.operations(tenant)] == ["provision", "destroy"]

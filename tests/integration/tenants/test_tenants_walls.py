@@ -210,3 +210,14 @@ def test_an_account_of_another_platforms_cell_is_nobodys_to_take(place: Place) -
     accounts.ensure(account_name(slug), slug, place.folder / "cells" / slug)
     with pytest.raises(ConflictError, match="was not made for cell"):
         accounts.ensure(account_name(slug), slug, place.folder / "elsewhere" / slug)
+
+
+def test_a_cell_leaves_nothing_behind_in_the_kernel_and_is_nowhere_root(cell: Cell) -> None:
+    """Shared memory and keys go by the account's number, which the next cell may get; both count as nobody's memory."""
+    cell.up()
+    for _ in range(2):
+        assert as_cell(_ids(cell), cell.paths.root, "lingering") == {
+            "shared memory": "done", "keyring": "ENOSYS", "users": "EPERM", "users by clone": "EPERM", "threads": "done",
+        }  # fmt: skip
+    assert as_stranger(_ids(cell).uid, "lingering")["shared memory"] == "done", "the first ones are gone"
+    subprocess.run(["ipcrm", "-M", "0x1ce"], check=False, capture_output=True)

@@ -27,6 +27,8 @@ from tenants.process.trees import TreeOwner, processes_of
 _MB: Final = 1024 * 1024
 _ENTRIES_PER_MB: Final = 64
 """Inodes: one for each 16 KiB, as many as ext4 makes for that much space."""
+_BACKUP_TIMES: Final = 2
+"""A backup takes as much as the state at most, and copies of its databases while it is made."""
 _SECONDS: Final = 60.0
 _RESTS: Final = 100
 """After a count, this many times what it took passes before the next: at most a hundredth of a processor."""
@@ -48,12 +50,23 @@ def used(paths: CellPaths, limits: Limits, living: TreeOwner | None = None) -> D
     sizes = [
         measure(place, most_bytes=limits.disk_mb * _MB, most_entries=most) for place in (paths.state, paths.temporary)
     ]
-    held = _nameless(living, paths.root, most=limits.disk_mb * _MB) if living else 0
+    held = _beside(paths, limits)
+    held += _nameless(living, paths.root, most=limits.disk_mb * _MB) if living else 0
     whole = -(
         -(held + sum(size.bytes for size in sizes)) // _MB
     )  # up: a byte more than the limit is more than the limit
     entries = sum(size.entries for size in sizes)
     return DiskUse(used_mb=whole, limit_mb=max(1, limits.disk_mb), entries=entries, most_entries=most)
+
+
+def _beside(paths: CellPaths, limits: Limits) -> int:
+    """Bytes in folders for a backup beyond what one can take: they are the account's, who may write there meanwhile."""
+    fair, most = limits.disk_mb * _MB * _BACKUP_TIMES, max(1, limits.disk_mb) * _ENTRIES_PER_MB
+    taken = [
+        measure(place, most_bytes=fair + limits.disk_mb * _MB, most_entries=most).bytes
+        for place in paths.root.glob("backup-*")
+    ]
+    return max(0, sum(taken) - fair)
 
 
 def _nameless(owner: TreeOwner, folder: Path, *, most: int) -> int:

@@ -81,6 +81,15 @@ def test_a_file_without_a_name_counts_as_long_as_a_process_of_the_cell_holds_it(
     assert used(paths, _LIMITS, owner).level is DiskLevel.FINE
 
 
+def test_a_folder_for_a_backup_takes_what_a_backup_may_and_what_is_more_counts(small_disk: Path) -> None:
+    paths = CellPaths(root=small_disk)
+    _allocate(paths.state / "file", 7)
+    _allocate(small_disk / "backup-1" / "archive", 16)
+    assert used(paths, _LIMITS).level is DiskLevel.FINE
+    _allocate(small_disk / "backup-1" / "the-cells", 2)
+    assert used(paths, _LIMITS).level is DiskLevel.FULL
+
+
 def test_a_count_is_due_at_once_when_somebody_writes_much(small_disk: Path) -> None:
     watch = DiskWatch(CellPaths(root=small_disk), _LIMITS)
     assert watch.look() is not None

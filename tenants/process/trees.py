@@ -43,14 +43,16 @@ def processes_of(owner: TreeOwner) -> list[psutil.Process]:
 def end_all(owner: TreeOwner, *, grace: float, limit: float = 10.0) -> list[int]:
     """SIGTERM, after `grace` seconds SIGKILL, until none is left; the pids that were ended.
 
-    Asks again after every round: a process may have forked in between; an account's are killed together. Gives up after `limit` further seconds
-    (a process in uninterruptible sleep) and returns; `processes_of` tells whether something is left.
+    Asks again after every round: a process may have forked in between; an account's are killed together. Gives up after
+    `limit` further seconds (a process in uninterruptible sleep) and returns, but never before the first SIGKILL, however
+    slow the machine is; `processes_of` tells whether something is left.
     """
     ended: set[int] = set()
     term_until = time.monotonic() + grace
     deadline = term_until + limit
     signalled: set[int] = set()
-    while (living := processes_of(owner)) and time.monotonic() < deadline:
+    hard = False
+    while (living := processes_of(owner)) and (not hard or time.monotonic() < deadline):
         hard = time.monotonic() >= term_until
         if hard and owner.uid and os.geteuid() == 0:
             _kill_all(owner.uid)
@@ -64,14 +66,15 @@ def end_all(owner: TreeOwner, *, grace: float, limit: float = 10.0) -> list[int]
 
 
 def _kill_all(uid: int) -> None:
-    subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-I", "-c", _KILL_ALL, str(uid)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,  # it ends with an error when there is nobody
-        check=False,
-        timeout=_KILL_SECONDS,
-    )
+    with contextlib.suppress(subprocess.TimeoutExpired):  # asked again in the next round
+        subprocess.run(  # noqa: S603 - our own words
+            [sys.executable, "-I", "-c", _KILL_ALL, str(uid)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # it ends with an error when there is nobody
+            check=False,
+            timeout=_KILL_SECONDS,
+        )
 
 
 def end_pids(pids: Iterable[int], *, grace: float) -> None:

@@ -144,9 +144,10 @@ def restore(source: ArchiveSource, folder: Path, manifest: ArchiveManifest, stag
     _openclaw(source, "backup", "restore", str(archive), "--target", str(staging / "restored"))
     archive.unlink()
     found = [entry.trail[:-1] for entry in untrusted_tree.walk(staging / "restored") if _is_database(entry)]
-    if len(found) != 1:
+    state = min(found, key=len, default=[])
+    if not found or any(trail[: len(state)] != state for trail in found):
         raise PermanentError(f"The backup {manifest.archive} holds {len(found)} state directories.", code="bad_backup")
-    return staging.joinpath("restored", *found[0])
+    return staging.joinpath("restored", *state)  # the outermost: the customer may keep a copy of one in the workspace
 
 
 def manifests(folder: Path, slug: str) -> list[ArchiveManifest]:

@@ -4,8 +4,12 @@ A private `/tmp`: programs make folders there under names that another account c
 `/tmp/openclaw-state-locks-<uid>`), and what one cell left must not meet the next account with its number. `/run` is
 empty: sockets there ask name servers, buses and other services on a caller's behalf, past every packet filter.
 
+Shared memory, semaphores and message queues of its own: they outlive every process, count as nobody's memory, and go by
+the account's number, which the next cell may get; here they end with the cell's last process.
+
 No new privileges: a set-user-id program would open its sockets as somebody else. Of the kernel's address families the
-usual ones: others (SMC, RDS, TIPC, vsock) carry data past the packet filter, or in the kernel's name.
+usual ones: others (SMC, RDS, TIPC, vsock) carry data past the packet filter, or in the kernel's name. No keyrings, which
+outlive an account, and no user namespaces: who is root in one mounts file systems in memory that nobody counts.
 """
 
 from __future__ import annotations
@@ -22,7 +26,9 @@ from typing import Final
 
 from tenants.paths import CellPaths
 
-_NEW_NAMESPACE: Final = 0x20000
+_NEW_MOUNTS: Final = 0x20000
+_NEW_IPC: Final = 0x8000000
+_NEW_USERS: Final = 0x10000000
 _BIND: Final = 0x1000
 _RECURSIVE: Final = 0x4000
 _SLAVE: Final = 0x80000
@@ -36,16 +42,20 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True, kw_only=True)
 class _Calls:
-    """Numbers of one processor architecture: its own, of `socket`, and of `io_uring_setup`, which opens sockets too."""
+    """Numbers of one processor architecture: its own, and those of calls."""
 
     architecture: int
     socket: int
-    io_uring_setup: int
+    forkers: tuple[int, int]
+    """`clone` and `unshare`, whose first argument names what is to be new."""
+    absent: tuple[int, ...]
+    """As on a kernel without them: `io_uring_setup` opens sockets too; `clone3`, whose arguments no filter can read (C
+    libraries then use `clone`); `add_key`, `request_key`, `keyctl`."""
 
 
 _CALLS: Final = {
-    "x86_64": _Calls(architecture=0xC000003E, socket=41, io_uring_setup=425),
-    "aarch64": _Calls(architecture=0xC00000B7, socket=198, io_uring_setup=425),
+    "x86_64": _Calls(architecture=0xC000003E, socket=41, forkers=(56, 272), absent=(425, 435, 248, 249, 250)),
+    "aarch64": _Calls(architecture=0xC00000B7, socket=198, forkers=(220, 97), absent=(425, 435, 217, 218, 219)),
 }
 _FAMILIES: Final = (1, 2, 10, 16)
 """Unix, IPv4, IPv6, netlink (which lists the machine's interfaces)."""
@@ -61,7 +71,7 @@ def private_places(paths: CellPaths, kept: Iterable[str]) -> None:
     kernel lets nobody have mounts of his own.
     """
     temporary, nothing = _folders(paths)
-    _check(_libc().unshare(_NEW_NAMESPACE))
+    _check(_libc().unshare(_NEW_MOUNTS | _NEW_IPC))
     _mount("none", "/", _RECURSIVE | _SLAVE)
     seen = [path for path in {str(paths.root), str(Path.cwd()), *kept} if path.startswith("/")]
     for place, content in (*((place, temporary) for place in _TEMPORARY), *((place, nothing) for place in _EMPTY)):
@@ -73,7 +83,7 @@ def private_places(paths: CellPaths, kept: Iterable[str]) -> None:
 
 
 def hold_to_itself() -> None:
-    """From here on: no privileges by set-user-id programs, no address families that pass the wall by.
+    """From here on: no privileges by set-user-id programs or user namespaces, no address families that pass the wall by.
 
     Raises OSError; a kernel without such filters is let pass.
     """
@@ -91,10 +101,24 @@ def hold_to_itself() -> None:
 
 def _program(calls: _Calls) -> bytes:
     """The filter in BPF: what it does not name is allowed. Jumps count instructions to skip."""
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+    load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
     number, architecture, first, third = 0, 4, 16, 32
     allow, refuse = 0x7FFF0000, 0x00050000
     families = [(equal, len(_FAMILIES) - index, 0, family) for index, family in enumerate(_FAMILIES)]
+    absent = [
+        line for call in calls.absent for line in ((equal, 0, 1, call), (give, 0, 0, refuse | errno.ENOSYS))
+    ]  # fmt: skip
+    forkers = [
+        line
+        for call in calls.forkers
+        for line in (
+            (equal, 0, 4, call),
+            (load, 0, 0, first),
+            (any_bit, 0, 1, _NEW_USERS),
+            (give, 0, 0, refuse | errno.EPERM),
+            (give, 0, 0, allow),
+        )
+    ]
     return b"".join(
         struct.pack("HBBI", *line)
         for line in (
@@ -102,10 +126,11 @@ def _program(calls: _Calls) -> bytes:
             (equal, 1, 0, calls.architecture),
             (give, 0, 0, refuse | errno.ENOSYS),  # another ABI has other numbers
             (load, 0, 0, number),
-            (at_least, 2, 0, _X32),
-            (equal, 1, 0, calls.io_uring_setup),
-            (equal, 2, 1, calls.socket),
+            (at_least, 0, 1, _X32),
             (give, 0, 0, refuse | errno.ENOSYS),
+            *absent,
+            *forkers,
+            (equal, 1, 0, calls.socket),
             (give, 0, 0, allow),
             (load, 0, 0, first),
             *families,

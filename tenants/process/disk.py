@@ -2,7 +2,8 @@
 
 Project quotas would stop a write at the limit, but they need a file system made and mounted for them, which this platform
 cannot ask for. So it is measured: the launcher, which watches memory already, counts bytes and inodes of the state
-(`clawstack.untrusted_tree.measure`, bounded by the limits themselves) and ends a gateway that passed either. It does not
+(`clawstack.untrusted_tree.measure`, bounded by the limits themselves), and files without a name that a process of the cell
+keeps open or mapped, and ends a gateway that passed either. It does not
 start again until there is more room or less in it; nothing is deleted. Between two counts a cell may write more than
 it has; what may never happen meanwhile is that it takes the last of the file system, so free space is asked for at every
 look, and below the reserve no gateway runs.
@@ -11,7 +12,9 @@ look, and below the reserve no gateway runs.
 from __future__ import annotations
 
 import os
+import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +22,13 @@ from clawstack.untrusted_tree import measure
 from tenants.disk_use import DiskUse
 from tenants.paths import CellPaths
 from tenants.process.launch import Limits
+from tenants.process.trees import TreeOwner, processes_of
 
 _MB: Final = 1024 * 1024
 _ENTRIES_PER_MB: Final = 64
 """Inodes: one for each 16 KiB, as many as ext4 makes for that much space."""
+_BACKUP_TIMES: Final = 2
+"""A backup takes as much as the state at most, and copies of its databases while it is made."""
 _SECONDS: Final = 60.0
 _RESTS: Final = 100
 """After a count, this many times what it took passes before the next: at most a hundredth of a processor."""
@@ -35,15 +41,48 @@ _ROOM_AGAIN: Final = 1.5
 """Times the reserve must be free before gateways start again: no gateway is started into the next stop."""
 
 
-def used(paths: CellPaths, limits: Limits) -> DiskUse:
-    """Count what is in the state directory and in the cell's own `/tmp`; ends early once a limit is passed."""
+def used(paths: CellPaths, limits: Limits, living: TreeOwner | None = None) -> DiskUse:
+    """Count what is in the state directory and in the cell's own `/tmp`; ends early once a limit is passed.
+
+    `living`: whose processes may hold deleted files open; None while none of them lives.
+    """
     most = max(1, limits.disk_mb) * _ENTRIES_PER_MB
     sizes = [
         measure(place, most_bytes=limits.disk_mb * _MB, most_entries=most) for place in (paths.state, paths.temporary)
     ]
-    whole = -(-sum(size.bytes for size in sizes) // _MB)  # up: a byte more than the limit is more than the limit
+    held = _beside(paths, limits)
+    held += _nameless(living, paths.root, most=limits.disk_mb * _MB) if living else 0
+    whole = -(
+        -(held + sum(size.bytes for size in sizes)) // _MB
+    )  # up: a byte more than the limit is more than the limit
     entries = sum(size.entries for size in sizes)
     return DiskUse(used_mb=whole, limit_mb=max(1, limits.disk_mb), entries=entries, most_entries=most)
+
+
+def _beside(paths: CellPaths, limits: Limits) -> int:
+    """Bytes in folders for a backup beyond what one can take: they are the account's, who may write there meanwhile."""
+    fair, most = limits.disk_mb * _MB * _BACKUP_TIMES, max(1, limits.disk_mb) * _ENTRIES_PER_MB
+    taken = [
+        measure(place, most_bytes=fair + limits.disk_mb * _MB, most_entries=most).bytes
+        for place in paths.root.glob("backup-*")
+    ]
+    return max(0, sum(taken) - fair)
+
+
+def _nameless(owner: TreeOwner, folder: Path, *, most: int) -> int:
+    """Bytes of files on the folder's file system that have no name any more, but are open or mapped by a process."""
+    device, found = folder.stat().st_dev, dict[int, int]()
+    for process in processes_of(owner):
+        for place in ("fd", "map_files"):
+            with suppress(OSError), os.scandir(f"/proc/{process.pid}/{place}") as entries:
+                for entry in entries:
+                    with suppress(OSError):  # closed meanwhile
+                        status = entry.stat()
+                        if status.st_nlink == 0 and status.st_dev == device and stat.S_ISREG(status.st_mode):
+                            found[status.st_ino] = status.st_blocks * 512
+            if sum(found.values()) > most:
+                return sum(found.values())
+    return sum(found.values())
 
 
 def lacks_room(folder: Path, *, again: bool = False) -> str | None:
@@ -70,9 +109,9 @@ def free_and_reserve(folder: Path) -> tuple[int, int]:
 class DiskWatch:
     """Counts when it is time to; asked at every look at the gateway."""
 
-    def __init__(self, paths: CellPaths, limits: Limits) -> None:
-        """Counts nothing yet."""
-        self._paths, self._limits = paths, limits
+    def __init__(self, paths: CellPaths, limits: Limits, living: TreeOwner | None = None) -> None:
+        """Counts nothing yet. `living`: whose processes run."""
+        self._paths, self._limits, self._living = paths, limits, living
         self._due = 0.0
         self._free = 0
 
@@ -83,7 +122,7 @@ class DiskWatch:
         began = time.monotonic()
         if began < self._due and not fell:
             return None
-        found = used(self._paths, self._limits)
+        found = used(self._paths, self._limits, self._living)
         took = time.monotonic() - began
         self._free, self._due = free, began + max(_SECONDS, took * _RESTS)
         return found

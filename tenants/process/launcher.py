@@ -248,7 +248,7 @@ def _watch(
     """Until the gateway is gone or must go; why, when it is its memory, the disk or its silence."""
     steady = time.monotonic() + _CPU_GRACE_SECONDS
     silence = SilenceWatch(port=launch.port, seconds=launch.silence_seconds)
-    disk = DiskWatch(CellPaths(root=Path(launch.root)), launch.limits)
+    disk = DiskWatch(CellPaths(root=Path(launch.root)), launch.limits, owner)
     while gateway.poll() is None and not signals.stopped():
         signals.wait(_WATCH_SECONDS)
         if time.monotonic() >= steady:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ import psutil
 MARKER: Final = "CLAWSTACK_CELL"
 _POLL: Final = 0.05
 _KILL_SECONDS: Final = 10.0
+_KILL_ALL: Final = "import os, sys; os.setresuid(65535, int(sys.argv[1]), 65535); os.kill(-1, 9)"
+"""The kernel kills all of an account's processes at one stroke: one by one, those that fork get away. 65535 is no account's
+number, so the account itself cannot stop this program, and nobody else is meant by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +43,19 @@ def processes_of(owner: TreeOwner) -> list[psutil.Process]:
 def end_all(owner: TreeOwner, *, grace: float, limit: float = 10.0) -> list[int]:
     """SIGTERM, after `grace` seconds SIGKILL, until none is left; the pids that were ended.
 
-    Asks again after every round: a process may have forked in between. Gives up after `limit` further seconds
-    (a process in uninterruptible sleep) and returns; `processes_of` tells whether something is left.
+    Asks again after every round: a process may have forked in between; an account's are killed together. Gives up after
+    `limit` further seconds (a process in uninterruptible sleep) and returns, but never before the first SIGKILL, however
+    slow the machine is; `processes_of` tells whether something is left.
     """
     ended: set[int] = set()
     term_until = time.monotonic() + grace
     deadline = term_until + limit
     signalled: set[int] = set()
-    while (living := processes_of(owner)) and time.monotonic() < deadline:
+    hard = False
+    while (living := processes_of(owner)) and (not hard or time.monotonic() < deadline):
         hard = time.monotonic() >= term_until
+        if hard and owner.uid and os.geteuid() == 0:
+            _kill_all(owner.uid)
         for process in living:
             ended.add(process.pid)
             if hard or process.pid not in signalled:
@@ -54,6 +63,18 @@ def end_all(owner: TreeOwner, *, grace: float, limit: float = 10.0) -> list[int]
                 _signal(process, hard=hard)
         time.sleep(_POLL)
     return sorted(ended)
+
+
+def _kill_all(uid: int) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):  # asked again in the next round
+        subprocess.run(  # noqa: S603 - our own words
+            [sys.executable, "-I", "-c", _KILL_ALL, str(uid)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # it ends with an error when there is nobody
+            check=False,
+            timeout=_KILL_SECONDS,
+        )
 
 
 def end_pids(pids: Iterable[int], *, grace: float) -> None:

@@ -388,8 +388,11 @@ async function fill(bundle, account) {
   await openclaw(bundle, account, ["backup", "restore", `${staging}/archive.tar.gz`, "--target", `${staging}/restored`]);
   const look = ["-P", `${staging}/restored`, "-type", "f", "-path", "*/state/openclaw.sqlite", "-printf", "%h\\0"];
   const found = (await run("find", look, { seconds: 600 })).stdout.split("\0").filter(Boolean);
-  if (found.length !== 1) throw new Trouble("bad_backup", `The backup holds ${found.length} state directories.`, { final: true });
-  const restored = path.dirname(found[0]);
+  // The outermost: the customer may keep a copy of one in the workspace.
+  const restored = found.map((place) => path.dirname(place)).reduce((a, b) => (a && a.length <= b.length ? a : b), "");
+  if (!restored || !found.every((place) => place.startsWith(`${restored}/`))) {
+    throw new Trouble("bad_backup", `The backup holds ${found.length} state directories.`, { final: true });
+  }
   if ((await fs.realpath(restored)) !== path.join(await fs.realpath(staging), path.relative(staging, restored))) {
     throw new Trouble("bad_backup", "The backup's state lies behind a link.", { final: true });
   }

@@ -266,6 +266,9 @@ async def test_a_backup_on_demand_leaves_the_gateway_running(bench: Bench) -> No
 
 async def test_a_new_cell_is_filled_once_and_never_overwritten(bench: Bench) -> None:
     spec = await bench.running()
+    copy = bench.cluster.volume / "anna/state/state/my copy/state"  # the customer's, of whatever
+    copy.mkdir(parents=True)
+    (copy / "openclaw.sqlite").touch()
     await bench.driver.backup(spec, tell=bench.told.append)
     [manifest] = archive.manifests(bench.backups, "anna")
     backup = Archive(folder=bench.backups, manifest=manifest, key=spec.backup_key.get_secret_value())

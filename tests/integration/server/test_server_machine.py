@@ -284,6 +284,9 @@ async def test_a_new_cell_begins_with_another_cells_backup(rig: Rig) -> None:
     await machine.boot(rig.user_data(old))
     ready = await rig.reported(old, lambda machine: machine.phase is MachinePhase.READY)
     (machine.disk.state / "state/openclaw.sqlite").write_text("what was remembered")
+    copy = machine.disk.state / "workspace/my copy/state"  # the customer's, of whatever
+    copy.mkdir(parents=True)
+    (copy / "openclaw.sqlite").touch()
     assert (await rig.done(await rig.channel.order(ready.key, OrderKind.RETIRE))).ok
     machine.power_off()
 

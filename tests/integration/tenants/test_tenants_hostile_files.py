@@ -17,6 +17,7 @@ import pytest
 from clawstack.errors import NeedsAttentionError
 from clawstack.untrusted_tree import walk
 from tenants.backups import archive
+from tenants.backups.filling import back_up, fill
 from tenants.backups.stream import decrypt
 from tenants.disk_use import DiskLevel
 from tenants.process import accounts
@@ -112,6 +113,24 @@ def test_a_pipe_in_place_of_the_archive_is_refused_and_nothing_is_erased(cell: C
     place.behave()
     cell.destroy()
     assert not cell.paths.root.exists()
+
+
+def test_a_copy_of_a_state_in_the_workspace_does_not_keep_a_backup_from_being_restored(
+    cell: Cell, place: Place
+) -> None:
+    cell.up()
+    copy = cell.paths.workspace / "my copy" / "state"
+    copy.mkdir(parents=True)
+    (copy / "openclaw.sqlite").write_text("not the assistant's memory")
+    assert back_up(cell.spec)
+    [manifest] = archive.manifests(cell.spec.directories.backups, cell.spec.slug)
+    key = cell.spec.backup_key.get_secret_value()
+    cell.destroy()
+    cell.spec = cell.spec.model_copy(update={"desired": "suspended"})
+    _folders_alone(cell)
+    assert fill(cell.spec, archive.Archive(folder=cell.spec.directories.backups, manifest=manifest, key=key))
+    assert (cell.paths.state / "state" / "openclaw.sqlite").read_text() == "the memory of this cell\n"
+    assert (cell.paths.workspace / "my copy" / "state" / "openclaw.sqlite").exists()
 
 
 def test_a_link_in_place_of_the_workspace_is_put_aside_not_followed(cell: Cell, place: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -18,8 +19,9 @@ from clawstack.naming import account_name
 from services.cells.substrates.process.driver import ProcessDriver
 from services.cli.demonstration.world import end_kept
 from tenants.paths import CellPaths
-from tenants.process import accounts, directories, wall
+from tenants.process import accounts, directories, trees, wall
 from tenants.process.accounts import Ids
+from tenants.process.trees import TreeOwner, end_all, processes_of
 from tenants.process.wall_rules import table_of
 from tests.attacks.running import as_cell, as_stranger, reach
 from tests.integration.tenants.harness import Cell, Place, set_traps, until
@@ -210,3 +212,42 @@ def test_an_account_of_another_platforms_cell_is_nobodys_to_take(place: Place) -
     accounts.ensure(account_name(slug), slug, place.folder / "cells" / slug)
     with pytest.raises(ConflictError, match="was not made for cell"):
         accounts.ensure(account_name(slug), slug, place.folder / "elsewhere" / slug)
+
+
+def test_a_cell_leaves_nothing_behind_in_the_kernel_and_is_nowhere_root(cell: Cell) -> None:
+    """Shared memory and keys go by the account's number, which the next cell may get; both count as nobody's memory."""
+    cell.up()
+    for _ in range(2):
+        assert as_cell(_ids(cell), cell.paths.root, "lingering") == {
+            "shared memory": "done", "keyring": "ENOSYS", "users": "EPERM", "users by clone": "EPERM", "threads": "done",
+        }  # fmt: skip
+    assert as_stranger(_ids(cell).uid, "lingering")["shared memory"] == "done", "the first ones are gone"
+    subprocess.run(["ipcrm", "-M", "0x1ce"], check=False, capture_output=True)
+
+
+def test_a_cell_that_forks_faster_than_its_processes_are_listed_ends_all_the_same(place: Place) -> None:
+    uid = 59_989
+    owner = TreeOwner(root=str(place.folder), uid=uid)
+    as_stranger(uid, "storm")
+    until(lambda: len(processes_of(owner)) > 20, what="the storm")
+    try:
+        end_all(owner, grace=0.5, limit=3.0)
+        assert processes_of(owner) == []
+    finally:
+        end_all(owner, grace=0.0, limit=30.0)
+
+
+def test_what_is_never_caught_one_by_one_is_killed_with_all_of_its_account(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trees, "_signal", lambda *_, **__: None)
+    uid, mine = 59_988, subprocess.Popen(["/bin/sleep", "600"])
+    theirs = [subprocess.Popen(["/bin/sleep", "600"], user=uid, group=uid, extra_groups=[]) for _ in range(3)]
+    try:
+        end_all(TreeOwner(root=str(place.folder), uid=uid), grace=0.0, limit=5.0)
+        assert [process.poll() for process in theirs] == [-signal.SIGKILL] * 3
+        assert mine.poll() is None, "nobody else's"
+    finally:
+        for process in (mine, *theirs):
+            process.kill()
+            process.wait()

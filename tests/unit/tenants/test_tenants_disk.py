@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tenants.disk_use import DiskLevel, DiskUse
 from tenants.paths import CellPaths
 from tenants.process.disk import DiskWatch, free_and_reserve, lacks_room, used
 from tenants.process.launch import Limits
+from tenants.process.trees import MARKER, TreeOwner
 
 _MB = 1024 * 1024
 _LIMITS = Limits(memory_mb=1, cpu=1.0, disk_mb=8, max_processes=1, max_open_files=1)
@@ -54,6 +56,38 @@ def test_many_files_within_the_limit_of_each_are_counted_together(small_disk: Pa
     for number in range(8 * 64):
         (small_disk / "state" / f"empty-{number}").touch()
     assert "more than the 512 files" in str(used(CellPaths(root=small_disk), _LIMITS).trouble())
+
+
+@pytest.mark.parametrize("how", ["open", "mapped"])
+def test_a_file_without_a_name_counts_as_long_as_a_process_of_the_cell_holds_it(small_disk: Path, how: str) -> None:
+    paths = CellPaths(root=small_disk)
+    _allocate(paths.state / "file", 9)
+    program = (
+        "import mmap, os, sys; file = open(sys.argv[1], 'r+b'); held = mmap.mmap(file.fileno(), 0) if sys.argv[2] == 'mapped'"
+        " else file; held is file or file.close(); os.unlink(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    )
+    owner = TreeOwner(root=str(small_disk), uid=None)
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", program, str(paths.state / "file"), how],
+        env={MARKER: owner.root}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as holding:  # fmt: skip
+        assert holding.stdout is not None
+        assert holding.stdout.readline() == b"held\n"
+        assert used(paths, _LIMITS).level is DiskLevel.FINE, "no name leads to it"
+        watch = DiskWatch(paths, _LIMITS, owner).look()
+        assert watch is not None
+        assert watch.level is DiskLevel.FULL
+        holding.communicate()
+    assert used(paths, _LIMITS, owner).level is DiskLevel.FINE
+
+
+def test_a_folder_for_a_backup_takes_what_a_backup_may_and_what_is_more_counts(small_disk: Path) -> None:
+    paths = CellPaths(root=small_disk)
+    _allocate(paths.state / "file", 7)
+    _allocate(small_disk / "backup-1" / "archive", 16)
+    assert used(paths, _LIMITS).level is DiskLevel.FINE
+    _allocate(small_disk / "backup-1" / "the-cells", 2)
+    assert used(paths, _LIMITS).level is DiskLevel.FULL
 
 
 def test_a_count_is_due_at_once_when_somebody_writes_much(small_disk: Path) -> None:

@@ -62,9 +62,13 @@ _PLACE: Final = _OPENCLAW + (
     'from=$root/restore-$id; export TMPDIR="$from"; '
     '"$node" "$openclaw" backup restore "$from/archive.tar.gz" --target "$from/restored" > "$from/answer" 2>&1 '
     '|| { code=$?; tail -c 2000 "$from/answer" >&2; exit $code; }; '
-    'rm "$from/archive.tar.gz"; set -- $(find "$from/restored" -type f -path "*/state/openclaw.sqlite"); '
-    '[ $# -eq 1 ] || { echo "the archive holds $# state directories" >&2; exit 1; }; '
-    'found=${1%/state/openclaw.sqlite}; mv "$state" "$from/empty"; mv "$found" "$state"; '
+    'rm "$from/archive.tar.gz"; find "$from/restored" -type f -path "*/state/openclaw.sqlite" > "$from/all"; found=; '
+    # The outermost: the customer may keep a copy of one in the workspace.
+    "while IFS= read -r one; do one=${one%/state/openclaw.sqlite}; "
+    '[ -n "$found" ] && [ "${#found}" -le "${#one}" ] || found=$one; done < "$from/all"; '
+    'while IFS= read -r one; do case $one in "$found"/*) ;; *) found=; break ;; esac; done < "$from/all"; '
+    '[ -n "$found" ] || { echo "the archive holds $(wc -l < "$from/all") state directories" >&2; exit 1; }; '
+    'mv "$state" "$from/empty"; mv "$found" "$state"; '
     'mkdir -p "$state/tmp" "$state/logs" "$state/workspace"; chmod u=rwx,go=,g-s "$state"; rm -rf "$from"'
 )
 

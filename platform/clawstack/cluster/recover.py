@@ -29,6 +29,7 @@ from hcloud.networks import NetworkRoute, NetworkSubnet
 from clawstack.cluster.leftovers import Leftover, find_leftovers, unrecorded
 from clawstack.cluster.sweep import Sweeper, client_from, report
 from clawstack.errors import InvalidInputError, NeedsAttentionError, TemporaryError
+from clawstack.hetzner_refusals import NOT_FOUND
 
 _PREFIX: Final = "hcloud:index/"
 #: Pulumi's word for a kind to the client's.
@@ -122,7 +123,7 @@ def _by_id(collection: Any, identity: Any) -> Any | None:
     try:
         return collection.get_by_id(int(identity))
     except hcloud.APIException as error:
-        if error.code == "not_found":
+        if error.code == NOT_FOUND:
             return None
         raise
 
@@ -219,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Standard input is no JSON; pipe `pulumi stack export` into this command.", file=sys.stderr)  # noqa: T201
     except (InvalidInputError, NeedsAttentionError, TemporaryError) as error:
         print(error.sentence(), file=sys.stderr)  # noqa: T201
-    except hcloud.APIException as error:
+    except hcloud.HCloudException as error:
         print(f"Hetzner refused: {error}.", file=sys.stderr)  # noqa: T201
     return 2
 

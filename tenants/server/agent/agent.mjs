@@ -286,7 +286,8 @@ async function bringUp(bundle) {
 }
 
 // Exit code 78 may pass (a gateway without processor time loses the lease on its own state): tried again a few times.
-const REFUSALS = [5, 10, 20];
+// What it says counts as soon as there is no time left for another try: an end without that word would be tried for ever.
+const REFUSALS = (process.env.CLAWSTACK_REFUSAL_PAUSES ?? "5,10,20").split(",").map((seconds) => Number(seconds) * 1000);
 
 async function untilReady(gateway) {
   let refusals = 0;
@@ -299,9 +300,11 @@ async function untilReady(gateway) {
     const unit = await shown(gateway.unit);
     if (unit.ActiveState === "failed" || unit.ActiveState === "inactive") {
       const tail = await lastWords(gateway);
-      if (unit.ExecMainStatus === GATEWAY_REFUSES && refusals < REFUSALS.length) {
+      const pause = REFUSALS[refusals] ?? Infinity;
+      if (unit.ExecMainStatus === GATEWAY_REFUSES && Date.now() + pause < deadline) {
         say("refused", "gateway_refused_config", tail);
-        await sleep(REFUSALS[refusals++] * 1000);
+        refusals += 1;
+        await sleep(pause);
         await run("systemctl", ["reset-failed", gateway.unit], { accept: [0, 1] });
         await run("systemctl", ["restart", gateway.unit], { seconds: 420, accept: [0, 1] });
         continue;

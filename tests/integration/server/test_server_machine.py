@@ -7,6 +7,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from clawstack.untrusted_tree import remove, walk
 from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
 from services.cells.substrates.server.driver import ServerDriver
@@ -202,9 +204,20 @@ async def test_changes_reach_the_machine_and_restart_the_gateway_only_when_neede
     assert starts(machine) == 2
 
 
-async def test_a_gateway_that_refuses_its_configuration_is_told_with_its_words(rig: Rig) -> None:
+async def test_a_gateway_that_refuses_to_start_and_then_does_has_no_trouble(rig: Rig) -> None:
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec), {"exit": 78, "times": 3, "reason": "the lease was lost"})
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
+    assert starts(machine) == 4
+    assert "clawstack-agent: failed" not in machine.agent_log()
+
+
+@pytest.mark.parametrize("pauses", ["0.1,0.1,0.1", "0.1,600"], ids=["tries are used up", "time is short"])
+async def test_a_gateway_that_refuses_its_configuration_is_told_with_its_words(rig: Rig, pauses: str) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    machine.refusal_pauses = pauses
     await machine.boot(rig.user_data(spec), {"exit": 78, "reason": "unknown key agents.defaults.modle"})
     failed = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.FAILED)
     assert failed.code == "gateway_refused_config"
@@ -298,6 +311,7 @@ async def test_a_new_cell_begins_with_another_cells_backup(rig: Rig) -> None:
         await driver.restore(spec, archive, tell=told.append)
     new = await rig.equipped(spec)
     successor = rig.machine(rig.disk("another"))
+    successor.refusal_pauses = "600"
     # The small gateway writes its memory anew at each start; this one shows what it found.
     await successor.boot(rig.user_data(new), {"exit": 78, "reason": "looked"})
     await rig.reported(new, lambda machine: machine.phase is MachinePhase.FAILED)

@@ -147,7 +147,8 @@ def _route(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart |
 
 def _interface(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart | None:
     balancer = _by_id(client.load_balancers, inputs["loadBalancerId"])
-    network = int(inputs.get("networkId") or 0)
+    # The id of a subnet is `<network>-<range>`.
+    network = int(inputs.get("networkId") or str(inputs.get("subnetId", "0")).partition("-")[0])
     joined = [each.network for each in (balancer.private_net or []) if each.network.id == network] if balancer else []
     if balancer is None or not joined:
         return None

@@ -57,6 +57,8 @@ def _sealed(value: Any) -> Iterator[str]:
         case list():
             for member in value:
                 yield from _sealed(member)
+        case _:
+            return
 
 
 def _opened(key: AESGCM, ciphertext: str) -> bytes | None:

@@ -286,9 +286,7 @@ async function bringUp(bundle) {
 }
 
 // Exit code 78 may pass (a gateway without processor time loses the lease on its own state): tried again a few times.
-// What it says counts as soon as there is no time left for another try: an end without that word would be tried for ever.
-const REFUSALS = (process.env.CLAWSTACK_REFUSAL_PAUSES ?? "5,10,20").split(",").map((seconds) => Number(seconds) * 1000);
-
+// What it says counts as soon as no time is left for another try: an end without that word would be tried for ever.
 async function untilReady(gateway) {
   let refusals = 0;
   const deadline = Date.now() + gateway.ready_seconds * 1000;
@@ -300,7 +298,7 @@ async function untilReady(gateway) {
     const unit = await shown(gateway.unit);
     if (unit.ActiveState === "failed" || unit.ActiveState === "inactive") {
       const tail = await lastWords(gateway);
-      const pause = REFUSALS[refusals] ?? Infinity;
+      const pause = (gateway.refusal_pauses[refusals] ?? Infinity) * 1000;
       if (unit.ExecMainStatus === GATEWAY_REFUSES && Date.now() + pause < deadline) {
         say("refused", "gateway_refused_config", tail);
         refusals += 1;

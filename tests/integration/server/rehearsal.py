@@ -69,8 +69,6 @@ class RehearsedMachine:
     root: Path
     disk: Disk
     processes: list[int] = field(default_factory=list)
-    refusal_pauses: str = "0.1,0.1,0.1"
-    """Seconds between starts of a gateway that refuses to start."""
 
     def prepare(self, user_data: str, behaviour: Mapping[str, Any] | None = None) -> None:
         assert user_data.startswith("#cloud-config\n")
@@ -155,7 +153,6 @@ class RehearsedMachine:
         return {
             "PATH": f"{self.root / 'bin'}:/usr/bin:/bin:/usr/sbin:/sbin",
             "CLAWSTACK_ROOT": str(self.root),
-            "CLAWSTACK_REFUSAL_PAUSES": self.refusal_pauses,
             "STUB_DISK": str(self.disk.folder),
             "STUB_OPENCLAW": str(self.root / "openclaw"),
             "HOME": str(self.root),

@@ -184,7 +184,7 @@ def converted(error: Exception) -> ClawstackError:
         case APIException(code=code, message=said):
             sentence = f"Hetzner refuses: {said.rstrip('.')} ({code})."
         case ActionException(action=action):
-            code = (action.error or {}).get("code")
+            code = action.error["code"] if action.error else "action_failed"
             sentence = f"Hetzner could not finish: {error}."
         case _:
             return TemporaryError(f"Hetzner does not answer: {error}", code="hetzner_unreachable", retry_after=_RETRY)

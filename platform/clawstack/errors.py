@@ -137,3 +137,10 @@ class LimitExceededError(RequestError):
         """`retry_after`: seconds until the limit renews, None when only a person can lift it."""
         super().__init__(message, code=code, remedy=remedy)
         self.retry_after = retry_after
+
+
+def as_asked_by_the_platform(error: ClawstackError) -> ClawstackError:
+    """`error` where the refused request was the platform's own: no caller can mend it, so somebody must act."""
+    if isinstance(error, RequestError):
+        return NeedsAttentionError(error.message, code=error.code, remedy=error.remedy)
+    return error

@@ -1,7 +1,7 @@
 """What Hetzner's refusals mean, by the codes of the API reference ("Errors"): one table for every way they reach us.
 
-The offline plugin has the code from the API's answer; the official one only prints it, `(uniqueness_error, 5f1c...)`
-behind the API's sentence. The code of the error here is `hetzner_` and Hetzner's code.
+The offline plugin and the drivers have the code from the API's answer; the official plugin only prints it,
+`(uniqueness_error, 5f1c...)` behind the API's sentence. The code of the error here is `hetzner_` and Hetzner's code.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
     ),
     "ip_not_available": _person("Choose another address, or free this one first: two servers cannot have it at once."),
     "limit_exceeded_error": _person("Spread what is attached over more servers; one takes at most 16 volumes."),
-    "unauthorized": _person("Give a valid API token of the project (hcloud:token, or HCLOUD_TOKEN)."),
+    "unauthorized": _person("Give a valid API token of the project (CLAWSTACK_HCLOUD_TOKEN, or hcloud:token)."),
     "token_readonly": _person("Give an API token that may read and write."),
     "forbidden": _person("Give an API token that may do this, or lift what forbids it in the project."),
 }

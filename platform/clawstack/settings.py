@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     hcloud_token: SecretStr | None = None
     """Token of the Hetzner project that holds tenants' servers."""
     servers: dict[str, Any] = Field(default_factory=dict)
-    """JSON: what server cells need to know of that project: `{"location": "fsn1", "node": {...}}` (operators' guide). `server_types`, as `{"business": "cx33"}`, may be left out: it replaces, plan by plan, the `server_type` of `plans.yaml`. `other_server_types` (`{"business": ["cx43"]}`) and `other_locations` (`["hel1"]`) are tried in this order when Hetzner has no room; `silence_seconds` (120) ends a gateway that answers nothing."""
+    """JSON: what server cells need to know of that project: `{"location": "fsn1", "node": {...}}` (operators' guide). `server_types`, as `{"business": "cx33"}`, may be left out: it replaces, plan by plan, the `server_type` of `plans.yaml`. `other_server_types` (`{"business": ["cx43"]}`) and `other_locations` (`["hel1"]`) are tried in this order when Hetzner has no room; `silence_seconds` (120) ends a gateway that answers nothing; `refusal_pauses` (`[5, 10, 20]`) lie between tries of one that refuses to start."""
 
     trusted_proxies: Networks = ""
     """Reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; none by default. Cells must not be among them: on this machine they share 127.0.0.1 with whatever else runs here."""

@@ -69,6 +69,7 @@ def build_bundle(spec: CellSpec, settings: ServerSettings, *, disk_key: SecretSt
             "restart": restart_digest(inside, config, unit),
             "ready_seconds": settings.ready_seconds,
             "silence_seconds": settings.silence_seconds,
+            "refusal_pauses": list(settings.refusal_pauses),
         },
         "backup": {"key": spec.backup_key.get_secret_value(), "at": _nightly(spec.slug), "tidy": TIDY},
         "poll_seconds": settings.poll_seconds,

@@ -143,6 +143,9 @@ class ServerSettings(_Frozen):
     silence_seconds: Annotated[int, Field(ge=30, le=3600)] = 120
     """How long a running gateway may leave its health unanswered before its machine ends and restarts it. Turns take
     minutes, but answer meanwhile: what says nothing for two minutes is stuck."""
+    refusal_pauses: tuple[Annotated[float, Field(ge=0.1, le=600)], ...] = (5.0, 10.0, 20.0)
+    """Seconds before each further start of a gateway that refuses to start (exit code 78); then somebody must act. It may
+    pass: a gateway without processor time loses the lease on its own state, and that runs out within half a minute."""
     boot_minutes: Annotated[int, Field(ge=5, le=120)] = 20
     """Life of a boot token."""
 

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 OPTION: Final = "--pulumi-plugins"
-COMPARED: Final = ("hcloud", "random")
+COMPARED: Final = ("hcloud", "kubernetes", "random")
 _PRESENT: Final = "present"
 
 
@@ -34,6 +34,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Tell in one line what is compared."""
     return "pulumi plugins: " + "; ".join(_told(name, config.getoption(OPTION)) for name in COMPARED)
+
+
+def once_for_each(metafunc: pytest.Metafunc, fixture: str, name: str) -> None:
+    """Make a test that uses `fixture` one test for every plugin of that name that is here and asked for."""
+    if fixture not in metafunc.fixturenames:
+        return
+    found = compared(name, metafunc.config.getoption(OPTION))
+    if not found:  # never here by default: set-up makes a stand-in of each
+        raise pytest.UsageError(f"No {name} plugin of the kind that {OPTION} asks for is here.")
+    metafunc.parametrize(fixture, found, ids=[each.origin for each in found], indirect=True, scope="module")
 
 
 def compared(name: str, wanted: str) -> list[Compared]:

@@ -29,6 +29,7 @@ from hcloud.networks import NetworkRoute, NetworkSubnet
 from clawstack.cluster.leftovers import Leftover, find_leftovers, unrecorded
 from clawstack.cluster.sweep import Sweeper, client_from, report
 from clawstack.errors import InvalidInputError, NeedsAttentionError, TemporaryError
+from clawstack.hetzner_refusals import NOT_FOUND
 
 _PREFIX: Final = "hcloud:index/"
 #: Pulumi's word for a kind to the client's.
@@ -122,7 +123,7 @@ def _by_id(collection: Any, identity: Any) -> Any | None:
     try:
         return collection.get_by_id(int(identity))
     except hcloud.APIException as error:
-        if error.code == "not_found":
+        if error.code == NOT_FOUND:
             return None
         raise
 
@@ -146,7 +147,8 @@ def _route(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart |
 
 def _interface(client: hcloud.Client, inputs: Mapping[str, Any]) -> UnlabelledPart | None:
     balancer = _by_id(client.load_balancers, inputs["loadBalancerId"])
-    network = int(inputs.get("networkId") or 0)
+    # The id of a subnet is `<network>-<range>`.
+    network = int(inputs.get("networkId") or str(inputs.get("subnetId", "0")).partition("-")[0])
     joined = [each.network for each in (balancer.private_net or []) if each.network.id == network] if balancer else []
     if balancer is None or not joined:
         return None
@@ -219,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Standard input is no JSON; pipe `pulumi stack export` into this command.", file=sys.stderr)  # noqa: T201
     except (InvalidInputError, NeedsAttentionError, TemporaryError) as error:
         print(error.sentence(), file=sys.stderr)  # noqa: T201
-    except hcloud.APIException as error:
+    except hcloud.HCloudException as error:
         print(f"Hetzner refused: {error}.", file=sys.stderr)  # noqa: T201
     return 2
 

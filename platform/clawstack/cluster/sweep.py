@@ -28,13 +28,12 @@ from hcloud.actions import BoundAction
 from clawstack.cluster.labels import selector
 from clawstack.cluster.leftovers import Leftover, Maker, find_leftovers, made_by
 from clawstack.errors import NeedsAttentionError, TemporaryError
+from clawstack.hetzner_refusals import BUSY, NOT_FOUND, RATE_LIMITED
 
 #: Answers that pass by themselves: another action runs, or what uses the thing is going.
-_PASSING: Final = frozenset(
-    {"locked", "conflict", "resource_in_use", "service_error", "rate_limit_exceeded", "must_be_unassigned", "timeout"}
-)
+_PASSING: Final = BUSY | {RATE_LIMITED, "resource_in_use", "must_be_unassigned"}
 #: What was to be done is done already (a volume is detached when its server goes).
-_DONE: Final = frozenset({"not_found", "volume_not_attached"})
+_DONE: Final = frozenset({NOT_FOUND, "volume_not_attached"})
 _PATIENCE_SECONDS: Final = 300.0
 _PAUSE_SECONDS: Final = 1.0
 
@@ -133,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NeedsAttentionError, TemporaryError) as error:
         print(error.sentence(), file=sys.stderr)  # noqa: T201
         return 2 if isinstance(error, NeedsAttentionError) else 1
-    except hcloud.APIException as error:
+    except hcloud.HCloudException as error:
         print(f"Hetzner refused: {error}.", file=sys.stderr)  # noqa: T201
         return 2
 

@@ -25,6 +25,11 @@ def secret_texts(properties: struct_pb2.Struct) -> Iterator[str]:
     yield from _within(to_python(properties), secret=False)
 
 
+def texts_of(secret: Any) -> Iterator[str]:
+    """Every text in a value that is secret as a whole."""
+    yield from _within(secret, secret=True)
+
+
 def _within(value: Any, *, secret: bool) -> Iterator[str]:
     match value:
         case Secret():

@@ -59,8 +59,9 @@ class Engine:
         refresh: bool = False,
         undo: Undo | None = None,
     ) -> RunOutcome:
-        """Bring the stack to what `program` declares. One CLI process; one more for a new stack whose state is elsewhere.
+        """Bring the stack to what `program` declares. One CLI process.
 
+        One more where state is elsewhere and the stack is new, or is refreshed: what is secret in it is read first.
         `undo` is called after a run that did not end well.
         Raises TemporaryError, PermanentError, NeedsAttentionError or OperationStoppedError, nothing else.
         """
@@ -78,6 +79,7 @@ class Engine:
     ) -> RunOutcome:
         """Destroy everything and remove the stack; a stack that is not there is fine. One CLI process.
 
+        One more where state is elsewhere: what is secret in it is read first, so that no provider tells it.
         `program` is only run where a crash left resources that the state does not know: it finds them again.
         Raises like `up`.
         """

@@ -8,7 +8,13 @@ from typing import Final
 
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 
-from clawstack.errors import ClawstackError, NeedsAttentionError, PermanentError, RequestError, TemporaryError
+from clawstack.errors import (
+    ClawstackError,
+    NeedsAttentionError,
+    PermanentError,
+    TemporaryError,
+    as_asked_by_the_platform,
+)
 from clawstack.hetzner_refusals import retry_of
 from services.cells.engine import official
 from services.cells.engine.narration import Findings, clean, readable, shortened
@@ -94,10 +100,8 @@ def _refused(findings: Findings) -> NeedsAttentionError:
 
 
 def _from_program(error: BaseException, scrub: Callable[[str], str]) -> ClawstackError:
-    if isinstance(error, RequestError):
-        return NeedsAttentionError(error.message, code=error.code, remedy=error.remedy)
     if isinstance(error, ClawstackError):
-        return error
+        return as_asked_by_the_platform(error)
     return PermanentError(
         f"The cell's program failed: {type(error).__name__}: {_first_line(scrub(str(error)))}", code="program_failed"
     )

@@ -144,10 +144,12 @@ class Narrator:
         )
 
     def _diagnose(self, event: DiagnosticEvent) -> NarratedStep | None:
+        if event.severity not in {"error", "warning"}:
+            return None
         # Struck out first, then cut: a secret whose end is cut off would not be found any more.
         told = _FRAME.sub("", readable(self._scrub(event.message)))
         message = shortened(told)
-        if event.severity not in {"error", "warning"} or not message or _EXPECTED.search(message):
+        if not message or _EXPECTED.search(message):
             return None
         if event.severity == "error":
             self.findings.errors.append(told)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from clawstack.errors import ClawstackError, NeedsAttentionError, RequestError, TemporaryError
+from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError, as_asked_by_the_platform
 from clawstack.hetzner_refusals import printed_code, refused
 
 _BUSY_RETRY: Final = 10.0
@@ -98,6 +98,4 @@ def meaning(text: str, told: str) -> ClawstackError | None:
     known = refused(code, told) if code is not None else None
     if known is None:
         known = next((row.make(told) for row in _KUBERNETES if row.words.search(text)), None)
-    if isinstance(known, RequestError):  # the request was the platform's own: somebody must act
-        return NeedsAttentionError(known.message, code=known.code, remedy=known.remedy)
-    return known
+    return None if known is None else as_asked_by_the_platform(known)

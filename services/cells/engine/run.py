@@ -21,6 +21,7 @@ from services.cells.engine.narration import Findings, NarratedStep, Narrator
 from services.cells.engine.secrecy import RunSecrets
 from services.cells.engine.stack import LeanStack, PolicyPack
 from services.cells.engine.state_files import StackFiles
+from services.cells.engine.state_secrets import secrets_in
 
 OnStep = Callable[[NarratedStep], None]
 Undo = Callable[[Mapping[str, Any]], Sequence[str] | None]
@@ -78,11 +79,11 @@ class Run:
         return RunOutcome(outputs=findings.outputs, changes=findings.changes)
 
     def up(self, program: Program, *, packs: Sequence[PolicyPack], refresh: bool) -> Findings:
-        if not self._is_there():
-            self._initialise()
-        else:
-            self._recover()
         try:
+            if self._is_there():
+                self._recover(read=refresh)
+            else:
+                self._initialise()
             findings = self._apply(program, packs=packs, refresh=refresh)
         except StackNotFoundError:
             self._initialise()
@@ -92,23 +93,29 @@ class Run:
         return findings
 
     def destroy(self, program: Program) -> Findings:
-        if not self._is_there():
-            if not self._place.exists:
-                return Findings(complete=True)
-            self._tell("The stack's state is gone; what may be left of it is looked for once more.")
-            self._initialise()
-            self._find_again(program)
-        elif self._recover():
-            self._find_again(program)
+        if not self._is_there() and not self._place.exists:
+            return Findings(complete=True)
         try:
+            self._know_all(program)
             self._past_dead_locks(lambda: self._stack.destroy_and_remove(on_event=self._listen()))
         except StackNotFoundError:
             return Findings(complete=True)
         return self._narrator.findings
 
+    def _know_all(self, program: Program) -> None:
+        """Have in the state what is to be destroyed, and know what is secret in it."""
+        if not self._is_there():
+            self._tell("The stack's state is gone; what may be left of it is looked for once more.")
+            self._initialise()
+            self._find_again(program)
+        elif self._recover(read=True):
+            self._find_again(program)
+
     def preview(self, program: Program, *, packs: Sequence[PolicyPack]) -> Findings:
         if not self._is_there():
             self._initialise()
+        elif self._files is not None:
+            self._note_secrets(state_files.deployment(self._files))
         self._stack.foresee(self._inline(program), on_event=self._listen(preview=True), packs=packs)
         return self._narrator.findings
 
@@ -118,9 +125,13 @@ class Run:
         )
         return self._narrator.findings
 
-    def _recover(self) -> bool:
-        """Put right what a crash left; True when something may exist that the state does not know."""
-        deployment = self._deployment()
+    def _recover(self, *, read: bool) -> bool:
+        """Put right what a crash left; True when something may exist that the state does not know.
+
+        `read`: providers will be asked about what is recorded, so its secrets must be known whatever it costs.
+        """
+        deployment = self._deployment(read=read)
+        self._note_secrets(deployment)
         pending = remote_state.pending_creates_of(deployment)
         undone = self._undone(deployment) if pending or self._place.suspect else None
         if pending:
@@ -128,12 +139,16 @@ class Run:
             self._past_dead_locks(lambda: self._stack.forget_pending_creates(on_event=self._listen()))
         return bool(pending) and undone is None
 
-    def _deployment(self) -> Mapping[str, Any]:
+    def _note_secrets(self, deployment: Mapping[str, Any]) -> None:
+        passphrase = self._place.passphrase
+        self._secrets.recorded(lambda: secrets_in(deployment, passphrase.get_secret_value()))
+
+    def _deployment(self, *, read: bool) -> Mapping[str, Any]:
         """What is recorded, as far as it is worth a look: state that is elsewhere costs a process."""
         if self._files is not None:
             self._mend(self._files)
             return state_files.deployment(self._files)
-        return remote_state.deployment_in(self._stack.export()) if self._place.suspect else {}
+        return remote_state.deployment_in(self._stack.export()) if read or self._place.suspect else {}
 
     def _undone(self, deployment: Mapping[str, Any]) -> Sequence[str] | None:
         if self._undo is None or not deployment:

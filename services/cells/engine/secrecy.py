@@ -1,13 +1,14 @@
-"""The secrets of one run: overheard as the program registers its resources, and struck out of all that is told of it.
+"""The secrets of one run: struck out of all that is told of it.
 
-A provider that refuses an input may quote it. Every secret input passes the engine's resource monitor before a provider
-sees it, so nothing that a provider says can hold one that is not known here.
+A provider that refuses an input may quote it. What it can know comes to it in two ways, and both are watched: every
+secret input that the program registers passes the engine's resource monitor first, and what was recorded by the runs
+before (read, compared and deleted, with no program at all when a stack is destroyed) lies in the deployment.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from google.protobuf import struct_pb2
@@ -24,19 +25,31 @@ class RunSecrets:
         self._redactor = Redactor()
         self._seen: set[int] = set()
         self._lock = threading.Lock()
+        self._recorded: list[Callable[[], Iterable[str]]] = []
+        self._opening = threading.Lock()
+
+    def recorded(self, read: Callable[[], Iterable[str]]) -> None:
+        """Take the secrets that `read` gives too: only when there is something to scrub, because opening them is dear."""
+        self._recorded.append(read)
 
     def learn(self, properties: struct_pb2.Struct) -> None:
         """Take the secrets of one registration."""
-        for value in secret_texts(properties):
+        self._take(secret_texts(properties))
+
+    def scrub(self, text: str) -> str:
+        """`text` without them, in whatever form they are quoted."""
+        with self._opening:  # whoever comes second waits until all are known
+            while self._recorded:
+                self._take(self._recorded.pop()())
+        return self._redactor.text(text)
+
+    def _take(self, values: Iterable[str]) -> None:
+        for value in values:
             with self._lock:
                 new = hash(value) not in self._seen
                 self._seen.add(hash(value))
             if new:
                 self._redactor.register(*forms(value))
-
-    def scrub(self, text: str) -> str:
-        """`text` without them, in whatever form they are quoted."""
-        return self._redactor.text(text)
 
 
 class OverheardMonitor:

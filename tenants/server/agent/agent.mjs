@@ -286,8 +286,7 @@ async function bringUp(bundle) {
 }
 
 // Exit code 78 may pass (a gateway without processor time loses the lease on its own state): tried again a few times.
-const REFUSALS = [5, 10, 20];
-
+// What it says counts as soon as no time is left for another try: an end without that word would be tried for ever.
 async function untilReady(gateway) {
   let refusals = 0;
   const deadline = Date.now() + gateway.ready_seconds * 1000;
@@ -299,9 +298,11 @@ async function untilReady(gateway) {
     const unit = await shown(gateway.unit);
     if (unit.ActiveState === "failed" || unit.ActiveState === "inactive") {
       const tail = await lastWords(gateway);
-      if (unit.ExecMainStatus === GATEWAY_REFUSES && refusals < REFUSALS.length) {
+      const pause = (gateway.refusal_pauses[refusals] ?? Infinity) * 1000;
+      if (unit.ExecMainStatus === GATEWAY_REFUSES && Date.now() + pause < deadline) {
         say("refused", "gateway_refused_config", tail);
-        await sleep(REFUSALS[refusals++] * 1000);
+        refusals += 1;
+        await sleep(pause);
         await run("systemctl", ["reset-failed", gateway.unit], { accept: [0, 1] });
         await run("systemctl", ["restart", gateway.unit], { seconds: 420, accept: [0, 1] });
         continue;

@@ -31,7 +31,7 @@ from toolchain.ground.surroundings import Surroundings
 from toolchain.tasks.board import Board
 
 _SECONDS: Final = 60
-_PROBED: Final = ("etcd", "kube-apiserver")
+_CONTROLLERS: Final = "kube-controller-manager"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,11 @@ class ApiServer:
 
 
 @contextmanager
-def serving(folder: Path, node: NodeSettings) -> Iterator[ApiServer]:
-    """A fresh API server with the files and arguments that `node` would get from its user data."""
+def serving(folder: Path, node: NodeSettings, *, controllers: bool = False) -> Iterator[ApiServer]:
+    """A fresh API server with the files and arguments that `node` would get from its user data.
+
+    `controllers`: with what ends namespaces, makes accounts and pods; nothing runs them.
+    """
     around = Surroundings.read()
     packages.ensure(around, Board(Console(stderr=True)))
     builds.ensure_build(around, Board(Console(stderr=True)), KUBERNETES_BUILD)
@@ -66,12 +69,14 @@ def serving(folder: Path, node: NodeSettings) -> Iterator[ApiServer]:
         place.mkdir()
     certificates.write_all(layout)
     found = programs(around)
-    parts = {part.name: part for part in components(layout, found) if part.name in _PROBED}
+    parts = {part.name: part for part in components(layout, found)}
     audit_log = folder / "audit.log"
     with ExitStack() as stack:
         stack.enter_context(_running(layout, parts["etcd"], parts["etcd"].command))
         command = (*_plain(parts["kube-apiserver"].command), *_ours(folder, node, audit_log))
         stack.enter_context(_running(layout, parts["kube-apiserver"], command))
+        if controllers:
+            stack.enter_context(_running(layout, parts[_CONTROLLERS], parts[_CONTROLLERS].command))
         yield ApiServer(
             kubectl=found.kubectl,
             kubeconfig=layout.admin_kubeconfig,

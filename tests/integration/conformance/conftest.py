@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from tests.integration.conformance.speaking import Plugin
 from tests.integration.hcloud_plugin.standin import Hetzner, running
-from tests.plugins.pulumi_plugins import OPTION, Compared, compared
+from tests.plugins.pulumi_plugins import Compared, once_for_each
 from tests.waiting import patient
 
 
@@ -28,12 +28,7 @@ class _Log(engine_pb2_grpc.EngineServicer):
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A module's NAME says which plugin it is about."""
-    if "plugin" not in metafunc.fixturenames:
-        return
-    found = compared(metafunc.module.NAME, metafunc.config.getoption(OPTION))
-    if not found:  # never here by default: set-up makes a stand-in of each
-        raise pytest.UsageError(f"No {metafunc.module.NAME} plugin of the kind that {OPTION} asks for is here.")
-    metafunc.parametrize("plugin", found, ids=[each.origin for each in found], indirect=True, scope="module")
+    once_for_each(metafunc, "plugin", metafunc.module.NAME)
 
 
 @pytest.fixture(scope="module")

@@ -73,5 +73,16 @@ def test_a_name_that_is_taken_is_refused_whoever_took_it_and_somebody_must_act(p
     plugin.create("Network", NETWORK)
     with pytest.raises(grpc.RpcError) as refused:
         plugin.create("Network", NETWORK)
-    assert isinstance(meaning(refused.value), NeedsAttentionError)
+    found = meaning(refused.value)
+    assert isinstance(found, NeedsAttentionError)
+    assert found.code == "hetzner_uniqueness_error"
     assert hetzner.names("networks") == ["n"]
+
+
+def test_a_part_that_is_there_is_refused_whoever_made_it(plugin, hetzner):
+    network = int(plugin.create("Network", NETWORK)[0])
+    plugin.create("NetworkSubnet", {**SUBNET, "networkId": network})
+    with pytest.raises(grpc.RpcError) as refused:
+        plugin.create("NetworkSubnet", {**SUBNET, "networkId": network})
+    assert isinstance(meaning(refused.value), NeedsAttentionError)
+    assert len(hetzner.ask(f"/networks/{network}")["network"]["subnets"]) == 1

@@ -76,7 +76,7 @@ def test_what_is_somebody_elses_is_never_taken(hetzner: Hetzner, kind: str, wish
         for labels in (LABELS, {}, {"some": "label"}, only_by_whom):
             refused = refusal(lambda: plugin.create(kind, {**wish, "labels": labels}))  # noqa: B023 - called at once
             assert isinstance(refused.error, NeedsAttentionError)
-            assert refused.error.code == "hetzner_name_taken"
+            assert refused.error.code == "hetzner_uniqueness_error"
             assert f"{wish['name']!r} already (id {first.id})" in refused.text
             assert f"pulumi import hcloud:index/{kind[0].lower()}{kind[1:]}:{kind} NAME {first.id}" in refused.text
     assert len(hetzner.objects()[plural]) == 1

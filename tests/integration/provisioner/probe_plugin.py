@@ -1,7 +1,8 @@
 """`pulumi-resource-probe`: a real Pulumi provider for tests. A resource is a file; every call leaves marks in a journal.
 
 A test steers it through files in the probe's folder: `hold-<op>-<slug>` makes the call wait for as long as the file is
-there, `fail-<op>-<slug>` makes it fail with the file's text. Creating twice is fine, as it is for cells.
+there, `fail-<op>-<slug>` makes it fail with the file's text; `fail-read-<slug>` and a text that begins with "raw: " as a
+provider fails that is not ours, which strikes no secret out. Creating twice is fine, as it is for cells.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from clawstack.plugin_server.provider import PlainProvider
 from clawstack.plugin_server.serving import serve
 from clawstack.plugin_server.values import reveal, to_python, to_struct
 
+_RAW = "raw: "
 _ATTENTION = re.compile(r"attention(?: (?P<code>[a-z_]+))?: ")
 """A failure file that begins so is for a person, with this code; any other is temporary."""
 
@@ -62,6 +64,7 @@ class Probe(PlainProvider):
     @override
     def Read(self, request: Any, context: Any) -> Any:
         inputs = reveal(to_python(request.inputs))
+        self._fail("read", Path(inputs["folder"]), inputs["slug"])
         there = (Path(inputs["folder"]) / "cells" / inputs["slug"]).exists()
         self._mark("read", Path(inputs["folder"]), inputs["slug"], "end")
         if not there:
@@ -91,14 +94,19 @@ class Probe(PlainProvider):
         self._mark(op, folder, slug, "begin")
         while (folder / f"hold-{op}-{slug}").exists():
             time.sleep(0.02)
+        self._fail(op, folder, slug)
+        self._mark(op, folder, slug, "end")
+        return slug
+
+    def _fail(self, op: str, folder: Path, slug: str) -> None:
         failure = folder / f"fail-{op}-{slug}"
         if failure.exists():
             text = failure.read_text()
+            if text.startswith(_RAW):
+                raise RuntimeError(text.removeprefix(_RAW))
             if asks := _ATTENTION.match(text):
                 raise NeedsAttentionError(text[asks.end() :], code=asks["code"] or "probe_stuck")
             raise TemporaryError(text, code="probe_busy")
-        self._mark(op, folder, slug, "end")
-        return slug
 
     def _mark(self, op: str, folder: Path, slug: str, phase: str) -> None:
         line = (

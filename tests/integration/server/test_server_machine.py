@@ -7,6 +7,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from clawstack.untrusted_tree import remove, walk
 from services.cells.machines.schemas import MachinePhase, MachineState, OrderKind
 from services.cells.substrates.server.driver import ServerDriver
@@ -191,7 +193,7 @@ async def test_changes_reach_the_machine_and_restart_the_gateway_only_when_neede
     await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
 
     cheaper = await rig.equipped(rig.spec(models={"primary": "gpt-5-nano", "allowed": ["gpt-5-nano"]}))
-    assert cheaper.boot == spec.boot, "the same machine"
+    assert token_of(cheaper).key == token_of(spec).key, "the same machine"
     await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY and _applied(machine))
     config = machine.root / "var/lib/clawstack/volume" / spec.slug / "config/openclaw.json"
     assert json.loads(config.read_text())["agents"]["defaults"]["model"]["primary"] == "clawstack/gpt-5-nano"
@@ -202,10 +204,23 @@ async def test_changes_reach_the_machine_and_restart_the_gateway_only_when_neede
     assert starts(machine) == 2
 
 
-async def test_a_gateway_that_refuses_its_configuration_is_told_with_its_words(rig: Rig) -> None:
+async def test_a_gateway_that_refuses_to_start_and_then_does_has_no_trouble(rig: Rig) -> None:
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
-    await machine.boot(rig.user_data(spec), {"exit": 78, "reason": "unknown key agents.defaults.modle"})
+    await machine.boot(rig.user_data(spec), {"exit": 78, "times": 3, "reason": "the lease was lost"})
+    await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
+    assert starts(machine) == 4
+    assert "clawstack-agent: failed" not in machine.agent_log()
+
+
+@pytest.mark.parametrize("pauses", [(0.1, 0.1, 0.1), (0.1, 600)], ids=["tries are used up", "time is short"])
+async def test_a_gateway_that_refuses_its_configuration_is_told_with_its_words(
+    rig: Rig, pauses: tuple[float, ...]
+) -> None:
+    settings = rig.settings(refusal_pauses=pauses)
+    spec = await rig.equipped(settings=settings)
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec, settings), {"exit": 78, "reason": "unknown key agents.defaults.modle"})
     failed = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.FAILED)
     assert failed.code == "gateway_refused_config"
     assert failed.reason is not None
@@ -299,10 +314,11 @@ async def test_a_new_cell_begins_with_another_cells_backup(rig: Rig) -> None:
     for _ in range(2):
         archive = Archive(folder=spec.directories.backups, manifest=manifest, key=key)
         await driver.restore(spec, archive, tell=told.append)
-    new = await rig.equipped(spec)
+    once = rig.settings(refusal_pauses=())
+    new = await rig.equipped(spec, settings=once)
     successor = rig.machine(rig.disk("another"))
     # The small gateway writes its memory anew at each start; this one shows what it found.
-    await successor.boot(rig.user_data(new), {"exit": 78, "reason": "looked"})
+    await successor.boot(rig.user_data(new, once), {"exit": 78, "reason": "looked"})
     await rig.reported(new, lambda machine: machine.phase is MachinePhase.FAILED)
     assert successor.disk.state.joinpath("starts.log").read_text().count("\n") == 2, "one start there, one here"
     assert not list(successor.disk.state.parent.glob("restore-*"))

@@ -277,7 +277,7 @@ async def test_trouble_at_hetzner_is_told_in_our_words(life: Life) -> None:
     driver = life.driver(life.settings(token="wrong"))
     with pytest.raises(NeedsAttentionError) as refused:
         await driver.orphans(frozenset())
-    assert refused.value.code == "hetzner_token_refused"
+    assert refused.value.code == "hetzner_unauthorized"
     assert await life.driver().orphans(frozenset({SLUG})) == []
     assert [orphan.what for orphan in await life.driver().orphans(frozenset())] == [
         f"server {SERVER}",

@@ -23,7 +23,8 @@ if (command === "gateway") {
   mkdirSync(join(state, "state"), { recursive: true });
   writeFileSync(join(state, "state", "openclaw.sqlite"), "the memory of this cell\n");
   writeFileSync(join(state, "starts.log"), `${process.pid}\n`, { flag: "a" });
-  if (behaviour.exit !== undefined) {
+  const starts = readFileSync(join(state, "starts.log"), "utf8").trim().split("\n").length;
+  if (behaviour.exit !== undefined && starts <= (behaviour.times ?? starts)) {
     console.log(`refusing: ${behaviour.reason ?? "told so"}`);
     process.exit(behaviour.exit);
   }

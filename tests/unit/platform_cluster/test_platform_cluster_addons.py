@@ -70,6 +70,7 @@ def test_add_ons_wait_for_the_api_and_are_given_a_secret_kubeconfig():
     assert isinstance(kubeconfig, dict)
     assert kubeconfig.get(SECRET), "the kubeconfig is not secret"
     assert any(made.typ == "kubernetes:helm.sh/v3:Release" for made in hetzner.made)
+    assert provider.inputs["upsertExistingObjects"] == "true", "what a killed update made is refused for ever"
 
 
 def test_the_whole_stack_has_a_cluster_when_it_is_switched_on_and_none_when_not():

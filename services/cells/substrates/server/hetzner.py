@@ -13,12 +13,14 @@ from typing import Any, Final, TypeVar
 
 import requests
 from hcloud import APIException, Client, HCloudException
+from hcloud.actions import ActionException
 from hcloud.actions.client import BoundAction
 from hcloud.images.client import BoundImage
 from hcloud.servers.client import BoundServer
 from hcloud.volumes.client import BoundVolume
 
-from clawstack.errors import ClawstackError, NeedsAttentionError, TemporaryError
+from clawstack.errors import ClawstackError, TemporaryError, as_asked_by_the_platform
+from clawstack.hetzner_refusals import NOT_FOUND, refused
 from clawstack.labels import MANAGED_BY, SUBSTRATE, TENANT
 from services.cells.substrates.server.undoing import undo
 from tenants.server import NAME
@@ -30,14 +32,7 @@ BOOT_LABEL: Final = "clawstack.dev/boot"
 """On a snapshot: the machine that it was taken from."""
 _CALL_SECONDS: Final = 20.0
 _POLLS: Final = 240
-_ATTENTION: Final = {
-    "unauthorized": ("hetzner_token_refused", "Set CLAWSTACK_HCLOUD_TOKEN to a token of the project that may write."),
-    "forbidden": ("hetzner_token_refused", "Set CLAWSTACK_HCLOUD_TOKEN to a token of the project that may write."),
-    "token_readonly": ("hetzner_token_refused", "Set CLAWSTACK_HCLOUD_TOKEN to a token that may write."),
-    "resource_limit_exceeded": ("quota_exceeded", "Ask Hetzner for a higher limit, or remove what is not needed."),
-    "limit_exceeded_error": ("quota_exceeded", "Ask Hetzner for a higher limit, or remove what is not needed."),
-}
-_RATE_LIMIT_SECONDS: Final = 60.0
+_RETRY: Final = 15.0
 
 
 class Project:
@@ -131,7 +126,7 @@ class Project:
         try:
             return self._client.images.get_by_id(int(image)).status == "available"
         except APIException as error:
-            if error.code == "not_found":
+            if error.code == NOT_FOUND:
                 return False
             raise
 
@@ -181,17 +176,22 @@ class Project:
 
 
 def converted(error: Exception) -> ClawstackError:
-    """Hetzner's refusal in this project's words: wait, or somebody must act."""
-    if not isinstance(error, APIException):
-        return TemporaryError(f"Hetzner does not answer: {error}", code="hetzner_unreachable", retry_after=15)
-    known = _ATTENTION.get(str(error.code))
-    if known is not None:
-        return NeedsAttentionError(f"Hetzner refuses: {error.message}.", code=known[0], remedy=known[1])
-    if error.code == "rate_limit_exceeded":
-        return TemporaryError(
-            "Hetzner's limit of requests per hour is reached.", code="hetzner_busy", retry_after=_RATE_LIMIT_SECONDS
-        )
-    return TemporaryError(f"Hetzner: {error.message} ({error.code}).", code="hetzner_failed", retry_after=15)
+    """Hetzner's refusal in this project's words: wait, or somebody must act.
+
+    What is not found was there a moment ago, for a driver only acts on what it has just seen: the next look knows better.
+    """
+    match error:
+        case APIException(code=code, message=said):
+            sentence = f"Hetzner refuses: {said.rstrip('.')} ({code})."
+        case ActionException(action=action):
+            code = action.error["code"] if action.error else "action_failed"
+            sentence = f"Hetzner could not finish: {error}."
+        case _:
+            return TemporaryError(f"Hetzner does not answer: {error}", code="hetzner_unreachable", retry_after=_RETRY)
+    known = None if code == NOT_FOUND else refused(str(code), sentence)
+    if known is None:
+        return TemporaryError(sentence, code="hetzner_failed", retry_after=_RETRY)
+    return as_asked_by_the_platform(known)
 
 
 def _of(slug: str) -> str:

@@ -60,11 +60,20 @@ class Session:
             raise error_of(refusal, f"change {what}") from refusal
 
     def act(
-        self, path: str, what: str, body: Mapping[str, Any] | None = None, *, fine: Iterable[str] = ()
+        self,
+        path: str,
+        what: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        fine: Iterable[str] = (),
+        repeatable: bool = True,
     ) -> Object | None:
-        """Ask for an action and wait for it. Codes in `fine` mean that it is so already: then None."""
+        """Ask for an action and wait for it. Codes in `fine` mean that it is so already: then None.
+
+        Not `repeatable`: raises `Lost` when nobody knows whether it was begun.
+        """
         try:
-            answer = self.api.send("POST", path, body or {})
+            answer = self.api.send("POST", path, body or {}, repeatable=repeatable)
         except Refusal as refusal:
             if refusal.code in fine:
                 return None

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from clawstack.errors import ConflictError
 from clawstack.plugin_server.values import UNKNOWN
 from toolchain.plugins.hcloud_provider.cloud.api import Object
 from toolchain.plugins.hcloud_provider.cloud.session import Session, same_address
@@ -17,6 +16,7 @@ from toolchain.plugins.hcloud_provider.kinds.server_parts import join, leave, po
 from toolchain.plugins.hcloud_provider.model import words
 from toolchain.plugins.hcloud_provider.model.checking import Reason
 from toolchain.plugins.hcloud_provider.model.naming import split_id
+from toolchain.plugins.hcloud_provider.model.parts import taken
 from toolchain.plugins.hcloud_provider.model.resource import NamedObject, Resource, Values
 from toolchain.plugins.hcloud_provider.model.shapes import Field, Plain, flag, labels, many, text, whole
 
@@ -29,6 +29,8 @@ class _Member(Resource):
     key: ClassVar[str]
     member_name: ClassVar[str]
     """The property that names what is put into the network."""
+    takes_over: ClassVar[bool]
+    """Whether one that is in the network already is fine, as it is for the official provider."""
 
     @override
     def complaints(self, wish: Values, before: Values) -> Iterator[Reason]:
@@ -43,11 +45,11 @@ class _Member(Resource):
         member, network = str(wish[self.member_name]), self._network(wish)
         identity = f"{member}-{network}"
         _, net = self._find(session, member, network)
-        if net is not None and (identity in known or (wish.get("ip") and not same_address(net["ip"], wish["ip"]))):
-            raise ConflictError(
+        elsewhere = net is not None and wish.get("ip") and not same_address(net["ip"], wish["ip"])
+        if net is not None and (identity in known or elsewhere or not self.takes_over):
+            raise taken(
                 f"{self.label(wish)} is in network {network} already, as {net['ip']}.",
-                code="hetzner_name_taken",
-                remedy=f"Take it out first, or import it as {identity}.",
+                f"Take it out first, or import it as {identity}.",
             )
         if net is None:
             join(session.making(identity), member, wish, kind=self.plural)
@@ -99,6 +101,7 @@ class ServerNetwork(_Member):
 
     type_name = "hcloud:index/serverNetwork:ServerNetwork"
     noun, plural, key, member_name = "server", "servers", "server", "serverId"
+    takes_over = True
     computed = ("macAddress",)
     fields: ClassVar[Mapping[str, Field]] = {
         "serverId": whole(required=True, replaces=True),
@@ -122,6 +125,7 @@ class LoadBalancerNetwork(_Member):
 
     type_name = "hcloud:index/loadBalancerNetwork:LoadBalancerNetwork"
     noun, plural, key, member_name = "load balancer", "load_balancers", "load_balancer", "loadBalancerId"
+    takes_over = False
     fields: ClassVar[Mapping[str, Field]] = {
         "loadBalancerId": whole(required=True, replaces=True),
         **_PLACE,

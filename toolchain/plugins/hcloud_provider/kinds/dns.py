@@ -15,6 +15,7 @@ from toolchain.plugins.hcloud_provider.cloud.session import Session
 from toolchain.plugins.hcloud_provider.model import words
 from toolchain.plugins.hcloud_provider.model.checking import Reason
 from toolchain.plugins.hcloud_provider.model.naming import camelled, snaked, split_id
+from toolchain.plugins.hcloud_provider.model.parts import AFTER_LOST, LOST_TRIES, taken
 from toolchain.plugins.hcloud_provider.model.resource import NamedObject, Resource, Values
 from toolchain.plugins.hcloud_provider.model.shapes import Field, Group, flag, labels, many, text, whole
 
@@ -37,7 +38,6 @@ _TYPES: Final = (
     "TXT",
 )
 _TTL: Final = words.between(60, 2_147_483_647)
-_LOST_TRIES: Final = 3
 
 
 class Zone(NamedObject):
@@ -123,7 +123,7 @@ class ZoneRrset(Resource):
     @override
     def create(self, session: Session, wish: Values, known: Collection[str]) -> str:
         identity, sent = f"{wish['name']}/{wish['type']}", False
-        for _ in range(_LOST_TRIES):
+        for _ in range(LOST_TRIES):
             there = _rrset(session, wish)
             if there is not None:
                 # SOA records are Hetzner's own and only taken over; others are, where this very call made them.
@@ -140,13 +140,12 @@ class ZoneRrset(Resource):
                 continue
             session.making(identity).settle(answer)
             return identity
-        raise Lost(f"Hetzner's answers to creating {self.label(wish)} keep getting lost.")
+        raise Lost(f"Hetzner's answers to creating {self.label(wish)} keep getting lost.", remedy=AFTER_LOST)
 
     def _foreign(self, wish: Values, identity: str) -> ConflictError:
-        return ConflictError(
+        return taken(
             f"Zone {wish['zone']} has records {identity} already, and they are not this resource's own.",
-            code="hetzner_name_taken",
-            remedy=f"Delete them, or take them over: pulumi import {self.type_name} NAME {wish['zone']}/{identity}.",
+            f"Delete them, or take them over: pulumi import {self.type_name} NAME {wish['zone']}/{identity}.",
         )
 
     @override

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from clawstack.errors import ConflictError
 from clawstack.plugin_server.values import UNKNOWN
 from toolchain.plugins.hcloud_provider.cloud.api import Object
 from toolchain.plugins.hcloud_provider.cloud.session import Session
 from toolchain.plugins.hcloud_provider.model import words
 from toolchain.plugins.hcloud_provider.model.checking import Reason
 from toolchain.plugins.hcloud_provider.model.naming import camelled, snaked, split_id
+from toolchain.plugins.hcloud_provider.model.parts import add_part, taken
 from toolchain.plugins.hcloud_provider.model.resource import Resource, Values
 from toolchain.plugins.hcloud_provider.model.shapes import Field, Plain, flag, group, many, text, whole
 
@@ -83,15 +84,16 @@ class LoadBalancerService(Resource):
         balancer, port = str(wish["loadBalancerId"]), self._port(wish)
         identity = f"{balancer}__{port}"
         there = self._find(session, balancer, port)
-        if there is None:
-            what = f"add port {port} to load balancer {balancer}"
-            session.making(identity).act(f"/load_balancers/{balancer}/actions/add_service", what, self._body(wish))
-        elif identity in known or there["protocol"] != wish["protocol"]:
-            raise ConflictError(
+        if there is not None:
+            raise taken(
                 f"Load balancer {balancer} listens on port {port} already, with {there['protocol']}.",
-                code="hetzner_name_taken",
-                remedy=f"Choose another port, remove that service, or import it as {identity}.",
+                f"Choose another port, remove that service, or import it as {identity}.",
             )
+        path, what = f"/load_balancers/{balancer}", f"add port {port} to load balancer {balancer}"
+        add = partial(
+            session.making(identity).act, f"{path}/actions/add_service", what, self._body(wish), repeatable=False
+        )
+        add_part(session, f"port {port}", path, there=lambda: self._find(session, balancer, port) is not None, add=add)
         return identity
 
     @staticmethod

@@ -8,13 +8,14 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from clawstack.errors import ConflictError, InvalidInputError
+from clawstack.errors import InvalidInputError
 from clawstack.plugin_server.values import UNKNOWN
 from toolchain.plugins.hcloud_provider.cloud.api import Object
 from toolchain.plugins.hcloud_provider.cloud.session import Session
 from toolchain.plugins.hcloud_provider.model import words
 from toolchain.plugins.hcloud_provider.model.checking import Reason
 from toolchain.plugins.hcloud_provider.model.naming import split_id
+from toolchain.plugins.hcloud_provider.model.parts import taken
 from toolchain.plugins.hcloud_provider.model.resource import Resource, Values
 from toolchain.plugins.hcloud_provider.model.shapes import Field, flag, text, whole
 
@@ -52,11 +53,7 @@ class LoadBalancerTarget(Resource):
     def create(self, session: Session, wish: Values, known: Collection[str]) -> str:
         identity = _target_id(wish)
         if identity in known:
-            raise ConflictError(
-                f"{self.label(wish)} is a target already.",
-                code="hetzner_name_taken",
-                remedy="Name each target once.",
-            )
+            raise taken(f"{self.label(wish)} is a target already.", "Name each target once.")
         add_target(session.making(identity), str(wish["loadBalancerId"]), target_body(wish))
         return identity
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import ipaddress
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from clawstack.errors import ConflictError, NotFoundError
+from clawstack.errors import NotFoundError
 from clawstack.plugin_server.values import UNKNOWN
 from toolchain.plugins.hcloud_provider.cloud.api import Object
 from toolchain.plugins.hcloud_provider.cloud.session import Session, given, same_address
 from toolchain.plugins.hcloud_provider.model import words
 from toolchain.plugins.hcloud_provider.model.checking import Reason
 from toolchain.plugins.hcloud_provider.model.naming import split_id
+from toolchain.plugins.hcloud_provider.model.parts import add_part, taken
 from toolchain.plugins.hcloud_provider.model.resource import NamedObject, Resource, Values
 from toolchain.plugins.hcloud_provider.model.shapes import Field, flag, labels, text, whole
 
@@ -77,22 +79,20 @@ class _NetworkPart(Resource):
     def create(self, session: Session, wish: Values, known: Collection[str]) -> str:
         network, span = str(wish["networkId"]), _network(wish[self.range_name])
         identity = f"{network}-{span}"
-        there = self._find(session, network, span)
-        if there is not None:
-            other = [
-                name
-                for name, value in self.seen(there).items()
-                if name in self.fields and wish.get(name) not in (None, value)
-            ]
-            if identity in known or other:
-                raise ConflictError(
-                    f"Network {network} has a {self.noun} {span} already.",
-                    code="hetzner_name_taken",
-                    remedy=f"Remove it, choose another range, or import it as {identity}.",
-                )
-            return identity
-        path = f"/networks/{network}/actions/{self.adds}"
-        session.making(identity).act(path, f"add {self.label(wish)}", self.body(wish))
+        if self._find(session, network, span) is not None:
+            raise taken(
+                f"Network {network} has a {self.noun} {span} already.",
+                f"Remove it, choose another range, or import it as {identity}.",
+            )
+        path, what = f"/networks/{network}", self.label(wish)
+        add = partial(
+            session.making(identity).act,
+            f"{path}/actions/{self.adds}",
+            f"add {what}",
+            self.body(wish),
+            repeatable=False,
+        )
+        add_part(session, what, path, there=lambda: self._find(session, network, span) is not None, add=add)
         return identity
 
     @override

@@ -13,19 +13,19 @@ from toolchain.plugins.hcloud_provider.cloud.api import Lost, Object
 from toolchain.plugins.hcloud_provider.cloud.session import Session, given
 from toolchain.plugins.hcloud_provider.model import words
 from toolchain.plugins.hcloud_provider.model.checking import Reason
+from toolchain.plugins.hcloud_provider.model.parts import LOST_TRIES, add_part
 from toolchain.plugins.hcloud_provider.model.resource import UNFINISHED, NamedObject, Resource, Values, common, marks
 from toolchain.plugins.hcloud_provider.model.shapes import Field, flag, labels, text, whole
 
 _SMALLEST, _LARGEST = 10, 10240
 _DETACHED = ("volume_not_attached", "not_found")
-_LOST_TRIES = 3
 
 
-def attach(session: Session, volume: str, wish: Values) -> None:
+def attach(session: Session, volume: str, wish: Values, *, repeatable: bool = True) -> None:
     """Attach a volume to the wished server."""
     body = given({"server": wish["serverId"], "automount": wish.get("automount")})
     what = f"attach volume {volume} to server {wish['serverId']}"
-    session.act(f"/volumes/{volume}/actions/attach", what, body)
+    session.act(f"/volumes/{volume}/actions/attach", what, body, repeatable=repeatable)
 
 
 def detach(session: Session, volume: str) -> None:
@@ -119,17 +119,27 @@ class VolumeAttachment(Resource):
     @override
     def create(self, session: Session, wish: Values, known: Collection[str]) -> str:
         identity = str(wish["volumeId"])
-        found = session.get(f"/volumes/{identity}", "volume", f"volume {identity}") or {}
-        server = found.get("server")
-        if server and server != wish["serverId"]:
+        path = f"/volumes/{identity}"
+        server = self._server(session, identity)
+        if server is not None:
             raise ConflictError(
-                f"Volume {identity} is attached to server {server}, not {wish['serverId']}.",
-                code="hetzner_volume_attached",
-                remedy="Detach it there first; a volume has one server at a time.",
+                f"Volume {identity} is attached to server {server} already.",
+                code="hetzner_volume_already_attached",
+                remedy=f"Detach it there first, or import the attachment as {identity}; a volume has one server at a time.",
             )
-        if not server:
-            attach(session.making(identity), identity, wish)
+        add_part(
+            session,
+            self.label(wish),
+            path,
+            there=lambda: self._server(session, identity) == wish["serverId"],
+            add=lambda: attach(session.making(identity), identity, wish, repeatable=False),
+        )
         return identity
+
+    @staticmethod
+    def _server(session: Session, volume: str) -> int | None:
+        found = session.get(f"/volumes/{volume}", "volume", f"volume {volume}") or {}
+        return found.get("server")
 
     @override
     def read(self, session: Session, identity: str, wish: Values) -> tuple[str, dict[str, Any]] | None:
@@ -170,7 +180,7 @@ class Snapshot(Resource):
             labels[UNFINISHED] = "snapshot"
         body = {"type": "snapshot", "description": wish.get("description"), "labels": labels}
         path = f"/servers/{wish['serverId']}/actions/create_image"
-        for _ in range(_LOST_TRIES):
+        for _ in range(LOST_TRIES):
             self._sweep(session, wish, known)
             try:
                 answer = session.create(path, body, self.label(wish))

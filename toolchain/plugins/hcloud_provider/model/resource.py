@@ -15,6 +15,7 @@ from clawstack.labels import MANAGED_BY
 from toolchain.plugins.hcloud_provider.cloud.api import Lost, Object
 from toolchain.plugins.hcloud_provider.cloud.session import Session
 from toolchain.plugins.hcloud_provider.model.checking import Reason
+from toolchain.plugins.hcloud_provider.model.parts import AFTER_LOST, LOST_TRIES, NAME_TAKEN, taken
 from toolchain.plugins.hcloud_provider.model.shapes import Field
 
 Values = Mapping[str, Any]
@@ -26,8 +27,6 @@ INTERRUPTED: Final = "clawstack.dev/interrupted"
 PASSING: Final = frozenset({UNFINISHED, INTERRUPTED})
 """Labels of this plugin's own; they go when the wish is fulfilled."""
 _OURS: Final = "clawstack.dev/"
-_LOST_TRIES: Final = 4
-_NAME_TAKEN: Final = "hetzner_uniqueness_error"
 
 
 class Resource(ABC):
@@ -102,7 +101,7 @@ class NamedObject(Resource):
     @override
     def create(self, session: Session, wish: Values, known: Collection[str]) -> str:
         sent = False
-        for attempt in range(_LOST_TRIES):
+        for attempt in range(LOST_TRIES):
             left = self._left_behind(session, wish, known, just_made=sent)
             if left is not None:
                 return left
@@ -112,9 +111,9 @@ class NamedObject(Resource):
                 sent = True
                 session.tell(f"{lost.message} Looking whether it was done.")
                 continue
-            except ConflictError as taken:
+            except ConflictError as refused:
                 # Somebody was faster; it may have been a run of ours that was being broken off.
-                if attempt or taken.code != _NAME_TAKEN:
+                if attempt or refused.code != NAME_TAKEN:
                     raise
                 continue
             identity = str(answer[self.key]["id"])
@@ -122,7 +121,7 @@ class NamedObject(Resource):
             return identity
         raise Lost(
             f"Hetzner's answers to creating {self.label(wish)} keep getting lost.",
-            remedy="Run the update again; what was made will be found.",
+            remedy=AFTER_LOST,
         )
 
     def _creation(self, session: Session, wish: Values) -> dict[str, Any]:
@@ -150,10 +149,9 @@ class NamedObject(Resource):
         return identity
 
     def _foreign(self, wish: Values, identity: str) -> ConflictError:
-        return ConflictError(
+        return taken(
             f"There is a {self.noun} {wish['name']!r} already (id {identity}), and it is not this resource's own.",
-            code="hetzner_name_taken",
-            remedy=f"Choose another name, delete it, or take it over: pulumi import {self.type_name} NAME {identity}.",
+            f"Choose another name, delete it, or take it over: pulumi import {self.type_name} NAME {identity}.",
         )
 
     @override

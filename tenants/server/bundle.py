@@ -68,6 +68,7 @@ def build_bundle(spec: CellSpec, settings: ServerSettings, *, disk_key: SecretSt
             "version": inside.runtime.version,
             "restart": restart_digest(inside, config, unit),
             "ready_seconds": settings.ready_seconds,
+            "refusal_pauses": list(settings.refusal_pauses),
             "silence_seconds": settings.silence_seconds,
         },
         "backup": {"key": spec.backup_key.get_secret_value(), "at": _nightly(spec.slug), "tidy": TIDY},

@@ -140,6 +140,8 @@ class ServerSettings(_Frozen):
     """How often a machine asks for orders."""
     ready_seconds: Annotated[int, Field(ge=30, le=3600)] = 480
     """How long a new machine may take from its creation to the first answer of its gateway."""
+    refusal_pauses: tuple[Annotated[float, Field(ge=0.1, le=600)], ...] = (5, 10, 20)
+    """Seconds before each further start of a gateway that refuses to run (exit code 78), which may pass under load."""
     silence_seconds: Annotated[int, Field(ge=30, le=3600)] = 120
     """How long a running gateway may leave its health unanswered before its machine ends and restarts it. Turns take
     minutes, but answer meanwhile: what says nothing for two minutes is stuck."""

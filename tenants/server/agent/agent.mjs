@@ -285,12 +285,11 @@ async function bringUp(bundle) {
   now("ready", null, null);
 }
 
-// Exit code 78 may pass (a gateway without processor time loses the lease on its own state): tried again a few times.
-const REFUSALS = [5, 10, 20];
-
+// Exit code 78 may pass (a gateway without processor time loses the lease on its own state): tried again a few times. The
+// pauses are no part of the time to get ready in, or a short one would end before the refusal is told as what it is.
 async function untilReady(gateway) {
-  let refusals = 0;
-  const deadline = Date.now() + gateway.ready_seconds * 1000;
+  const pauses = [...gateway.refusal_pauses];
+  let deadline = Date.now() + gateway.ready_seconds * 1000;
   while (Date.now() < deadline) {
     const answer = await fetch(`http://127.0.0.1:${gateway.port}/startupz`, { signal: AbortSignal.timeout(4000) })
       .then((response) => response.json())
@@ -299,9 +298,11 @@ async function untilReady(gateway) {
     const unit = await shown(gateway.unit);
     if (unit.ActiveState === "failed" || unit.ActiveState === "inactive") {
       const tail = await lastWords(gateway);
-      if (unit.ExecMainStatus === GATEWAY_REFUSES && refusals < REFUSALS.length) {
+      if (unit.ExecMainStatus === GATEWAY_REFUSES && pauses.length > 0) {
         say("refused", "gateway_refused_config", tail);
-        await sleep(REFUSALS[refusals++] * 1000);
+        const pause = pauses.shift() * 1000;
+        deadline += pause;
+        await sleep(pause);
         await run("systemctl", ["reset-failed", gateway.unit], { accept: [0, 1] });
         await run("systemctl", ["restart", gateway.unit], { seconds: 420, accept: [0, 1] });
         continue;

@@ -99,6 +99,7 @@ class Rig:
             "openclaw": {"version": "2026.9.6", "lock_sha256": LOCK_SHA256},
             "poll_seconds": 0.2,
             "ready_seconds": 30,
+            "refusal_pauses": [0.1, 0.2, 0.3],
         }
         return make_settings(**{**defaults, **changes})
 

@@ -30,8 +30,9 @@ from services.tables.tenants import Operation
 
 log = get_logger(__name__)
 
-#: What removes a cell from where it is; at most all slots but one do that at once.
-_ENDINGS: Final = frozenset({OperationKind.DESTROY, OperationKind.MOVE})
+#: What takes a cell from where it runs, and what a cell can drag out itself: the backup of a running one is a process of
+#: its own account, which it may stop (900 s). At most all slots but one do that at once.
+_ENDINGS: Final = frozenset({OperationKind.DESTROY, OperationKind.MOVE, OperationKind.SUSPEND, OperationKind.BACKUP})
 #: Added to the end of somebody else's lease before it is tried again.
 _AFTER_LEASE: Final = timedelta(seconds=0.5)
 #: A reconcile that goes round more often than this is going in circles.

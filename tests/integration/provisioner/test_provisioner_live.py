@@ -23,6 +23,7 @@ from services.tables.tenants import Cell, Tenant
 from tenants.backups.archive import Archive, ArchiveManifest
 from tenants.spec import CellSpec
 from tests.integration.provisioner.rig import Rig, until
+from tests.waiting import patient
 
 
 class ToldDriver(SubstrateDriver):
@@ -235,6 +236,31 @@ async def test_a_backup_is_an_operation_of_its_own(rig: Rig, drivers: ToldDriver
     assert (await rig.tenant(tenant)).state == "healthy"
     await rig.reconciler().reconcile(tenant.id)
     assert len(await rig.operations(tenant)) == 2, "once is enough"
+
+
+async def test_a_backup_that_its_cell_drags_out_leaves_a_slot_for_whoever_is_new(
+    rig: Rig, drivers: ToldDrivers
+) -> None:
+    object.__setattr__(rig.platform, "settings", rig.platform.settings.model_copy(update={"worker_concurrency": 2}))
+    reconciler = rig.reconciler()
+    dragging = [await rig.create(name_hint=f"dragging {number}") for number in range(2)]
+    for tenant in dragging:
+        await reconciler.reconcile(tenant.id)
+        async with rig.platform.database.transaction() as session:
+            await desired.request_backup(session, tenant.id)
+    drivers.calls.clear()
+    drivers.of("process").waiting.add("backup")
+    backups = [asyncio.create_task(reconciler.reconcile(tenant.id)) for tenant in dragging]
+    await until(lambda: ("process", "backup", "running") in drivers.calls)
+
+    new = await rig.create(name_hint="new")
+    await asyncio.wait_for(reconciler.reconcile(new.id), patient(30))
+
+    assert (await rig.tenant(new)).state == "healthy"
+    assert drivers.calls.count(("process", "backup", "running")) == 1
+    for each in backups:
+        each.cancel()
+    await asyncio.gather(*backups, return_exceptions=True)
 
 
 async def test_a_move_empties_the_old_place_then_fills_the_new_one(

@@ -3,106 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
-import tarfile
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clawstack.errors import NeedsAttentionError, TemporaryError
+from clawstack.errors import NeedsAttentionError
 from clawstack.untrusted_tree import remove
 from clawstack.vocabulary import Observed
-from services.cells.substrates.namespace.driver import NamespaceDriver
-from services.cells.substrates.namespace.settle import PodPatience
 from tenants.backups import archive
 from tenants.backups.archive import Archive
-from tenants.backups.stream import decrypt
-from tenants.namespace.plan import build_plan
-from tenants.spec import CellSpec
-from tests.integration.namespace.fake_cluster import FakeCluster, serving
+from tests.integration.namespace.bench import Bench
 from tests.nesting import nest
-from tests.unit.namespace.builders import TODAY, cell, make_settings
-
-#: What Kubernetes says of every namespace's end while an aggregated API is away.
-NO_METRICS = {
-    "type": "NamespaceDeletionDiscoveryFailure",
-    "status": "True",
-    "reason": "DiscoveryFailed",
-    "message": "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: "
-    "metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1",
-}
-FAST = PodPatience(ready=5, stop=5, resize=2, config=2, poll=0.02)
-
-
-class Bench:
-    """A cell on a stand-in cluster, and its driver."""
-
-    def __init__(self, cluster: FakeCluster, folder: Path) -> None:
-        self.cluster = cluster
-        self.backups = folder / "backups"
-        self.told: list[str] = []
-        self.settings = make_settings(
-            kubeconfig=cluster.kubeconfig(), node=str(cluster.node), storage_class=None, priority_classes={}
-        )
-        self.driver = NamespaceDriver(self.settings, patience=FAST)
-
-    def spec(self, slug: str = "anna", **changes: Any) -> CellSpec:
-        spec = cell(slug=slug, **changes)
-        directories = spec.directories.model_copy(update={"backups": self.backups})
-        return spec.model_copy(update={"directories": directories})
-
-    def up(self, spec: CellSpec) -> None:
-        self.cluster.apply(build_plan(spec, self.settings, today=TODAY).documents())
-
-    def live(self, slug: str = "anna", text: str = "memory") -> None:
-        """The gateway wrote something."""
-        folder = self.cluster.volume / slug / "state/state"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "openclaw.sqlite").write_text(text)
-
-    def kept(self, spec: CellSpec) -> list[str]:
-        """What each backup holds, oldest first."""
-        found = []
-        for manifest in archive.manifests(self.backups, spec.slug):
-            plain = io.BytesIO()
-            sealed = (self.backups / spec.slug / manifest.archive).open("rb")
-            with sealed:
-                decrypt(sealed, plain, key=base64.b64decode(spec.backup_key.get_secret_value()), slug=spec.slug)
-            plain.seek(0)
-            with tarfile.open(fileobj=plain) as tar:
-                member = tar.extractfile("state/openclaw.sqlite")
-                assert member is not None
-                found.append(member.read().decode())
-        return found
-
-    def leftovers(self, slug: str = "anna") -> list[str]:
-        return sorted(
-            path.name for path in (self.cluster.volume / slug).iterdir() if path.name not in {"state", "config"}
-        )
-
-    async def running(self) -> CellSpec:
-        """A cell that runs and has written."""
-        spec = self.spec()
-        self.up(spec)
-        self.live()
-        await self.driver.settle(spec, tell=self.told.append)
-        return spec
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    for module in ("stopping", "keeper", "driver"):
-        monkeypatch.setattr(f"services.cells.substrates.namespace.{module}._POLL", 0.01)
-    monkeypatch.setattr("services.cells.substrates.namespace.settle._THOROUGH", 0.05)
-    monkeypatch.setattr("services.cells.substrates.namespace.board._FRESH", 60.0)  # this machine may be slow
-    monkeypatch.setattr("services.cells.substrates.namespace.board._OBJECTS_FRESH", 60.0)
-    async with serving(FakeCluster(tmp_path)) as cluster:
-        made = Bench(cluster, tmp_path)
-        yield made
-        await made.driver.aclose()
+from tests.unit.namespace.builders import cell
 
 
 async def test_a_suspension_keeps_what_the_last_turn_wrote(bench: Bench) -> None:
@@ -384,149 +298,6 @@ async def test_a_fresh_start_that_fails_as_well_needs_attention(bench: Bench) ->
         await bench.driver.settle(spec, tell=bench.told.append)
 
     assert [verb for verb, _ in bench.cluster.calls].count("DELETE") == 1
-
-
-async def test_a_missing_right_is_named(bench: Bench) -> None:
-    bench.cluster.refuse["GET", "gateway"] = (403, 'statefulsets.apps "gateway" is forbidden: User "u" cannot get')
-
-    with pytest.raises(NeedsAttentionError, match="cannot get") as caught:
-        await bench.driver.settle(bench.spec(), tell=bench.told.append)
-
-    assert caught.value.code == "cluster_access_denied"
-
-
-async def test_a_server_that_stumbles_is_asked_again(bench: Bench) -> None:
-    spec = await bench.running()
-    bench.cluster.refuse["GET", "gateway"] = (503, "etcdserver: leader changed")
-    last = len(bench.cluster.calls) + 3
-    bench.cluster.on_call = lambda number: bench.cluster.refuse.clear() if number == last else None
-
-    await bench.driver.settle(spec, tell=bench.told.append)
-
-    assert bench.cluster.refuse == {}
-
-
-async def test_many_looks_cost_few_calls(bench: Bench) -> None:
-    await bench.running()
-    began = len(bench.cluster.calls)
-
-    looks = await asyncio.gather(*(bench.driver.look(slug, port=1) for slug in ["anna", *"bcdefgh"]))
-
-    assert [look.observed for look in looks] == [Observed.RUNNING, *[Observed.ABSENT] * 7]
-    asked = [path for _, path in bench.cluster.calls[began:]]
-    assert len(asked) <= 15  # one per kind and name, however many cells
-    assert not any("cell-" in path for path in asked)
-
-
-async def test_a_gateway_on_a_lost_node_is_not_running_and_its_volume_stays_closed(bench: Bench) -> None:
-    await bench.running()
-    bench.cluster.lose_node()
-
-    look = await bench.driver.look("anna", port=1)
-
-    assert look.observed is Observed.BROKEN
-    assert "node-1 does not answer: Kubelet stopped posting" in (look.reason or "")
-    with pytest.raises(TemporaryError, match="Kubelet stopped posting") as refused:
-        await bench.driver.backup(bench.spec(), tell=bench.told.append)
-    assert refused.value.code == "node_gone"
-    assert bench.cluster.find("Pod", "backup") is None
-
-
-async def test_a_start_costs_the_same_however_many_other_cells_there_are(bench: Bench) -> None:
-    starting = {"ready": False, "started": False}
-    bench.cluster.broken_pod = starting
-
-    def gets_ready(calls: int) -> None:
-        if calls == 40 and (pod := bench.cluster.find("Pod", "gateway-0")):
-            pod["status"]["containerStatuses"][0] |= {"ready": True, "started": True}
-
-    bench.cluster.on_call = gets_ready
-    await bench.running()
-
-    assert len(bench.cluster.calls) >= 40
-    assert not {path for verb, path in bench.cluster.calls if verb == "GET" and "/namespaces/" not in path} - {
-        "/api/v1/nodes/node-1"
-    }
-
-
-async def test_what_is_left_of_a_destroyed_cell_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.cells.substrates.namespace.driver._GONE_SECONDS", 0.1)
-    volume = {
-        "kind": "PersistentVolume",
-        "apiVersion": "v1",
-        "metadata": {"name": "pvc-1"},
-        "spec": {"claimRef": {"namespace": "cell-anna", "name": "state"}},
-        "status": {"phase": "Released"},
-    }
-    bench.cluster.objects["/api/v1/persistentvolumes/pvc-1"] = volume
-
-    with pytest.raises(TemporaryError, match="the volume pvc-1"):
-        await bench.driver.confirm_gone("anna", tell=bench.told.append)
-    orphans = await bench.driver.orphans(frozenset({"bert"}))
-    bench.cluster.objects.clear()
-    await bench.driver.confirm_gone("anna", tell=bench.told.append)
-
-    assert [(orphan.slug, orphan.what) for orphan in orphans] == [("anna", "the volume pvc-1")]
-
-
-async def test_a_namespace_that_hangs_is_told_in_kubernetes_own_words_without_waiting(bench: Bench) -> None:
-    spec = await bench.running()
-    bench.cluster.hang(NO_METRICS)
-    began = len(bench.cluster.calls)
-
-    with pytest.raises(TemporaryError) as stuck:
-        await bench.driver.release(spec, tell=bench.told.append)
-
-    assert (stuck.value.code, stuck.value.retry_after) == ("namespace_stuck", 60)
-    assert "NamespaceDeletionDiscoveryFailure: Discovery failed for some groups" in stuck.value.message
-    assert "kubectl get apiservices" in (stuck.value.remedy or "")
-    assert bench.cluster.calls[began:] == [("GET", "/api/v1/namespaces/cell-anna")]
-
-
-async def test_a_namespace_that_hangs_is_told_after_the_end_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.cells.substrates.namespace.driver._GONE_SECONDS", 0.1)
-    await bench.running()
-    bench.cluster.hang(NO_METRICS)
-
-    with pytest.raises(TemporaryError, match="NamespaceDeletionDiscoveryFailure: Discovery failed"):
-        await bench.driver.confirm_gone("anna", tell=bench.told.append)
-
-
-async def test_a_volume_that_its_class_keeps_is_told_at_once_with_what_deletes_the_disk_too(bench: Bench) -> None:
-    volume = {
-        "kind": "PersistentVolume",
-        "apiVersion": "v1",
-        "metadata": {"name": "pvc-1"},
-        "spec": {"claimRef": {"namespace": "cell-anna", "name": "state"}, "persistentVolumeReclaimPolicy": "Retain"},
-        "status": {"phase": "Released"},
-    }
-    bench.cluster.objects["/api/v1/persistentvolumes/pvc-1"] = volume
-    with pytest.raises(NeedsAttentionError, match="the volume pvc-1, which the storage class keeps") as kept:
-        await bench.driver.confirm_gone("anna", tell=bench.told.append)
-    assert "kubectl patch pv pvc-1" in (kept.value.remedy or "")
-    assert '"persistentVolumeReclaimPolicy":"Delete"' in (kept.value.remedy or "")
-
-
-async def test_a_cluster_that_is_away_is_unknown_to_a_look_and_temporary_to_an_operation(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("services.cells.substrates.namespace.cluster._PAUSES", (0.01,))
-    away = FakeCluster.kubeconfig(_at("http://127.0.0.1:9"))
-    driver = NamespaceDriver(make_settings(kubeconfig=away), patience=FAST)
-
-    look = await driver.look("anna", port=1)
-    with pytest.raises(TemporaryError) as caught:
-        await driver.settle(cell(), tell=lambda _: None)
-    await driver.aclose()
-
-    assert look.observed is Observed.UNKNOWN
-    assert caught.value.code == "cluster_unreachable"
-
-
-def _at(url: str) -> FakeCluster:
-    made = object.__new__(FakeCluster)
-    made.url = url
-    return made
 
 
 def _directories(slug: str) -> dict[str, Any]:

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.addons.builders import EXTERNAL_DATABASE, addon, manifests, settings
+from tests.unit.addons.builders import BROUGHT, EXTERNAL_DATABASE, addon, manifests, settings
 from toolchain.ground.surroundings import Surroundings
 from toolchain.judges.running import Remark, conform, require, score
 
-#: Kinds that charts and bundles bring; kubeconform has no schema of them.
-BROUGHT = {"Plan", "ClusterIssuer", "PrometheusRule", "Cluster", "Middleware", "PodMonitor"}
 #: What kube-score may say, and why it is as it is.
 AGREED = {
     "container-image-pull-policy": "the image is pinned by its digest: pulled once, it is the same for ever",

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from clawstack.plans import load_catalogue
-from tests.unit.addons.builders import manifests
+from tests.unit.addons.builders import BROUGHT, manifests
 from tests.unit.namespace.builders import cell, plan_of
 from tests.unit.policies.kubernetes_objects import ROUTE
 from toolchain.ground.surroundings import Surroundings
@@ -73,12 +73,6 @@ def test_everything_that_was_accepted_still_occurs(around: Surroundings) -> None
     assert accepted("cells") - seen == set()
 
 
-#: Kinds of the platform's own cluster whose definitions come with their operators, and are judged by those.
-OF_OPERATORS = {
-    "ClusterIssuer", "Cluster", "Middleware", "Plan", "PodMonitor", "PrometheusRule",
-}  # fmt: skip
-
-
 def services() -> list[dict[str, Any]]:
     """Everything that the add-ons declare themselves, the platform's own services among it; charts judge their own."""
     return [manifest.document() for manifest in manifests()]
@@ -86,8 +80,8 @@ def services() -> list[dict[str, Any]]:
 
 def test_the_api_of_kubernetes_takes_the_platforms_own_services(around: Surroundings) -> None:
     documents = services()
-    judged = [document for document in documents if document["kind"] not in OF_OPERATORS]
-    assert {document["kind"] for document in documents} - {document["kind"] for document in judged} == OF_OPERATORS
+    judged = [document for document in documents if document["kind"] not in BROUGHT]
+    assert {document["kind"] for document in documents} - {document["kind"] for document in judged} == BROUGHT
     assert {"Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler", "Ingress"} <= {
         document["kind"] for document in judged
     }

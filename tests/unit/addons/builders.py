@@ -46,6 +46,10 @@ EVERYTHING: dict[str, Any] = {
     "workloads": WORKLOADS,
 }
 EXTERNAL_DATABASE = {"addresses": ["10.0.9.4"]}
+#: Kinds whose definitions come with charts and operators, and are judged by those: kubeconform has no schema of them.
+BROUGHT = frozenset(
+    {"ClusterIssuer", "ClusterSecretStore", "Cluster", "Middleware", "Plan", "PodMonitor", "PrometheusRule"}
+)
 SWITCHES = [name for name in EVERYTHING if name != "cluster"]
 
 

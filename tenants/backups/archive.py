@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -23,6 +24,7 @@ from typing_extensions import override
 from clawstack import untrusted_tree
 from clawstack.errors import ClawstackError, NeedsAttentionError, NotFoundError, PermanentError
 from tenants.backups import tidying
+from tenants.backups.finishing import FINISH, UNFINISHED
 from tenants.backups.stream import CHUNK, decrypt, encrypt
 from tenants.paths import CellPaths
 from tenants.process.accounts import Ids
@@ -157,7 +159,14 @@ def manifests(folder: Path, slug: str) -> list[ArchiveManifest]:
 
 
 def _archive(source: ArchiveSource, outbox: Path) -> Path:
-    answer = _openclaw(source, "backup", "create", "--output", str(outbox), "--verify", "--json")
+    arguments = ("backup", "create", "--output", str(outbox), "--verify", "--json")
+    try:
+        answer = _openclaw(source, *arguments)
+    except NeedsAttentionError as refused:
+        if re.search(UNFINISHED, str(refused)) is None:
+            raise
+        _openclaw(source, *FINISH)
+        answer = _openclaw(source, *arguments)
     made = list(outbox.glob("*.tar.gz"))
     if answer.get("verified") is not True or len(made) != 1:
         raise NeedsAttentionError(

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from tenants.backups.finishing import FINISH, UNFINISHED
 from tenants.backups.tidying_script import TIDY
 from tenants.bundles import load_bundle
 from tenants.openclaw import build_config, build_workspace, environment
@@ -71,7 +72,13 @@ def build_bundle(spec: CellSpec, settings: ServerSettings, *, disk_key: SecretSt
             "silence_seconds": settings.silence_seconds,
             "refusal_pauses": list(settings.refusal_pauses),
         },
-        "backup": {"key": spec.backup_key.get_secret_value(), "at": _nightly(spec.slug), "tidy": TIDY},
+        "backup": {
+            "key": spec.backup_key.get_secret_value(),
+            "at": _nightly(spec.slug),
+            "tidy": TIDY,
+            "unfinished": UNFINISHED,
+            "finish": list(FINISH),
+        },
         "poll_seconds": settings.poll_seconds,
         # What the agent strikes out of everything that it uploads.
         "secrets": sorted(value for name, value in environment(inside).items() if name in SECRET_NAMES),

@@ -340,7 +340,12 @@ async function backup(bundle) {
   await folder(outbox, 0o700, account);
   try {
     await tidy(bundle, account);
-    const answer = await openclaw(bundle, account, ["backup", "create", "--output", outbox, "--verify", "--json"]);
+    const create = () => openclaw(bundle, account, ["backup", "create", "--output", outbox, "--verify", "--json"]);
+    const answer = await create().catch(async (refused) => {
+      if (!new RegExp(bundle.backup.unfinished).test(refused.message)) throw refused;
+      await openclaw(bundle, account, bundle.backup.finish); // a gateway was killed while it made its database
+      return await create();
+    });
     const made = (await fs.readdir(outbox)).filter((name) => name.endsWith(".tar.gz"));
     if (answer.verified !== true || made.length !== 1) throw new Trouble("backup_failed", `OpenClaw made ${made.length} archives.`);
     const sealed = await seal(`${outbox}/${made[0]}`, `${outbox}.enc`, bundle);

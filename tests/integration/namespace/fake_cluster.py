@@ -34,9 +34,11 @@ case "$1 $2" in
 "backup create")
   [ ! -e "$OPENCLAW_STATE_DIR/broken" ] || { echo "database is malformed" >&2; exit 1; }
   [ -z "$(find "$OPENCLAW_STATE_DIR" -mindepth 65 -type d -print -quit)" ] || { echo "this never ends" >&2; exit 1; }
+  [ -s "$OPENCLAW_STATE_DIR/state/openclaw.sqlite" ] || { echo "has schema role missing" >&2; exit 1; }
   [ ! -L "$OPENCLAW_STATE_DIR/workspace" ] || { echo "it packs the whole node" >&2; exit 1; }
   tar -C "$OPENCLAW_STATE_DIR" -czf "$4/made.tar.gz" state
   echo '{"verified": true}' ;;
+"sessions list") printf tables > "$OPENCLAW_STATE_DIR/state/openclaw.sqlite" ;;
 "backup restore") mkdir -p "$5/inner"; tar -C "$5/inner" -xzf "$3" ;;
 *) exit 2 ;;
 esac

@@ -146,6 +146,16 @@ async def test_folders_nested_without_end_and_a_link_for_a_workspace_do_not_keep
     assert bench.leftovers() == []
 
 
+async def test_a_cell_that_ends_while_its_gateway_makes_its_database_needs_no_operator(bench: Bench) -> None:
+    spec = await bench.running()
+    (bench.cluster.volume / "anna/state/state/openclaw.sqlite").write_bytes(b"")
+
+    await bench.driver.release(spec, tell=bench.told.append)
+
+    assert bench.kept(spec) == ["tables"]
+    assert bench.leftovers() == []
+
+
 async def test_a_destruction_that_was_killed_does_not_wait_for_a_backup_that_cannot_be_made(bench: Bench) -> None:
     await bench.running()
     namespace = bench.cluster.find("Namespace", "cell-anna")

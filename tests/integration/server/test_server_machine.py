@@ -155,6 +155,19 @@ async def test_what_a_cell_nested_without_end_is_backed_up_with_the_rest(rig: Ri
     remove(restored)
 
 
+async def test_a_machine_that_is_retired_while_its_gateway_makes_its_database_is_backed_up(rig: Rig) -> None:
+    spec = await rig.equipped()
+    machine = rig.machine(rig.disk())
+    await machine.boot(rig.user_data(spec))
+    ready = await rig.reported(spec, lambda machine: machine.phase is MachinePhase.READY)
+    (machine.root / STATE / "state" / "openclaw.sqlite").write_bytes(b"")
+    done = await rig.done(await rig.channel.order(ready.key, OrderKind.BACKUP))
+    assert done.ok, done
+    [manifest] = manifests(spec.directories.backups, spec.slug)
+    restored = await rig.opened(spec, manifest.archive)
+    assert (restored / "state" / "openclaw.sqlite").read_text() == "tables without rows\n"
+
+
 async def test_a_retired_machine_stops_backs_up_and_never_starts_again(rig: Rig) -> None:
     spec = await rig.equipped()
     disk = rig.disk()

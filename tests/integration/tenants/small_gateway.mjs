@@ -2,7 +2,7 @@
 // It knows the commands that the provider uses and serves /startupz; `behaviour.json` beside it says how it misbehaves.
 import { execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:http";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -11,6 +11,7 @@ const behaviourFile = join(here, "behaviour.json");
 const behaviour = existsSync(behaviourFile) ? JSON.parse(readFileSync(behaviourFile, "utf8")) : {};
 const [command, verb, ...rest] = process.argv.slice(2);
 const state = process.env.OPENCLAW_STATE_DIR;
+const database = join(state ?? "/", "state", "openclaw.sqlite");
 
 function option(name) {
   const all = process.argv;
@@ -21,7 +22,7 @@ if (command === "gateway") {
   const config = JSON.parse(readFileSync(process.env.OPENCLAW_CONFIG_PATH, "utf8"));
   console.log(`small gateway starts as uid ${process.getuid()} with token ${process.env.CLAWSTACK_PROXY_TOKEN}`);
   mkdirSync(join(state, "state"), { recursive: true });
-  writeFileSync(join(state, "state", "openclaw.sqlite"), "the memory of this cell\n");
+  writeFileSync(database, "the memory of this cell\n");
   writeFileSync(join(state, "starts.log"), `${process.pid}\n`, { flag: "a" });
   const starts = readFileSync(join(state, "starts.log"), "utf8").trim().split("\n").length;
   if (behaviour.exit !== undefined && starts <= (behaviour.times ?? starts)) {
@@ -61,9 +62,15 @@ if (command === "gateway") {
     console.error("nested too deep: this never ends");
     process.exit(1);
   }
+  if (existsSync(database) && statSync(database).size === 0) {
+    console.error("SQLite snapshot source must not be empty");
+    process.exit(1);
+  }
   if (behaviour.pipe) execFileSync("mkfifo", [join(option("--output"), "backup.tar.gz")]);
   else execFileSync("tar", ["-czf", join(option("--output"), "backup.tar.gz"), "-C", state, "."]);
   console.log(JSON.stringify({ verified: behaviour.verified ?? true }));
+} else if (command === "sessions" && verb === "list") {
+  writeFileSync(database, "tables without rows\n"); // as every command does that reads the state
 } else if (command === "backup" && verb === "restore") {
   mkdirSync(option("--target"), { recursive: true });
   if (behaviour.pipe) execFileSync("mkfifo", [join(option("--output"), "backup.tar.gz")]);

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import re
+import sqlite3
 import subprocess
 import tarfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,28 @@ def test_a_cell_full_of_traps_is_backed_up_by_openclaw_and_destroyed_without_an_
     assert [name for name in names if name.endswith("/caf%E9")]
     assert not [name for name in names if "not-the-cells" in name], "what a link leads to is not the customer's"
     assert ids is None or accounts.find(cell.spec.account or "-") is None
+
+
+@pytest.mark.parametrize("pages", [0, 1])
+def test_a_cell_whose_gateway_was_killed_while_it_made_its_database_is_destroyed_without_an_operator(
+    new_cell: Callable[..., Cell], pages: int
+) -> None:
+    tools = locate()
+    cell = new_cell(runtime={"node": tools.node, "openclaw": tools.openclaw, "version": tools.openclaw_version})
+    inputs = _folders_alone(cell)
+    database = cell.paths.state / "state" / "openclaw.sqlite"
+    database.parent.mkdir(mode=0o700)
+    database.touch()
+    if pages:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA user_version = 1")
+    for path in (database.parent, database):
+        os.chown(path, inputs["uid"], inputs["gid"])
+    assert database.stat().st_size == pages * 4096
+    cell.destroy()
+    assert not cell.paths.root.exists()
+    [manifest] = archive.manifests(cell.spec.directories.backups, cell.spec.slug)
+    assert manifest.verified
 
 
 def _archived(cell: Cell, manifest: archive.ArchiveManifest, key: str, plain: Path) -> list[str]:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final, cast
 from clawstack.errors import NeedsAttentionError, TemporaryError
 from services.cells.substrates.namespace.keeper import Room
 from tenants.backups.archive import Archive
+from tenants.backups.finishing import FINISH, UNFINISHED
 from tenants.backups.stream import Opened
 from tenants.backups.tidying_script import TIDY
 from tenants.namespace.files import CONFIG_FILE, CONFIG_MOUNT, ROOT_FILE, VOLUME
@@ -43,8 +44,9 @@ _MAKE: Final = _OPENCLAW + (
     'out=$root/backup-$id; [ "$4" -gt "$need" ] || out=/tmp/backup-$id; mkdir "$out"; export TMPDIR="$out"; '
     # OpenClaw archives its configuration too, but refuses included files that are links, as a ConfigMap's are.
     f'cat {CONFIG_MOUNT}/{CONFIG_FILE} > "$out/{CONFIG_FILE}"; export OPENCLAW_CONFIG_PATH="$out/{CONFIG_FILE}"; '
-    '"$node" "$openclaw" backup create --output "$out" --verify --json > "$out/answer" 2> "$out/errors" '
-    '|| { code=$?; cat "$out/errors" >&2; tail -c 1000 "$out/answer" >&2; rm -rf "$out"; exit $code; }; '
+    'create() { "$node" "$openclaw" backup create --output "$out" --verify --json > "$out/answer" 2> "$out/errors"; }; '
+    f'finish() {{ grep -qE "{UNFINISHED}" "$out/errors" && "$node" "$openclaw" {" ".join(FINISH)} > /dev/null 2>&1; }}; '
+    'create || { code=$?; finish && create; } || { code=${code:-$?}; cat "$out/errors" >&2; tail -c 1000 "$out/answer" >&2; rm -rf "$out"; exit $code; }; '
     f'grep -q \'"verified": *true\' "$out/answer" || {{ tail -c 1000 "$out/answer" >&2; rm -rf "$out"; exit {_UNVERIFIED}; }}; '
     'set -- "$out"/*.tar.gz; [ $# -eq 1 ] && [ -f "$1" ]; sum=$(sha256sum < "$1"); '
     'echo "clawstack-archive $1 ${sum%% *}"'

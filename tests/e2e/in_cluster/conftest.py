@@ -20,12 +20,13 @@ from tests.e2e.in_cluster.forwarding import forwarded, to_port, to_unix
 from tests.e2e.in_cluster.installing import NAMESPACE, Installation
 from tests.e2e.people import Customer, payer
 from tests.embedded_server import running_postgres
+from tests.environment import WHERE_TOOLS_ARE
 from tests.integration.platform_cluster.operating import PACK
 from tests.integration.toolchain.engine import Project
 from toolchain.cluster.running import TestCluster
 
 ROLES = [role.value for role in WorkloadRole]
-_BESIDE = ("CLAWSTACK_DATA_DIR", "CLAWSTACK_HOST", "CLAWSTACK_PORT", "CLAWSTACK_DATABASE_URL")
+_BESIDE = ("CLAWSTACK_DATA_DIR", "CLAWSTACK_HOST", "CLAWSTACK_PORT", "CLAWSTACK_DATABASE_URL", WHERE_TOOLS_ARE)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.environment import unset_environment
 from tests.plugins.pulumi_plugins import Compared
 from tests.waiting import patient
 from toolchain.linking import link_plugins
@@ -47,11 +48,7 @@ class Stack:
         return told
 
     def _environ(self) -> dict[str, str]:
-        kept = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("PULUMI_", "CLAWSTACK_")) or key == "CLAWSTACK_CACHE_DIR"
-        }
+        kept = unset_environment()
         tools = locate()
         path = [str(self.folder / "bin"), str(tools.pulumi.parent), *map(str, tools.plugin_path), kept["PATH"]]
         return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ import hcloud
 import psutil
 import yaml
 
+from tests.environment import unset_environment
 from tests.integration.killed_engine import mend
 from tests.waiting import await_ready, patient
 
@@ -191,7 +191,7 @@ def operator(folder: Path, world: Hetzner) -> Operator:
         shutil.copy(ROOT / name, project)
     (project / ".venv").symlink_to(Path(sys.prefix))
     (folder / "state").mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "CLAWSTACK_"))}
+    kept = unset_environment()
     operator = Operator(
         project=project,
         environment={

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.environment import unset_environment
 from tests.waiting import patient
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +25,7 @@ def pulumi(tmp_path):
         shutil.copy(ROOT / name, project)
     (project / ".venv").symlink_to(Path(sys.prefix))
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "CLAWSTACK_"))},
+        **unset_environment(),
         "PULUMI_BACKEND_URL": f"file://{tmp_path}/state",
         "PULUMI_CONFIG_PASSPHRASE": "planted-passphrase",
         "PULUMI_SKIP_UPDATE_CHECK": "true",

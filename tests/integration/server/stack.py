@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
+from tests.environment import unset_environment
 from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.waiting import patient
 from toolchain.linking import link_plugins
@@ -63,11 +64,7 @@ class Stack:
         return told
 
     def _environ(self) -> dict[str, str]:
-        kept = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("PULUMI_", "CLAWSTACK_")) or key == "CLAWSTACK_CACHE_DIR"
-        }
+        kept = unset_environment()
         tools = locate()
         path = [str(tools.pulumi.parent), *map(str, tools.plugin_path), kept["PATH"]]
         return {

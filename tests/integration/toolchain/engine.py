@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import textwrap
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import psutil
 
 from clawstack.tools import Tools
+from tests.environment import unset_environment
 from tests.waiting import patient
 from toolchain.linking import link_plugins
 
@@ -28,7 +28,7 @@ class Project:
     tools: Tools
 
     def environ(self) -> dict[str, str]:
-        plain = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "CLAWSTACK_"))}
+        plain = unset_environment()
         return {
             **plain,
             "PULUMI_HOME": str(self.home),

@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from clawstack import untrusted_tree
 from clawstack.errors import ClawstackError, NeedsAttentionError, NotFoundError, PermanentError
-from tenants.backups import tidying
+from tenants.backups import holes, tidying
 from tenants.backups.finishing import FINISH, UNFINISHED
 from tenants.backups.stream import CHUNK, decrypt, encrypt
 from tenants.paths import CellPaths
@@ -93,7 +93,7 @@ def create(source: ArchiveSource, folder: Path) -> ArchiveManifest:
     """Back the cell up into `folder`/<slug>; the archive is there, readable again and recorded, or this raises.
 
     Works with a running gateway (OpenClaw copies its databases online) and without one. What OpenClaw would refuse in the
-    state is mended first (`tidying`): no cell keeps itself from being destroyed.
+    state is mended first (`tidying`, `holes`): no cell keeps itself from being destroyed.
     """
     target = folder / source.slug
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -104,6 +104,7 @@ def create(source: ArchiveSource, folder: Path) -> ArchiveManifest:
         if source.ids is not None:
             os.chown(outbox, source.ids.uid, source.ids.gid)
         tidying.tidy(source.paths, source.ids)
+        holes.pack(source.paths, source.ids)
         return _seal(source, _archive(source, outbox), target)
     except OSError as error:
         raise NeedsAttentionError(

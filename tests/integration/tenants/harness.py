@@ -57,6 +57,8 @@ def set_traps(paths: CellPaths, outside: Path) -> None:
     paths.workspace.symlink_to(outside)
     (state / "shut").mkdir(mode=0)
     (state / os.fsdecode(b"caf\xe9")).write_text("the customer's")
+    (state / "terabyte").touch()
+    os.truncate(state / "terabyte", 2**40)  # hours of OpenClaw's time
     for entry in walk(state):
         os.chown(entry.name, owner.st_uid, owner.st_gid, dir_fd=entry.folder, follow_symlinks=False)
 

@@ -74,6 +74,7 @@ def test_a_cell_full_of_traps_is_backed_up_by_openclaw_and_destroyed_without_an_
     folders = [name for name in names if name.endswith("/nested") or re.search(r"/deep-folders/[^/]+$", name)]
     assert len(folders) == 1000, "all are there, some by number"
     assert [name for name in names if name.endswith("/caf%E9")]
+    assert [name for name in names if re.search(r"/holes-[^/]+\.tar$", name)]
     assert not [name for name in names if "not-the-cells" in name], "what a link leads to is not the customer's"
     assert ids is None or accounts.find(cell.spec.account or "-") is None
 

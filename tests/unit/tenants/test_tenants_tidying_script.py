@@ -93,3 +93,29 @@ def test_traps_are_put_aside_and_what_was_closed_is_opened(state: Path, ground: 
     names = sorted(entry.name for entry in walk(state))
     _tidied(state)
     assert sorted(entry.name for entry in walk(state)) == names, "what is tidy stays as it is"
+
+
+def test_files_that_are_mostly_holes_become_one_small_archive(state: Path, ground: Path) -> None:
+    terabyte = 2**40
+    holes = {"disk image": terabyte, "agents/main/a\nb": terabyte, os.fsdecode(b"workspace/caf\xe9"): terabyte}
+    for name, size in holes.items():
+        (state / name).write_text("begins")
+        os.truncate(state / name, size)
+    (state / "workspace" / "whole").write_bytes(b"x" * 100_000)
+    (state / "state" / "openclaw.sqlite").touch()
+    os.truncate(state / "state" / "openclaw.sqlite", terabyte)
+    _tidied(state)
+    left = {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()}
+    assert left == {"holes-ab12.tar", "workspace/whole", "state/openclaw.sqlite"}
+    assert (state / "holes-ab12.tar").stat().st_size < 100_000
+    subprocess.run(["tar", "-xf", state / "holes-ab12.tar", "-C", ground], check=True)
+    assert {(ground / name).stat().st_size for name in holes} == {terabyte}
+    with (ground / "disk image").open() as file:
+        assert file.read(6) == "begins"
+
+
+def test_a_few_holes_are_left_alone(state: Path) -> None:
+    (state / "workspace" / "sparse").touch()
+    os.truncate(state / "workspace" / "sparse", 2**30)
+    _tidied(state)
+    assert [path.name for path in state.rglob("*") if path.is_file()] == ["sparse"]

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import stat
 import subprocess
 from collections.abc import Mapping
@@ -23,13 +24,12 @@ from typing_extensions import override
 
 from clawstack import untrusted_tree
 from clawstack.errors import ClawstackError, NeedsAttentionError, NotFoundError, PermanentError
-from tenants.backups import holes, tidying
+from tenants.backups import as_cell, packing, tidying
 from tenants.backups.finishing import FINISH, UNFINISHED
 from tenants.backups.stream import CHUNK, decrypt, encrypt
 from tenants.paths import CellPaths
 from tenants.process.accounts import Ids
 from tenants.process.files import read_json, write_json
-from tenants.process.run_as import command
 
 _SUFFIX: Final = ".tar.gz.enc"
 _SECONDS: Final = 900.0
@@ -93,7 +93,7 @@ def create(source: ArchiveSource, folder: Path) -> ArchiveManifest:
     """Back the cell up into `folder`/<slug>; the archive is there, readable again and recorded, or this raises.
 
     Works with a running gateway (OpenClaw copies its databases online) and without one. What OpenClaw would refuse in the
-    state is mended first (`tidying`, `holes`): no cell keeps itself from being destroyed.
+    state is mended first (`tidying`, `packing`): no cell keeps itself from being destroyed.
     """
     target = folder / source.slug
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -104,7 +104,7 @@ def create(source: ArchiveSource, folder: Path) -> ArchiveManifest:
         if source.ids is not None:
             os.chown(outbox, source.ids.uid, source.ids.gid)
         tidying.tidy(source.paths, source.ids)
-        holes.pack(source.paths, source.ids)
+        packing.pack(source.paths, source.ids)
         return _seal(source, _archive(source, outbox), target)
     except OSError as error:
         raise NeedsAttentionError(
@@ -236,31 +236,21 @@ def _discard_old(root: Path) -> None:
 
 def _openclaw(source: ArchiveSource, *arguments: str) -> Mapping[str, Any]:
     """Run an OpenClaw command as the cell's account, without any of the cell's tokens; its JSON answer, if it has one."""
-    paths = source.paths
+    state = str(source.paths.state)
+    environ = {
+        "HOME": state, "PATH": f"{source.node.parent}:/usr/bin:/bin", "TMPDIR": str(source.paths.state / "tmp"),
+        "OPENCLAW_HOME": state, "OPENCLAW_STATE_DIR": state, "OPENCLAW_CONFIG_PATH": str(source.paths.config),
+        "OPENCLAW_CONFIG_READONLY": "1", "OPENCLAW_NO_AUTO_UPDATE": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1",
+    }  # fmt: skip
+    room = as_cell.room(source.paths)
     try:
-        result = subprocess.run(  # noqa: S603 - no shell; the program is the platform's own
-            command(source.ids, paths.root, source.node, source.openclaw, *arguments),
-            env={
-                "HOME": str(paths.state),
-                "PATH": f"{source.node.parent}:/usr/bin:/bin",
-                "TMPDIR": str(paths.state / "tmp"),
-                "OPENCLAW_HOME": str(paths.state),
-                "OPENCLAW_STATE_DIR": str(paths.state),
-                "OPENCLAW_CONFIG_PATH": str(paths.config),
-                "OPENCLAW_CONFIG_READONLY": "1",
-                "OPENCLAW_NO_AUTO_UPDATE": "1",
-                "DO_NOT_TRACK": "1",
-                "NO_COLOR": "1",
-            },
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_SECONDS,
+        result = as_cell.run(
+            source.paths, source.ids, source.node, source.openclaw, *arguments, env=environ, seconds=_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _failed(source, arguments, str(error)) from error
+    if result.returncode == -signal.SIGXFSZ or (result.returncode != 0 and "EFBIG" in result.stderr):
+        raise _too_large(source, room)
     if result.returncode != 0:
         words = (result.stderr or result.stdout)[-_OUTPUT:].strip() or "it said nothing"
         raise _failed(source, arguments, f"exit code {result.returncode}: {words}")
@@ -269,6 +259,14 @@ def _openclaw(source: ArchiveSource, *arguments: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+def _too_large(source: ArchiveSource, room: int) -> NeedsAttentionError:
+    return NeedsAttentionError(
+        f"The backup of {source.slug} would take more than the {room // 2**20} MiB that there is room for.",
+        code="backup_failed",
+        remedy=f"Make room on the disk of {source.paths.root.parent}, then run the operation again; nothing was erased.",
+    )
 
 
 def _failed(source: ArchiveSource, arguments: tuple[str, ...], reason: str) -> NeedsAttentionError:

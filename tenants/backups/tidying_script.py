@@ -1,6 +1,6 @@
 """`tidying` for cells whose state this machine cannot reach: a shell script that runs as the cell's own account.
 
-So it can harm nobody else, wherever a link leads. It does what `tidying` and `holes` do, except for names that are no UTF-8, as far
+So it can harm nobody else, wherever a link leads. It does what `tidying` and `packing` do, except for names that are no UTF-8, as far
 as the `find` and `mv` that are there can (GNU's can all of it, busybox's little): what is left, OpenClaw refuses itself.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tenants.backups.holes import PACK_HOLES
+from tenants.backups.packing import PACK
 from tenants.backups.tidying import DEEPEST, FOLDERS, LIFTED, LONGEST
 from tenants.process.directories import ASIDE, OWN_FOLDERS
 
@@ -16,7 +16,7 @@ _PASSES: Final = 2000
 """More than what is nested as deep as a plan has inodes takes: each pass shortens by 62 levels."""
 
 #: Defines `tidy STATE MARK`; the mark is another one each time. Says nothing and never fails: OpenClaw is the judge of what comes out.
-TIDY: Final = f"""{PACK_HOLES}
+TIDY: Final = f"""{PACK}
 tidy() (
   set +e +u; state=$1; aside={ASIDE}$2
   odd="! -type d ! -type f ! -name *{ASIDE}*"; set -f
@@ -45,6 +45,6 @@ tidy() (
     rmdir "$lifted" 2> /dev/null && break
     place=$lifted; level={DEEPEST - 1}; pass=$((pass + 1))
   done
-  pack_holes "$state" "$2"
+  pack "$state" "$2"
 ) > /dev/null 2>&1
 """

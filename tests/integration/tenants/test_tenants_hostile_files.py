@@ -8,8 +8,8 @@ import re
 import sqlite3
 import subprocess
 import tarfile
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def test_a_cell_full_of_traps_is_backed_up_by_openclaw_and_destroyed_without_an_
     folders = [name for name in names if name.endswith("/nested") or re.search(r"/deep-folders/[^/]+$", name)]
     assert len(folders) == 1000, "all are there, some by number"
     assert [name for name in names if name.endswith("/caf%E9")]
-    assert [name for name in names if re.search(r"/holes-[^/]+\.tar$", name)]
+    assert [name for name in names if re.search(r"/packed-[^/]+\.tar$", name)]
     assert not [name for name in names if "not-the-cells" in name], "what a link leads to is not the customer's"
     assert ids is None or accounts.find(cell.spec.account or "-") is None
 
@@ -99,6 +99,42 @@ def test_a_cell_whose_gateway_was_killed_while_it_made_its_database_is_destroyed
     assert not cell.paths.root.exists()
     [manifest] = archive.manifests(cell.spec.directories.backups, cell.spec.slug)
     assert manifest.verified
+
+
+def test_a_backup_takes_no_more_of_the_disk_than_is_not_the_databases(
+    new_cell: Callable[..., Cell], place: Place
+) -> None:
+    tools = locate()
+    with _small_disk(place.folder / "cells"):
+        cell = new_cell(runtime={"node": tools.node, "openclaw": tools.openclaw, "version": tools.openclaw_version})
+        inputs = _folders_alone(cell)
+        for name in ("state", "workspace/half"):
+            (cell.paths.state / name).mkdir()
+            os.chown(cell.paths.state / name, inputs["uid"], inputs["gid"])
+        big = cell.paths.state / "workspace" / "half" / "big"
+        big.write_bytes(os.urandom(30 * 2**20))
+        os.chown(big, inputs["uid"], inputs["gid"])
+        with pytest.raises(NeedsAttentionError, match=r"more than the \d+ MiB that there is room for") as caught:
+            cell.delete("StateDirectory")
+        assert caught.value.code == "backup_failed"
+        assert big.exists(), "nothing was erased"
+        assert not list(cell.paths.root.glob("backup-*")), "what was begun is gone"
+        big.unlink()
+        cell.destroy()
+        assert len(archive.manifests(cell.spec.directories.backups, cell.spec.slug)) == 1
+
+
+@contextmanager
+def _small_disk(folder: Path) -> Iterator[None]:
+    folder.mkdir(mode=0o755)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        folder.chmod(0o755)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def _archived(cell: Cell, manifest: archive.ArchiveManifest, key: str, plain: Path) -> list[str]:
@@ -216,13 +252,7 @@ def test_files_that_are_too_much_together_stop_the_gateway_until_there_is_room(c
 
 @as_root
 def test_a_disk_whose_last_part_is_the_databases_runs_no_gateway(new_cell: Callable[..., Cell], place: Place) -> None:
-    cells = place.folder / "cells"
-    cells.mkdir(mode=0o755)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(cells)], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("this machine lets nobody mount")
-    try:
-        cells.chmod(0o755)
+    with _small_disk(place.folder / "cells"):
         cell = new_cell(skip_backup=True)
         cell.up()
         pid = cell.running_pid()
@@ -233,5 +263,3 @@ def test_a_disk_whose_last_part_is_the_databases_runs_no_gateway(new_cell: Calla
         (cell.paths.state / "big").unlink()
         until(lambda: cell.status().state is GatewayState.RUNNING, seconds=60, what="it runs again by itself")
         cell.destroy()
-    finally:
-        subprocess.run(["umount", "--lazy", str(cells)], check=True)

@@ -106,16 +106,30 @@ def test_files_that_are_mostly_holes_become_one_small_archive(state: Path, groun
     os.truncate(state / "state" / "openclaw.sqlite", terabyte)
     _tidied(state)
     left = {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()}
-    assert left == {"holes-ab12.tar", "workspace/whole", "state/openclaw.sqlite"}
-    assert (state / "holes-ab12.tar").stat().st_size < 100_000
-    subprocess.run(["tar", "-xf", state / "holes-ab12.tar", "-C", ground], check=True)
+    assert left == {"packed-ab12.tar", "workspace/whole", "state/openclaw.sqlite"}
+    assert (state / "packed-ab12.tar").stat().st_size < 100_000
+    subprocess.run(["tar", "-xf", state / "packed-ab12.tar", "-C", ground], check=True)
     assert {(ground / name).stat().st_size for name in holes} == {terabyte}
     with (ground / "disk image").open() as file:
         assert file.read(6) == "begins"
 
 
-def test_a_few_holes_are_left_alone(state: Path) -> None:
-    (state / "workspace" / "sparse").touch()
-    os.truncate(state / "workspace" / "sparse", 2**30)
+def test_a_file_with_many_names_is_packed_once(state: Path, ground: Path) -> None:
+    content = os.urandom(2**22)
+    (state / "workspace" / "name-0").write_bytes(content)
+    for number in range(1, 2500):
+        os.link(state / "workspace" / "name-0", state / "workspace" / f"name-{number}")
     _tidied(state)
-    assert [path.name for path in state.rglob("*") if path.is_file()] == ["sparse"]
+    assert [path.name for path in state.rglob("*") if path.is_file()] == ["packed-ab12.tar"]
+    assert (state / "packed-ab12.tar").stat().st_size < 2**23
+    subprocess.run(["tar", "-xf", state / "packed-ab12.tar", "-C", ground], check=True)
+    assert len(list((ground / "workspace").iterdir())) == 2500
+    assert (ground / "workspace" / "name-2499").read_bytes() == content
+
+
+def test_a_few_holes_and_names_are_left_alone(state: Path) -> None:
+    (state / "workspace" / "sparse").touch()
+    os.truncate(state / "workspace" / "sparse", 2**32)
+    os.link(state / "workspace" / "sparse", state / "workspace" / "another name")
+    _tidied(state)
+    assert sorted(path.name for path in state.rglob("*") if path.is_file()) == ["another name", "sparse"]

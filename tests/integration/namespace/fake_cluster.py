@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import copy
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +63,7 @@ class FakeCluster:
         self.objects: dict[str, Object] = {}
         self.calls: list[tuple[str, str]] = []
         self.commands: list[list[str]] = []
+        self.running: dict[str, list[asyncio.subprocess.Process]] = {}
         self.on_call: Callable[[int], None] = lambda _: None
         self.refuse: dict[tuple[str, str], tuple[int, str]] = {}
         self.broken_pod: Object | None = None
@@ -115,10 +118,17 @@ class FakeCluster:
             self.draining -= 1
             if self.draining < 0:
                 self._last_words(namespace)
-                del self.objects[path]
+                self._end_pod(path)
         elif pod is None and stateful_set["spec"]["replicas"] == 1:
             self.draining = 2
             self.objects[path] = self._new_pod(stateful_set)
+
+    def _end_pod(self, path: str) -> None:
+        """Nothing that was started in a pod outlives it, also when whoever asked for it is gone."""
+        del self.objects[path]
+        for process in self.running.pop(path, []):
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
     def _last_words(self, namespace: str) -> None:
         if self.writes_at_end:
@@ -169,7 +179,7 @@ class FakeCluster:
             return _status(404, f"{path} not found")
         if verb == "DELETE":
             if self.objects[target]["metadata"]["name"] == "backup":
-                del self.objects[target]
+                self._end_pod(target)
             else:
                 self.objects[target]["metadata"]["deletionTimestamp"] = "2026-11-21T10:00:00Z"
             return _status(200, "")
@@ -250,8 +260,10 @@ class FakeCluster:
         command = [self._here(part) for part in socket.query_params.getlist("command")]
         self.commands.append(command)
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
+            *command, start_new_session=True,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        self.running.setdefault(pod, []).append(process)
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             stdin = await self._stdin(socket) if "cat > " in command[2:3] or "cat >" in " ".join(command[2:3]) else b""
             out, errors = await process.communicate(stdin)

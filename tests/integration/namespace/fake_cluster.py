@@ -128,7 +128,8 @@ class FakeCluster:
         del self.objects[path]
         for process in self.running.pop(path, []):
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended, and nobody was told yet
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def _last_words(self, namespace: str) -> None:
         if self.writes_at_end:

@@ -245,8 +245,9 @@ def _openclaw(source: ArchiveSource, *arguments: str) -> Mapping[str, Any]:
     room = as_cell.room(source.paths)
     try:
         result = as_cell.run(
-            source.paths, source.ids, source.node, source.openclaw, *arguments, env=environ, seconds=_SECONDS
-        )
+            source.paths, source.ids, source.node, source.openclaw, *arguments,
+            env=environ, seconds=_SECONDS, most=room,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _failed(source, arguments, str(error)) from error
     if result.returncode == -signal.SIGXFSZ or (result.returncode != 0 and "EFBIG" in result.stderr):

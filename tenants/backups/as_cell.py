@@ -15,9 +15,9 @@ from tenants.process.run_as import command
 
 
 def run(
-    paths: CellPaths, ids: Ids | None, *program: str | Path, env: Mapping[str, str], seconds: float
+    paths: CellPaths, ids: Ids | None, *program: str | Path, env: Mapping[str, str], seconds: float, most: int
 ) -> subprocess.CompletedProcess[str]:
-    """What it said and its exit code; no file that it writes grows past `room` (Linux): it then ends with EFBIG or SIGXFSZ.
+    """What it said and its exit code; no file that it writes grows past `most` bytes (Linux): EFBIG or SIGXFSZ ends it.
 
     Raises OSError when it cannot be started and subprocess.TimeoutExpired after `seconds`, when it is killed.
     """
@@ -26,7 +26,7 @@ def run(
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         try:
-            _bound(process.pid, room(paths))
+            _bound(process.pid, most)
             output, errors = process.communicate(timeout=seconds)
         except BaseException:
             process.kill()

@@ -48,4 +48,4 @@ def pack(paths: CellPaths, ids: Ids | None) -> None:
     """Do that in the state of a process cell, as its account; blocks for at most some minutes and never fails."""
     script = ["/bin/sh", "-c", f'{PACK}\npack "$1" "$2"', "sh", str(paths.state), secrets.token_hex(4)]
     with suppress(OSError, subprocess.SubprocessError):  # what is left, OpenClaw's own limits end
-        as_cell.run(paths, ids, *script, env={"PATH": "/usr/bin:/bin"}, seconds=_SECONDS)
+        as_cell.run(paths, ids, *script, env={"PATH": "/usr/bin:/bin"}, seconds=_SECONDS, most=as_cell.room(paths))

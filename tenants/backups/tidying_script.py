@@ -1,7 +1,8 @@
 """`tidying` for cells whose state this machine cannot reach: a shell script that runs as the cell's own account.
 
-So it can harm nobody else, wherever a link leads. It does what `tidying` and `packing` do, except for names that are no UTF-8, as far
-as the `find` and `mv` that are there can (GNU's can all of it, busybox's little): what is left, OpenClaw refuses itself.
+So it can harm nobody else, wherever a link leads. It does what `tidying` and `packing` do, except for names that are no
+UTF-8, as far as the `find` and `mv` that are there can (GNU's can all of it, busybox's little): what is left, OpenClaw
+refuses itself.
 """
 
 from __future__ import annotations

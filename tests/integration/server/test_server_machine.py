@@ -155,7 +155,7 @@ async def test_what_a_cell_nested_without_end_is_backed_up_with_the_rest(rig: Ri
     remove(restored)
 
 
-async def test_a_machine_that_is_retired_while_its_gateway_makes_its_database_is_backed_up(rig: Rig) -> None:
+async def test_a_database_that_a_gateway_was_killed_in_making_is_finished_and_backed_up(rig: Rig) -> None:
     spec = await rig.equipped()
     machine = rig.machine(rig.disk())
     await machine.boot(rig.user_data(spec))

@@ -46,7 +46,8 @@ _MAKE: Final = _OPENCLAW + (
     f'cat {CONFIG_MOUNT}/{CONFIG_FILE} > "$out/{CONFIG_FILE}"; export OPENCLAW_CONFIG_PATH="$out/{CONFIG_FILE}"; '
     'create() { "$node" "$openclaw" backup create --output "$out" --verify --json > "$out/answer" 2> "$out/errors"; }; '
     f'finish() {{ grep -qE "{UNFINISHED}" "$out/errors" && "$node" "$openclaw" {" ".join(FINISH)} > /dev/null 2>&1; }}; '
-    'create || { code=$?; finish && create; } || { code=${code:-$?}; cat "$out/errors" >&2; tail -c 1000 "$out/answer" >&2; rm -rf "$out"; exit $code; }; '
+    "create || { code=$?; finish && create; } "
+    '|| { cat "$out/errors" >&2; tail -c 1000 "$out/answer" >&2; rm -rf "$out"; exit $code; }; '
     f'grep -q \'"verified": *true\' "$out/answer" || {{ tail -c 1000 "$out/answer" >&2; rm -rf "$out"; exit {_UNVERIFIED}; }}; '
     'set -- "$out"/*.tar.gz; [ $# -eq 1 ] && [ -f "$1" ]; sum=$(sha256sum < "$1"); '
     'echo "clawstack-archive $1 ${sum%% *}"'

@@ -40,7 +40,7 @@ _SHOWN_TROUBLES: Final = 5
 
 T = TypeVar("T")
 #: `toolchain.ground.surroundings` looks there for the CLI and for official plugins.
-_WHERE_TOOLS_ARE: Final = ("CLAWSTACK_CACHE_DIR", "PULUMI_HOME")
+WHERE_TOOLS_ARE: Final = ("CLAWSTACK_CACHE_DIR", "PULUMI_HOME")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -324,7 +324,7 @@ def clean_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("CLAWSTACK_", "PULUMI_")) or name in _WHERE_TOOLS_ARE
+        if not name.startswith(("CLAWSTACK_", "PULUMI_")) or name in WHERE_TOOLS_ARE
     }
 
 

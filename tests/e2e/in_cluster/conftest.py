@@ -12,7 +12,7 @@ import pytest
 
 from clawstack.addons.base.workloads import WorkloadRole
 from services.cli.demonstration.observe import Observer
-from services.cli.demonstration.world import World
+from services.cli.demonstration.world import WHERE_TOOLS_ARE, World
 from services.kit.database.embedded import EmbeddedPostgres
 from tests.e2e.cluster_fixture import Hand, test_cluster  # noqa: F401 - a fixture
 from tests.e2e.in_cluster import image
@@ -20,13 +20,12 @@ from tests.e2e.in_cluster.forwarding import forwarded, to_port, to_unix
 from tests.e2e.in_cluster.installing import NAMESPACE, Installation
 from tests.e2e.people import Customer, payer
 from tests.embedded_server import running_postgres
-from tests.environment import WHERE_TOOLS_ARE
 from tests.integration.platform_cluster.operating import PACK
 from tests.integration.toolchain.engine import Project
 from toolchain.cluster.running import TestCluster
 
 ROLES = [role.value for role in WorkloadRole]
-_BESIDE = ("CLAWSTACK_DATA_DIR", "CLAWSTACK_HOST", "CLAWSTACK_PORT", "CLAWSTACK_DATABASE_URL", WHERE_TOOLS_ARE)
+_BESIDE = ("CLAWSTACK_DATA_DIR", "CLAWSTACK_HOST", "CLAWSTACK_PORT", "CLAWSTACK_DATABASE_URL", *WHERE_TOOLS_ARE)
 
 
 @pytest.fixture(scope="session")

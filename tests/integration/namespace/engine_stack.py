@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.environment import unset_environment
+from services.cli.demonstration.world import clean_environment
 from tests.plugins.pulumi_plugins import Compared
 from tests.waiting import patient
 from toolchain.linking import link_plugins
@@ -48,7 +48,7 @@ class Stack:
         return told
 
     def _environ(self) -> dict[str, str]:
-        kept = unset_environment()
+        kept = clean_environment()
         tools = locate()
         path = [str(self.folder / "bin"), str(tools.pulumi.parent), *map(str, tools.plugin_path), kept["PATH"]]
         return {

@@ -19,7 +19,7 @@ import hcloud
 import psutil
 import yaml
 
-from tests.environment import unset_environment
+from services.cli.demonstration.world import clean_environment
 from tests.integration.killed_engine import mend
 from tests.waiting import await_ready, patient
 
@@ -191,11 +191,10 @@ def operator(folder: Path, world: Hetzner) -> Operator:
         shutil.copy(ROOT / name, project)
     (project / ".venv").symlink_to(Path(sys.prefix))
     (folder / "state").mkdir()
-    kept = unset_environment()
     operator = Operator(
         project=project,
         environment={
-            **kept,
+            **clean_environment(),
             "PULUMI_BACKEND_URL": f"file://{folder}/state",
             "PULUMI_CONFIG_PASSPHRASE": "planted-passphrase",
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.environment import unset_environment
+from services.cli.demonstration.world import clean_environment
 from tests.waiting import patient
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +25,7 @@ def pulumi(tmp_path):
         shutil.copy(ROOT / name, project)
     (project / ".venv").symlink_to(Path(sys.prefix))
     environment = {
-        **unset_environment(),
+        **clean_environment(),
         "PULUMI_BACKEND_URL": f"file://{tmp_path}/state",
         "PULUMI_CONFIG_PASSPHRASE": "planted-passphrase",
         "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from services.cli.demonstration.world import clean_environment
 from tenants.server.settings import ServerSettings
 from tenants.spec import CellSpec
-from tests.environment import unset_environment
 from tests.integration.hcloud_plugin.standin import Hetzner
 from tests.waiting import patient
 from toolchain.linking import link_plugins
@@ -64,7 +64,7 @@ class Stack:
         return told
 
     def _environ(self) -> dict[str, str]:
-        kept = unset_environment()
+        kept = clean_environment()
         tools = locate()
         path = [str(tools.pulumi.parent), *map(str, tools.plugin_path), kept["PATH"]]
         return {

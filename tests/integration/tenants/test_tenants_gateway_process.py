@@ -25,6 +25,7 @@ from tenants.process.launcher import NEEDS_OPERATOR
 from tenants.process.run_as import command
 from tenants.process_provider.gateway import launch_of, observed_desired
 from tests.integration.tenants.harness import PLANTED, Cell, Place, in_threads, until
+from tests.mounting import small_disk
 from tests.unit.tenants.calls import Aborted
 
 as_root = pytest.mark.skipif(
@@ -337,19 +338,13 @@ def test_a_full_disk_stops_the_erasing(cell: Cell, place: Place) -> None:
     cell.up()
     cell.delete("Gateway")
     backups = place.folder / "backups"
-    backups.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(backups)], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("this machine lets nobody mount")
-    try:
+    with small_disk(backups, "64k"):
         (cell.paths.state / "big").write_bytes(os.urandom(200_000))
         with pytest.raises(NeedsAttentionError, match="No space left on device") as caught:
             cell.delete("StateDirectory")
         assert "Make room" in str(caught.value.remedy)
         assert (cell.paths.state / "state" / "openclaw.sqlite").exists()
         assert list(backups.rglob("*.enc")) == []
-    finally:
-        subprocess.run(["umount", str(backups)], check=True)
     cell.destroy()
     assert not cell.paths.root.exists()
 

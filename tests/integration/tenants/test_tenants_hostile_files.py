@@ -6,10 +6,9 @@ import base64
 import os
 import re
 import sqlite3
-import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from tenants.disk_use import DiskLevel
 from tenants.process import accounts
 from tenants.process.supervision import GatewayState
 from tests.integration.tenants.harness import Cell, Place, set_traps, until
+from tests.mounting import small_disk
 from tests.nesting import nest
 from toolchain.locate import locate
 
@@ -44,6 +44,11 @@ def _folders_alone(cell: Cell) -> dict[str, Any]:
     return inputs
 
 
+def _of_openclaw(new_cell: Callable[..., Cell]) -> Cell:
+    tools = locate()
+    return new_cell(runtime={"node": tools.node, "openclaw": tools.openclaw, "version": tools.openclaw_version})
+
+
 def test_nested_folders_neither_stop_the_erasing_nor_stay(new_cell: Callable[..., Cell]) -> None:
     cell = new_cell(skip_backup=True)
     _folders_alone(cell)
@@ -57,8 +62,7 @@ def test_nested_folders_neither_stop_the_erasing_nor_stay(new_cell: Callable[...
 def test_a_cell_full_of_traps_is_backed_up_by_openclaw_and_destroyed_without_an_operator(
     new_cell: Callable[..., Cell], place: Place
 ) -> None:
-    tools = locate()
-    cell = new_cell(runtime={"node": tools.node, "openclaw": tools.openclaw, "version": tools.openclaw_version})
+    cell = _of_openclaw(new_cell)
     _folders_alone(cell)
     outside = place.folder / "outside"
     outside.mkdir(mode=0o755)
@@ -83,8 +87,7 @@ def test_a_cell_full_of_traps_is_backed_up_by_openclaw_and_destroyed_without_an_
 def test_a_cell_whose_gateway_was_killed_while_it_made_its_database_is_destroyed_without_an_operator(
     new_cell: Callable[..., Cell], pages: int
 ) -> None:
-    tools = locate()
-    cell = new_cell(runtime={"node": tools.node, "openclaw": tools.openclaw, "version": tools.openclaw_version})
+    cell = _of_openclaw(new_cell)
     inputs = _folders_alone(cell)
     database = cell.paths.state / "state" / "openclaw.sqlite"
     database.parent.mkdir(mode=0o700)
@@ -104,9 +107,8 @@ def test_a_cell_whose_gateway_was_killed_while_it_made_its_database_is_destroyed
 def test_a_backup_takes_no_more_of_the_disk_than_is_not_the_databases(
     new_cell: Callable[..., Cell], place: Place
 ) -> None:
-    tools = locate()
-    with _small_disk(place.folder / "cells"):
-        cell = new_cell(runtime={"node": tools.node, "openclaw": tools.openclaw, "version": tools.openclaw_version})
+    with small_disk(place.folder / "cells", "64m"):
+        cell = _of_openclaw(new_cell)
         inputs = _folders_alone(cell)
         for name in ("state", "workspace/half"):
             (cell.paths.state / name).mkdir()
@@ -122,19 +124,6 @@ def test_a_backup_takes_no_more_of_the_disk_than_is_not_the_databases(
         big.unlink()
         cell.destroy()
         assert len(archive.manifests(cell.spec.directories.backups, cell.spec.slug)) == 1
-
-
-@contextmanager
-def _small_disk(folder: Path) -> Iterator[None]:
-    folder.mkdir(mode=0o755)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("this machine lets nobody mount")
-    try:
-        folder.chmod(0o755)
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def _archived(cell: Cell, manifest: archive.ArchiveManifest, key: str, plain: Path) -> list[str]:
@@ -252,7 +241,7 @@ def test_files_that_are_too_much_together_stop_the_gateway_until_there_is_room(c
 
 @as_root
 def test_a_disk_whose_last_part_is_the_databases_runs_no_gateway(new_cell: Callable[..., Cell], place: Place) -> None:
-    with _small_disk(place.folder / "cells"):
+    with small_disk(place.folder / "cells", "64m"):
         cell = new_cell(skip_backup=True)
         cell.up()
         pid = cell.running_pid()

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from clawstack.tools import Tools
-from tests.environment import unset_environment
+from services.cli.demonstration.world import clean_environment
 from tests.waiting import patient
 from toolchain.linking import link_plugins
 
@@ -28,9 +28,8 @@ class Project:
     tools: Tools
 
     def environ(self) -> dict[str, str]:
-        plain = unset_environment()
         return {
-            **plain,
+            **clean_environment(),
             "PULUMI_HOME": str(self.home),
             "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "correct horse",

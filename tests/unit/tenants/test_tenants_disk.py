@@ -15,18 +15,16 @@ from tenants.paths import CellPaths
 from tenants.process.disk import DiskWatch, free_and_reserve, lacks_room, used
 from tenants.process.launch import Limits
 from tenants.process.trees import MARKER, TreeOwner
+from tests.mounting import small_disk
 
 _MB = 1024 * 1024
 _LIMITS = Limits(memory_mb=1, cpu=1.0, disk_mb=8, max_processes=1, max_open_files=1)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(tmp_path)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("this machine lets nobody mount")
-    yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True)
+@pytest.fixture(name="small_disk")
+def mounted(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path, "64m"):
+        yield tmp_path
 
 
 def _allocate(file: Path, megabytes: int) -> None:
